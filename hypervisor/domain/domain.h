@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Domains and virtual CPUs: what a guest owns, in two structures.
+ *
+ * struct vcpu is laid out by who writes it: the fields of the hot entry paths first (one or two
+ * cache lines), then what a context switch saves, then what the scheduler, events and timers need.
+ * Fields are grouped under the lock that guards them; a group without a lock is written only by the
+ * vCPU itself (or while it is paused).
+ */
+#pragma once
+
+#include "abi/domctl.h"
+#include "abi/vcpu.h"
+#include "abi/xen.h"
+#include "cpu/frame.h"
+#include "domain/evtchn.h"
+#include "domain/grant.h"
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+#include "mem/owner.h"
+#include "sched/sched.h"
+#include "time/timer.h"
+
+#define MAX_VCPUS      64    /* per domain; the ABI allows 8192, cpumask_t and poll masks 64 */
+#define DOMID_FIRST_RESERVED_ 0x7ff0
+
+struct domain;
+struct frame;
+struct page_map; /* mem: a hypervisor-shared page mapped both here and in the guest */
+
+/* Where a guest wants to be entered, all zero for "not registered". */
+struct trap_entry {
+    uint64_t address;
+    uint16_t cs;
+    uint8_t flags; /* TI_DPL bits 0-1, bit 2: mask events on entry */
+};
+
+struct vcpu_callback {
+    uint64_t address;
+    bool mask_events;
+};
+
+enum vcpu_flags_bits {
+    VPF_BLOCKED = 1 << 0,  /* SCHEDOP_block: until an event is pending */
+    VPF_DOWN = 1 << 1,     /* not brought up, or taken down */
+    VPF_POLLING = 1 << 2,  /* SCHEDOP_poll */
+};
+
+struct vcpu {
+    /* --- hot: entry, exit, bounce ------------------------------------------------------------- */
+    struct domain *domain;
+    uint64_t cr3;          /* machine address loaded while this vCPU runs, now */
+    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
+    uint64_t user_cr3;     /* root of the current process's table, 0: none */
+    bool in_kernel;        /* guest kernel mode (TF_kernel_mode of the ABI) */
+    bool iopl_arch;        /* VMASST_TYPE_architectural_iopl view of EFLAGS.IOPL */
+    uint8_t iopl;          /* virtual IOPL, 0..3 */
+    bool nmi_pending, nmi_masked;
+    uint64_t kernel_sp;    /* stack_switch: where user-to-kernel entries push */
+    uint64_t kernel_ss;
+    struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
+    struct trap_entry *trap_table; /* 256 entries */
+    struct vcpu_callback cb_event, cb_failsafe, cb_syscall, cb_syscall32, cb_sysenter, cb_nmi;
+    uint64_t ctrlreg_cr0_ts, ctrlreg_cr4; /* what the guest believes of CR0.TS and CR4 */
+    uint64_t cr2;          /* arch.cr2 is in vcpu_info; kept here across bounces */
+
+    /* Exception to be bounced into the guest on the next exit, by pv/bounce.c. */
+    struct {
+        uint8_t vector;
+        bool pending, has_error, soft;
+        uint32_t error;
+        uint64_t cr2;
+    } trap;
+
+    /* --- saved at a context switch (pv/context.c) --------------------------------------------- */
+    struct cpu_regs regs;
+    uint16_t ds, es, fs, gs;
+    uint64_t fs_base, gs_base_kernel, gs_base_user; /* gs_base_* by guest mode */
+    uint64_t debugreg[8];
+    void *fpu;             /* XSAVE area, mem: one or more pages */
+    uint64_t xcr0;
+    uint32_t tsc_aux;
+    bool is_initialised;
+    bool ts_set;           /* fpu_taskswitch: CR0.TS is to be set while the guest runs */
+
+    /* --- descriptor tables (pv/segments.c) ---------------------------------------------------- */
+    unsigned desc_slot;    /* index of this vCPU's area at VCPU_DESC_BASE, global */
+    uint64_t gdt_frames[FIRST_RESERVED_GDT_PAGE];
+    unsigned gdt_nr;       /* entries */
+    uint64_t ldt_base;     /* guest linear address */
+    unsigned ldt_nr;       /* entries */
+    unsigned ldt_mapped;   /* pages of the shadow LDT that are present */
+
+    /* --- identity, state -------------------------------------------------------------------- */
+    unsigned id;
+    unsigned flags;        /* VPF_*, atomic bit operations */
+    unsigned pause_count;  /* atomic */
+    struct vcpu_sched sched; /* sched/sched.h: processor, runstate, policy data */
+
+    /* --- events (domain/evtchn.c) ------------------------------------------------------------- */
+    uint16_t virq_port[NR_VIRQS]; /* guarded by the domain's event lock */
+    int poll_port;         /* SCHEDOP_poll: 0 = several (see poll mask), >0 = the only one */
+    mfn_t vcpu_info_mfn;   /* registered frame, INVALID_MFN while in shared_info */
+
+    /* --- time (time/, domain/vcpu.c) ---------------------------------------------------------- */
+    struct timer singleshot, periodic, poll_timer;
+    uint64_t periodic_ns;
+    uint64_t runstate_guest; /* guest linear address registered, 0: none */
+    uint64_t time_guest;     /* register_vcpu_time_memory_area, 0: none */
+    struct vcpu_time_state { uint64_t tsc_stamp; uint32_t version; } time;
+
+    /* --- long operations: what a preempted call of this vCPU left half done ------------------ */
+    mfn_t partial_root;    /* mmuext: L4 being dropped or validated on this vCPU's behalf */
+};
+
+enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };
+
+struct domain {
+    struct mem_owner mem;  /* must be first: mem/ sees a domain only as this */
+    unsigned refcnt;       /* atomic: one per holder; the last put frees the structure */
+    struct list_head list; /* all domains, by id; under domain_list_lock */
+    bool is_control;       /* dom0 */
+    bool has_vcpu_tsc_native;
+    enum domain_dying dying;
+    unsigned relinquish_step; /* domain/destroy.c: where death resumes */
+
+    /* domain.lock: life cycle, domctl */
+    spinlock_t lock;
+    uint8_t handle[16];
+    unsigned max_vcpus;
+    struct vcpu *vcpu[MAX_VCPUS];
+    unsigned pause_by_tools;   /* XEN_DOMCTL_pausedomain count, 0 or 1 for tools */
+    bool paused_by_controller;
+    bool is_shut_down, is_shutting_down;
+    uint8_t shutdown_code;
+    uint32_t ssidref;
+    uint32_t createdomain_flags;
+    unsigned vm_assist;    /* bits VMASST_TYPE_* */
+    int64_t time_offset_s;
+
+    struct shared_info *shared_info; /* hypervisor mapping; MFN through frame_of() */
+    mfn_t shared_info_mfn;
+
+    struct evtchn_table evtchn;   /* own locks, see domain/evtchn.h */
+    struct grant_table gnt;       /* own lock, see domain/grant.h */
+    struct sched_domain sched;
+
+    struct rangeset *ioports, *irqs; /* permissions; NULL: none */
+    struct pirq_table *pirqs;     /* dom0: GSI and MSI lines bound to ports, domain/irq.c */
+    uint64_t poll_mask;           /* vCPUs in SCHEDOP_poll */
+
+    struct e820entry_ *memory_map; unsigned nr_memory_map; /* XENMEM_set_memory_map */
+    struct {                      /* SCHEDOP_watchdog */
+        struct timer timer[2];
+        uint32_t in_use;
+    } watchdog;
+    uint64_t tsc_khz_guest;       /* settscinfo */
+    uint32_t tsc_mode, tsc_incarnation;
+    struct cpu_policy *cpu_policy; /* pv/cpuid_msr.c: what CPUID and MSRs this domain sees */
+    char console_line[128]; unsigned console_len; /* console_io of a guest, rate-limited log */
+    const char *crash_reason;
+};
+
+extern struct domain *dom0;
+extern spinlock_t domain_list_lock;
+extern struct list_head domain_list;
+
+/* The running vCPU of this CPU; the idle vCPU belongs to the idle domain (DOMID_IDLE 0x7fff). */
+#include "cpu/cpu_info.h"
+static inline struct vcpu *current_vcpu(void)
+{
+    return cpu_info()->current;
+}
+#define current current_vcpu()
+#define current_domain (current->domain)
+
+static inline bool is_idle_vcpu(const struct vcpu *v)
+{
+    return v->domain->mem.id == DOMID_IDLE;
+}
+static inline struct domain *owner_domain(struct mem_owner *o)
+{
+    return (struct domain *)o;
+}
+
+#define for_each_vcpu(d, v)                                                                        \
+    for (unsigned i_##v = 0; i_##v < (d)->max_vcpus; i_##v++)                                      \
+        if (((v) = (d)->vcpu[i_##v]))
+
+/* --- domain/domain.c ------------------------------------------------------------------------ */
+/* Finds a domain and takes a reference; NULL when there is none.  Pair with domain_put(). */
+struct domain *domain_get_by_id(domid_t id);
+bool domain_get(struct domain *d);
+void domain_put(struct domain *d);
+/* Resolves DOMID_SELF and, for a privileged caller, any id; *out referenced.  0, -ESRCH, -EPERM. */
+int domain_resolve(domid_t id, struct domain **out);
+/* Permission rules: may `current` act on `d` as the control domain? 0 or -EPERM with a reason. */
+int domain_may_control(const struct domain *d);
+
+int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct domain **out);
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+/* Frees step by step; -ERESTART when work is pending and time is up, 0 when dead. */
+int domain_kill(struct domain *d);
+
+void domain_pause(struct domain *d);          /* waits until no vCPU of d runs */
+void domain_pause_nosync(struct domain *d);
+void domain_unpause(struct domain *d);
+int domain_pause_by_tools(struct domain *d);
+int domain_unpause_by_tools(struct domain *d);
+void vcpu_pause(struct vcpu *v);              /* waits until v does not run */
+void vcpu_pause_nosync(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+
+void domain_shutdown(struct domain *d, uint8_t reason); /* SHUTDOWN_*; dom0's ends the machine */
+void domain_resume(struct domain *d);
+/* The guest cannot sensibly go on: prints why, dumps the vCPU, shuts the domain down as crashed.
+ * Returns; the caller unwinds and the vCPU does not run again. */
+void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
