@@ -58,6 +58,7 @@ $B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/un
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
 
 include tests/abi/rules.mk
+include tests/guests/rules.mk
 
 clean:
 	rm -rf $B
