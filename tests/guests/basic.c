@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a kernel finds at its start and can ask about: start_info, shared_info, xen_version, CPUID, console. */
+/* What a kernel finds at its start and can ask about: start_info, shared_info, xen_version, CPUID,
+ * console. */
 #include "abi/cpuid.h"
 #include "abi/features.h"
 #include "test.h"
@@ -12,7 +13,7 @@ static void test_start_info(void)
 {
     struct start_info *si = start_info;
 
-    EXPECT(!strncmp(si->magic, "xen-3.0-x86_64", 32));
+    EXPECT(!strncmp(si->magic, "xen-3.0-x86_64", 14)); /* a "p" follows for PAE_MODE yes */
     EXPECT(si->nr_pages >= 1024);
     EXPECT((si->shared_info & ~PAGE_MASK) == 0 && si->shared_info);
     EXPECT(((uint64_t)si & ~PAGE_MASK) == 0);
@@ -56,7 +57,8 @@ static void test_p2m_m2p(void)
     }
 }
 
-/* The bootstrap page tables are mapped read-only, everything else in the initial mapping writable. */
+/* The bootstrap page tables are mapped read-only, everything else in the initial mapping writable.
+ */
 static void test_initial_mapping(void)
 {
     uint64_t tables_end = start_info->pt_base + start_info->nr_pt_frames * PAGE_SIZE;
@@ -140,11 +142,11 @@ static void test_features(void)
 {
     struct xen_feature_info info = {0, 0};
     uint32_t on = 1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_gnttab_map_avail_bits |
-                  1U << XENFEAT_not_direct_mapped;
+                  1U << XENFEAT_direct_mapped; /* Xen says so to whoever is not translated */
     uint32_t off = 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_writable_descriptor_tables |
                    1U << XENFEAT_auto_translated_physmap | 1U << XENFEAT_supervisor_mode_kernel |
                    1U << XENFEAT_hvm_callback_vector | 1U << XENFEAT_hvm_safe_pvclock |
-                   1U << XENFEAT_hvm_pirqs | 1U << XENFEAT_direct_mapped;
+                   1U << XENFEAT_hvm_pirqs | 1U << XENFEAT_not_direct_mapped;
 
     EXPECT_RC(hc_xen_version(XENVER_get_features, &info), 0);
     EXPECT_EQ(info.submap & on, on);
@@ -202,7 +204,8 @@ static void test_cpuid_leaves(void)
     EXPECT_EQ(r[1], 0x40000000);
     EXPECT_EQ(r[2], XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD);
     cpuid(true, XEN_CPUID_LEAF(5), 0, r);
-    EXPECT((r[1] & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK) >= 32);
+    EXPECT((r[1] & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK) >= 20); /* of the highest frame there is */
+    EXPECT(mfn_of(_text) >> ((r[1] & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK) - 12) == 0);
 }
 
 /* The prefixed CPUID shows no feature that a PV guest must not use. */
@@ -213,16 +216,16 @@ static void test_cpuid_features(void)
     cpuid(true, 0, 0, max);
     EXPECT(max[0] >= 1);
     cpuid(true, 1, 0, r);
-    EXPECT_EQ(r[3] & (1U << 3 | 1U << 12 | 1U << 13), 0); /* PSE, MTRR, PGE (dom0 may see MTRR) */
-    EXPECT_EQ(r[2] & (1U << 3 | 1U << 5 | 1U << 17), 0);  /* MONITOR, VMX, PCID */
-    EXPECT_EQ(r[2] >> 31, 1);                             /* hypervisor */
-    EXPECT(r[3] & 1U << 24);                              /* FXSR */
+    EXPECT_EQ(r[3] & (1U << 3 | 1U << 13), 0);           /* PSE, PGE */
+    EXPECT_EQ(r[2] & (1U << 3 | 1U << 5 | 1U << 17), 0); /* MONITOR, VMX, PCID */
+    EXPECT_EQ(r[2] >> 31, 1);                            /* hypervisor */
+    EXPECT(r[3] & 1U << 24);                             /* FXSR */
     cpuid(true, 7, 0, r);
     EXPECT_EQ(r[1] & (1U << 20 | 1U << 7 | 1U << 10), 0); /* SMAP, SMEP, INVPCID */
     cpuid(true, 0x80000001, 0, r);
-    EXPECT(r[3] & 1U << 29); /* long mode */
-    EXPECT(r[3] & 1U << 20); /* NX */
-    EXPECT(r[3] & 1U << 11); /* SYSCALL */
+    EXPECT(r[3] & 1U << 29);       /* long mode */
+    EXPECT(r[3] & 1U << 20);       /* NX */
+    EXPECT(r[3] & 1U << 11);       /* SYSCALL */
     EXPECT_EQ(r[3] & 1U << 26, 0); /* 1 GiB pages */
     EXPECT_EQ(r[2] & 1U << 2, 0);  /* SVM */
 }

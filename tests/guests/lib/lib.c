@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What every tiny test kernel links: start-up, the console, a small printf, the loop over its tests,
- * and the end of the machine.  Relies on nothing but console_io until trap_init() has run.
+ * What every tiny test kernel links: start-up, the console, a small printf, the loop over its
+ * tests, and the end of the machine.  Relies on nothing but console_io until trap_init() has run.
  */
 #include <stdarg.h>
 
@@ -180,13 +180,32 @@ const char *error_name(long value)
         long number;
         const char *name;
     } names[] = {
-        {-EPERM, "-EPERM"},   {-ENOENT, "-ENOENT"}, {-ESRCH, "-ESRCH"},       {-EINTR, "-EINTR"},
-        {-EIO, "-EIO"},       {-ENXIO, "-ENXIO"},   {-E2BIG, "-E2BIG"},       {-EBADF, "-EBADF"},
-        {-EAGAIN, "-EAGAIN"}, {-ENOMEM, "-ENOMEM"}, {-EACCES, "-EACCES"},     {-EFAULT, "-EFAULT"},
-        {-EBUSY, "-EBUSY"},   {-EEXIST, "-EEXIST"}, {-EXDEV, "-EXDEV"},       {-ENODEV, "-ENODEV"},
-        {-EINVAL, "-EINVAL"}, {-ENOSPC, "-ENOSPC"}, {-EDOM, "-EDOM"},         {-ERANGE, "-ERANGE"},
-        {-ENOSYS, "-ENOSYS"}, {-ETIME, "-ETIME"},   {-EOVERFLOW, "-EOVERFLOW"},
-        {-ENODATA, "-ENODATA"}, {-EOPNOTSUPP, "-EOPNOTSUPP"}, {-ENOBUFS, "-ENOBUFS"},
+        {-EPERM, "-EPERM"},
+        {-ENOENT, "-ENOENT"},
+        {-ESRCH, "-ESRCH"},
+        {-EINTR, "-EINTR"},
+        {-EIO, "-EIO"},
+        {-ENXIO, "-ENXIO"},
+        {-E2BIG, "-E2BIG"},
+        {-EBADF, "-EBADF"},
+        {-EAGAIN, "-EAGAIN"},
+        {-ENOMEM, "-ENOMEM"},
+        {-EACCES, "-EACCES"},
+        {-EFAULT, "-EFAULT"},
+        {-EBUSY, "-EBUSY"},
+        {-EEXIST, "-EEXIST"},
+        {-EXDEV, "-EXDEV"},
+        {-ENODEV, "-ENODEV"},
+        {-EINVAL, "-EINVAL"},
+        {-ENOSPC, "-ENOSPC"},
+        {-EDOM, "-EDOM"},
+        {-ERANGE, "-ERANGE"},
+        {-ENOSYS, "-ENOSYS"},
+        {-ETIME, "-ETIME"},
+        {-EOVERFLOW, "-EOVERFLOW"},
+        {-ENODATA, "-ENODATA"},
+        {-EOPNOTSUPP, "-EOPNOTSUPP"},
+        {-ENOBUFS, "-ENOBUFS"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -181,8 +181,7 @@ uint64_t system_time(void)
         __asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
         delta = ((uint64_t)hi << 32 | lo) - t->tsc_timestamp;
         delta = t->tsc_shift < 0 ? delta >> -t->tsc_shift : delta << t->tsc_shift;
-        ns = t->system_time +
-             (uint64_t)(((unsigned __int128)delta * t->tsc_to_system_mul) >> 32);
+        ns = t->system_time + (uint64_t)(((unsigned __int128)delta * t->tsc_to_system_mul) >> 32);
         __asm__ volatile("" ::: "memory");
     } while (version != t->version);
     return ns;

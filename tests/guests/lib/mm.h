@@ -58,7 +58,8 @@ long mmuext1(unsigned cmd, uint64_t arg1, uint64_t arg2);
 long pin(void *page, int level);
 long unpin(void *page);
 
-/* A fresh three-level tree (l3, l2, l1, each a page made read-only, l3 hooked into the L4 at va). */
+/* A fresh three-level tree (l3, l2, l1, each a page made read-only, l3 hooked into the L4 at va).
+ */
 struct tree {
     uint64_t va; /* first address that l1 maps */
     uint64_t *l3, *l2, *l1;

@@ -28,7 +28,10 @@ struct test {
 extern const struct test tests[];
 extern const char *const family;
 
-#define T(name) {#name, test_##name}
+#define T(name)                                                                                    \
+    {                                                                                              \
+#name, test_##name                                                                         \
+    }
 #define TESTS(family_name, ...)                                                                    \
     const char *const family = family_name;                                                        \
     const struct test tests[] = {__VA_ARGS__, {NULL, NULL}}

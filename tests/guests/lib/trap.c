@@ -37,7 +37,8 @@ void events_unmask(void)
     v->evtchn_upcall_mask = 0;
     __asm__ volatile("mfence" ::: "memory");
     if (v->evtchn_upcall_pending)
-        hc_xen_version(XENVER_version, 0); /* any hypercall looks for pending events on its way out */
+        hc_xen_version(XENVER_version,
+                       0); /* any hypercall looks for pending events on its way out */
 }
 
 static void deliver_events(void)
@@ -105,7 +106,8 @@ void trap_init(void)
         if (v == 2 || v == 15)
             continue;
         table[n].vector = (uint8_t)v;
-        /* #BP and #OF may be raised by INT from user mode; page faults mask events, as Linux has it. */
+        /* #BP and #OF may be raised by INT from user mode; page faults mask events, as Linux has
+         * it. */
         table[n].flags = (uint8_t)((v == X86_BP || v == X86_OF ? 3 : 0) | (v == X86_PF ? 4 : 0));
         table[n].cs = FLAT_KERNEL_CS;
         table[n++].address = (uint64_t)exception_table[v];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exceptions, callbacks and events as a test sees them.  A test that provokes an exception wraps the
- * instruction in TRY(): the handler notes what came in `last_trap` and goes on after the instruction.
+ * Exceptions, callbacks and events as a test sees them.  A test that provokes an exception wraps
+ * the instruction in TRY(): the handler notes what came in `last_trap` and goes on after the
+ * instruction.
  */
 #pragma once
 
@@ -52,12 +53,13 @@ extern void (*const exception_table[32])(void);
 void user_enter(struct regs *regs);
 void user_leave(void) __attribute__((noreturn));
 
-/* Run an instruction that may trap (operands as in asm, at least ":"); the result is the number of exceptions it caused. */
+/* Run an instruction that may trap (operands as in asm, at least ":"); the result is the number of
+ * exceptions it caused. */
 #define TRY(insn, ...)                                                                             \
     ({                                                                                             \
         trap_forget();                                                                             \
-        __asm__ volatile("movq $771f, trap_resume(%%rip)\n\t" insn                                   \
-                         "\n771:\tmovq $0, trap_resume(%%rip)" __VA_ARGS__);                         \
+        __asm__ volatile("movq $771f, trap_resume(%%rip)\n\t" insn                                 \
+                         "\n771:\tmovq $0, trap_resume(%%rip)" __VA_ARGS__);                       \
         last_trap.count;                                                                           \
     })
 
