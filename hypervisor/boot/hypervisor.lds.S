@@ -47,6 +47,7 @@ SECTIONS
                 KEEP(*(.ex_table))
                 ex_table_end = .;
                 *(.data.rel.ro .data.rel.ro.*)
+                *(.got .got.plt .igot.plt)
                 /* Last, so that its size moves nothing but what follows: see link.mk. */
                 . = ALIGN(8);
                 KEEP(*(.symtab_embedded))
@@ -95,6 +96,10 @@ SECTIONS
         image_memory_size = boot_bss_end - HV_IMAGE_BASE;
 
         ASSERT(boot_bss_end - HV_IMAGE_BASE <= HV_IMAGE_MAX, "image larger than boot/head.S maps")
+
+        /* Nothing needs relocating at run time. */
+        .rela.dyn : { *(.rela.* .iplt) }
+        ASSERT(SIZEOF(.rela.dyn) == 0, "run-time relocations")
 
         /* Not loaded; named so that a section nobody thought of is still warned about. */
 #define DEBUG_SECTION(name) name 0 : { *(name) }
