@@ -24,12 +24,12 @@ int memcmp(const void *a, const void *b, size_t n);
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);
 void free(void *p);
-noreturn void __stack_chk_fail(void);
+__noreturn void __stack_chk_fail(void);
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx);
 void ZSTD_trace_decompress_end(unsigned long long ctx, const void *trace);
 void unpack_libs_init(void);
 
-typedef uint64_t chunk_t __attribute__((vector_size(16), may_alias)) aligned(1);
+typedef uint64_t chunk_t __attribute__((vector_size(16), may_alias)) __aligned(1);
 
 /* Bounds of the archives' constructors (liblzma picks its CRC routine so), set by the link script.
  */

@@ -92,7 +92,7 @@ static lzma_ret xz_decode(const struct packed_image *p, void *dst, size_t dst_si
 /* With a limit of one byte liblzma reads as far as the dictionary's size and reports the need. */
 static const char *xz_needs(const struct packed_image *p, uint64_t *needs)
 {
-    static uint8_t scratch[XZ_HEADER_NEEDS] aligned(ARENA_ALIGN);
+    static uint8_t scratch[XZ_HEADER_NEEDS] __aligned(ARENA_ALIGN);
     struct unpack_arena arena = {.base = scratch, .size = sizeof(scratch)};
     size_t in_pos, out_pos;
     uint64_t memory = 1;

@@ -21,7 +21,7 @@ struct unpack_job {
     const char *why;
 };
 
-static boot_text void run(void *arg)
+static __boot_text void run(void *arg)
 {
     struct unpack_job *job = arg;
 
@@ -30,19 +30,19 @@ static boot_text void run(void *arg)
                              : unpack(job->p, job->dst, job->dst_size, job->arena);
 }
 
-static boot_text const char *enter(struct unpack_job *job)
+static __boot_text const char *enter(struct unpack_job *job)
 {
     /*
      * gcc's stack protector reads its canary at %fs:0x28, the sixth word.  It guards against no
      * attacker here, so that a fixed value does; one with a zero byte stops string copies.
      */
-    static const uint64_t fs_area[8] aligned(64) = {[5] = 0x5041564953c0de00ULL};
+    static const uint64_t fs_area[8] __aligned(64) = {[5] = 0x5041564953c0de00ULL};
 
     unpack_env_call(run, job, fs_area);
     return job->why;
 }
 
-boot_text const char *unpack_env_size(const struct packed_image *p, uint64_t *out_size,
+__boot_text const char *unpack_env_size(const struct packed_image *p, uint64_t *out_size,
                                       uint64_t *arena_size)
 {
     struct unpack_job job = {.p = p, .out_size = out_size, .arena_size = arena_size};
@@ -50,7 +50,7 @@ boot_text const char *unpack_env_size(const struct packed_image *p, uint64_t *ou
     return enter(&job);
 }
 
-boot_text const char *unpack_env_unpack(const struct packed_image *p, void *dst, size_t dst_size,
+__boot_text const char *unpack_env_unpack(const struct packed_image *p, void *dst, size_t dst_size,
                                         struct unpack_arena *arena)
 {
     struct unpack_job job = {.p = p, .dst = dst, .dst_size = dst_size, .arena = arena};

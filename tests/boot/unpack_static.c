@@ -27,10 +27,10 @@
 #define PAINT          0xa5
 
 void unpack_libs_init(void);
-noreturn void start_c(long *args);
+__noreturn void start_c(long *args);
 
-static uint8_t fs_area[64] aligned(64);
-static uint8_t stack[STACK] aligned(64);
+static uint8_t fs_area[64] __aligned(64);
+static uint8_t stack[STACK] __aligned(64);
 
 __asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call start_c\n");
 
@@ -54,7 +54,7 @@ static void say(const char *text)
     sys(SYS_WRITE, 2, (long)"\n", 1, 0, 0, 0);
 }
 
-static noreturn void quit(int status)
+static __noreturn void quit(int status)
 {
     for (;;)
         sys(SYS_EXIT, status, 0, 0, 0, 0, 0);
