@@ -283,7 +283,7 @@ const char *image_check_dom0(const struct kernel_image *img)
 {
     if (img->flags & IMAGE_HAS_SUPPORTED && !(img->features_supported & (1u << XENFEAT_dom0)))
         return "this kernel says that it cannot be the control domain (dom0): take one that is "
-               "built with CONFIG_XEN_DOM0, such as Debian's linux-image-amd64 (not -cloud-)";
+               "built with CONFIG_XEN_DOM0, such as Debian's linux-image-amd64";
     return NULL;
 }
 

@@ -43,7 +43,7 @@ static __boot_text const char *enter(struct unpack_job *job)
 }
 
 __boot_text const char *unpack_env_size(const struct packed_image *p, uint64_t *out_size,
-                                      uint64_t *arena_size)
+                                        uint64_t *arena_size)
 {
     struct unpack_job job = {.p = p, .out_size = out_size, .arena_size = arena_size};
 
@@ -51,7 +51,7 @@ __boot_text const char *unpack_env_size(const struct packed_image *p, uint64_t *
 }
 
 __boot_text const char *unpack_env_unpack(const struct packed_image *p, void *dst, size_t dst_size,
-                                        struct unpack_arena *arena)
+                                          struct unpack_arena *arena)
 {
     struct unpack_job job = {.p = p, .dst = dst, .dst_size = dst_size, .arena = arena};
 

@@ -4,7 +4,8 @@
  * Xen does, writes each byte of the loaded kernel exactly once, refuses every file whose parts lie
  * outside it, and survives 200,000 damaged files without touching a byte outside them (ASan).
  */
-// SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c hypervisor/lib/format.c hypervisor/lib/string.c
+// SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c
+// SOURCES: hypervisor/lib/format.c hypervisor/lib/string.c
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,11 +69,20 @@ static void note_string(uint32_t type, const char *s)
 static void new_elf(void)
 {
     static const struct elf64_phdr load[] = {
-        {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_paddr = 0x1000000, .p_filesz = 0x800,
+        {.p_type = PT_LOAD,
+         .p_flags = PF_R | PF_X,
+         .p_paddr = 0x1000000,
+         .p_filesz = 0x800,
          .p_memsz = 0x800},
-        {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_paddr = 0x1003000, .p_filesz = 0x10,
+        {.p_type = PT_LOAD,
+         .p_flags = PF_R | PF_W,
+         .p_paddr = 0x1003000,
+         .p_filesz = 0x10,
          .p_memsz = 0x2345},
-        {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_paddr = 0x1001000, .p_filesz = 0x100,
+        {.p_type = PT_LOAD,
+         .p_flags = PF_R | PF_W,
+         .p_paddr = 0x1001000,
+         .p_filesz = 0x100,
          .p_memsz = 0x1800},
     };
     struct elf64_header eh = {.e_ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
@@ -135,8 +145,8 @@ static void sections(const char *name, uint32_t type, uint64_t offset, uint64_t 
     strcpy(names + 11, name);
     sh[1] = (struct elf64_shdr){.sh_name = 1, .sh_type = 3, .sh_size = 12 + strlen(name)};
     sh[1].sh_offset = put(names, sh[1].sh_size);
-    sh[2] = (struct elf64_shdr){.sh_name = 11, .sh_type = type, .sh_offset = offset,
-                                .sh_size = size};
+    sh[2] =
+        (struct elf64_shdr){.sh_name = 11, .sh_type = type, .sh_offset = offset, .sh_size = size};
     file_len = (file_len + 7) & ~7ULL;
     header()->e_shoff = put(sh, sizeof(sh));
     header()->e_shentsize = sizeof(sh[0]);
@@ -191,7 +201,10 @@ static void wrapping(void **state)
     bz[0x1f1] = 2;
     memcpy(bz + 0x248, &offset, 4);
     memcpy(bz + 0x24c, &len, 4);
-    memcpy(bz + 3 * 512 + 100, "\xfd" "7zXZ", 6);
+    memcpy(bz + 3 * 512 + 100,
+           "\xfd"
+           "7zXZ",
+           6);
     assert_ok(image_recognise(&p, bz, sizeof(bz)));
     assert_int_equal(p.packing, IMAGE_XZ);
     assert_true(p.in_bzimage);
@@ -431,8 +444,9 @@ static int touch(void *ctx, uint64_t offset, const void *src, size_t len)
 
 static void damaged_files(void **state)
 {
-    static const uint64_t odd[] = {0, 1, 0xfff, 0x7fffffff, 0xffffffff, 1ULL << 32, INT64_MAX,
-                                   UINT64_MAX, UINT64_MAX - 0xfff, BASE};
+    static const uint64_t odd[] = {
+        0,          1,         0xfff,      0x7fffffff,         0xffffffff,
+        1ULL << 32, INT64_MAX, UINT64_MAX, UINT64_MAX - 0xfff, BASE};
     unsigned survived = 0;
     uint64_t sum = 0;
 
