@@ -15,3 +15,12 @@ $(UNPACK_STATIC): $B/tests/unpack_static.o $(UNPACK_ALL) \
 .PHONY: unpack-check
 unpack-check: $(UNPACK_STATIC)
 	@tests/boot/unpack.sh $(UNPACK_STATIC) $B/tests/unpack
+
+# The boot options, printed from the table that the hypervisor parses them with.
+$B/tests/options: tests/boot/options.c $(addprefix hypervisor/,boot/cmdline.c dom0/dom0_mem.c lib/string.c)
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 $(WARN) -DPAVIS_HOST_TEST -Ihypervisor $^ -o $@
+
+.PHONY: options
+options: $B/tests/options ## print the hypervisor's boot options
+	@$<
