@@ -16,7 +16,7 @@ extern void *const trap_stubs[256];
  * RSP is the end of cpu_info.regs, interrupts are off, RCX and R11 hold RIP and RFLAGS.
  * sysenter_entry is entered with RSP at the end of cpu_info.regs; nothing is saved.
  */
-extern char syscall_entry64[], syscall_entry32[], sysenter_entry[];
+extern char syscall_entry[], syscall32_entry[], sysenter_entry[];
 
 /* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged. */
 void tlb_flush_ipi(void);

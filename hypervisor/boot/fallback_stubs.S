@@ -30,7 +30,7 @@ common:
         mov     %rsp, %rdi
         mov     %rsp, %rbp
         and     $-16, %rsp
-        call    hypervisor_trap
+        call    fallback_trap
         mov     %rbp, %rsp
         pop     %r15
         pop     %r14
@@ -55,7 +55,7 @@ stubs:
         vec = 0
         .rept   256
         .align  16
-        .if     vec < 32 && ((TRAP_HAS_ERROR_CODE >> vec) & 1)
+        .if     vec < 32 && ((TRAP_HAS_ERROR_CODE >> (vec & 31)) & 1)
         movl    $vec, 4(%rsp)           /* the upper half of the pushed error code's word */
         .else
         push    $0
@@ -65,9 +65,9 @@ stubs:
         vec = vec + 1
         .endr
 
-        .weak   syscall_entry64, syscall_entry32
-syscall_entry64:
-syscall_entry32:
+        .weak   syscall_entry, syscall32_entry
+syscall_entry:
+syscall32_entry:
         ud2
 
         .section .rodata, "a"

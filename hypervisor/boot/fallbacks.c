@@ -4,7 +4,9 @@
  * booted alone.  A definition elsewhere replaces each; when all exist this file goes away.
  */
 #include "hooks.h"
+#include "cpu/fault.h"
 #include "cpu/insn.h"
+#include "cpu/irq.h"
 
 __weak void tlb_flush_ipi(void)
 {
@@ -38,4 +40,19 @@ __weak void guest_console_input(char c)
 __weak bool nmi_upcall(const struct cpu_regs *regs)
 {
     return false;
+}
+
+/* What fallback_stubs.S calls. */
+void fallback_trap(struct cpu_regs *regs);
+
+void fallback_trap(struct cpu_regs *regs)
+{
+    uint32_t vector = regs->entry_vector;
+
+    if (vector >= 32)
+        handle_irq(vector);
+    else if (vector == TRAP_NMI || vector == TRAP_DF || vector == TRAP_MC)
+        trap_on_ist(regs);
+    else
+        trap_from_hypervisor(regs);
 }

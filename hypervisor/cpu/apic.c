@@ -16,6 +16,7 @@
 #include "cpu/irq.h"
 #include "debug/assert.h"
 #include "hooks.h"
+#include "lib/atomic.h"
 #include "lib/irqflags.h"
 #include "mem/map.h"
 

@@ -12,6 +12,7 @@
 #include "cpu/insn.h"
 #include "debug/assert.h"
 #include "lib/string.h"
+#include "mem/map.h"
 
 struct cpu_caps cpu_caps __read_mostly;
 uint64_t hv_cr4 __read_mostly;
@@ -156,6 +157,20 @@ void __boot_text cpu_identify(void)
            cpu_caps.x2apic ? " x2apic" : "", cpu_caps.tsc_deadline ? " tsc-deadline" : "",
            cpu_caps.tsc_invariant ? " tsc-invariant" : "",
            cpu_caps.is_tcg ? " (TCG: smap and mwait left off)" : "");
+}
+
+extern uint8_t *const smap_sites_start[], *const smap_sites_end[];
+
+void __boot_text cpu_patch_smap_sites(void)
+{
+    static const uint8_t clac_bytes[3] = {0x0f, 0x01, 0xca};
+
+    if (!cpu_caps.smap)
+        return;
+    /* Through the direct map: the code itself is not writable. */
+    for (uint8_t *const *site = smap_sites_start; site < smap_sites_end; site++)
+        memcpy((uint8_t *)mfn_to_virt(image_to_mfn(*site)) + ((uint64_t)*site & ~PAGE_MASK),
+               clac_bytes, sizeof(clac_bytes));
 }
 
 void cpu_init(void)

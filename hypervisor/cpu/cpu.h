@@ -32,6 +32,12 @@ void cpu_identify(void);
  */
 void cpu_init(void);
 
+/*
+ * Turns the entry paths' placeholders for CLAC (section .smap_sites: addresses of three-byte NOPs)
+ * into CLAC where SMAP is on.  After map_init(), before the first guest.
+ */
+void cpu_patch_smap_sites(void);
+
 /* CR4 as the hypervisor has it; guests see and change only a shadow. */
 extern uint64_t hv_cr4;
 

@@ -123,10 +123,9 @@ void desc_init(void)
 
         set_gate(v, (uint64_t)trap_stubs[v], ist);
     }
-    /* INT3, INTO and the old system call are programs' to use; any other INT n faults. */
+    /* INT3 and INTO are programs' to use; INT n faults, and pv/traps.c looks at the instruction. */
     idt_set_dpl(TRAP_BP, 3);
     idt_set_dpl(TRAP_OF, 3);
-    idt_set_dpl(VECTOR_LINUX_SYSCALL, 3);
 }
 
 void desc_load_gdt(uint64_t base)
@@ -222,8 +221,8 @@ void syscall_init_cpu(unsigned int cpu)
     uint64_t va = HV_STUBS_BASE + cpu * STUB_SIZE;
     uint8_t *w = map_stub_writable(cpu);
 
-    write_stub(w, va, cpu_info(), (uint64_t)syscall_entry64);
-    write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall_entry32);
+    write_stub(w, va, cpu_info(), (uint64_t)syscall_entry);
+    write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall32_entry);
 
     wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_HV_CS64 << 32);
     wrmsr(MSR_LSTAR, va);

@@ -9,7 +9,6 @@
 #include "console/log.h"
 #include "cpu/ex_table.h"
 #include "cpu/insn.h"
-#include "cpu/irq.h"
 #include "debug/panic.h"
 #include "hooks.h"
 
@@ -65,23 +64,10 @@ void handle_machine_check(struct cpu_regs *regs)
     panic_regs(regs, "Machine check");
 }
 
-void fault_in_hypervisor(struct cpu_regs *regs)
+static __noreturn void fatal_trap(const struct cpu_regs *regs)
 {
     uint32_t vector = regs->entry_vector;
 
-    switch (vector) {
-    case TRAP_NMI: handle_nmi(regs); return;
-    case TRAP_MC: handle_machine_check(regs); return;
-    case TRAP_DB:
-        /* Not ours: we set no breakpoints.  RF lets a code breakpoint's instruction run. */
-        write_dr6(0xffff0ff0);
-        regs->rflags = (regs->rflags & ~RFLAGS_TF) | RFLAGS_RF;
-        return;
-    case TRAP_DF: break; /* the state is not to be trusted: no fixup */
-    default:
-        if (fault_fixup(regs))
-            return;
-    }
     if (vector == TRAP_PF)
         panic_regs(regs, "Page fault in the hypervisor at %016lx (error code %x)", read_cr2(),
                    regs->error_code);
@@ -90,10 +76,23 @@ void fault_in_hypervisor(struct cpu_regs *regs)
                regs->error_code);
 }
 
-void hypervisor_trap(struct cpu_regs *regs)
+void trap_from_hypervisor(struct cpu_regs *regs)
 {
-    if (regs->entry_vector < 32)
-        fault_in_hypervisor(regs);
-    else
-        irq_dispatch((uint8_t)regs->entry_vector);
+    if (regs->entry_vector == TRAP_DB) {
+        /* Not ours: we set no breakpoints.  RF lets a code breakpoint's instruction run. */
+        write_dr6(0xffff0ff0);
+        regs->rflags = (regs->rflags & ~RFLAGS_TF) | RFLAGS_RF;
+        return;
+    }
+    if (!fault_fixup(regs))
+        fatal_trap(regs);
+}
+
+void trap_on_ist(struct cpu_regs *regs)
+{
+    switch (regs->entry_vector) {
+    case TRAP_NMI: handle_nmi(regs); return;
+    case TRAP_MC: handle_machine_check(regs); return;
+    default: fatal_trap(regs); /* a double fault's state is not to be trusted: no fixup */
+    }
 }

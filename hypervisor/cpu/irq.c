@@ -20,17 +20,17 @@ void irq_set_handler(uint8_t vector, irq_handler_t fn)
     store_release(&handlers[vector], fn);
 }
 
-void irq_dispatch(uint8_t vector)
+void handle_irq(unsigned int vector)
 {
     irq_handler_t fn = load_acquire(&handlers[vector]);
     static struct rate_limit rate;
 
     counts[vector]++; /* approximate when two CPUs take the same vector at once */
     if (likely(fn != NULL)) {
-        fn(vector);
+        fn((uint8_t)vector);
         return;
     }
-    if (apic_in_service(vector))
+    if (apic_in_service((uint8_t)vector))
         apic_eoi();
     if (rate_limit_ok(&rate, 1000, 5))
         printk(XENLOG_INFO "interrupt vector %#x has no handler\n", vector);

@@ -26,7 +26,7 @@ typedef void (*irq_handler_t)(uint8_t vector);
 void irq_set_handler(uint8_t vector, irq_handler_t fn);
 
 /* Runs the handler of a vector that has arrived; interrupts are off. */
-void irq_dispatch(uint8_t vector);
+void handle_irq(unsigned int vector);
 
 /* A free dynamic vector, the same on all CPUs; 0 when there is none.  Pair with irq_free_vector. */
 uint8_t irq_alloc_vector(void);

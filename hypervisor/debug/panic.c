@@ -12,9 +12,10 @@
 #include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
-#include "cpu/reset.h"
+#include "cpu/machine.h"
 #include "debug/symbols.h"
 #include "lib/atomic.h"
+#include "lib/irqflags.h"
 
 #define MAX_REPORTS     8
 #define BACKTRACE_LINES 24
@@ -124,7 +125,7 @@ static void claim_panic(void)
     if (!atomic_cmpxchg(&panicking_cpu, &found, self)) {
         if (found == self) {
             printk("Panic within a panic; restarting.\n");
-            machine_restart();
+            machine_reboot();
         }
         for (;;)
             hlt();
@@ -147,7 +148,7 @@ static __noreturn void finish_panic(void)
     }
     printk(XENLOG_ERR "Restarting in five seconds...\n");
     delay_us(REBOOT_DELAY_US);
-    machine_restart();
+    machine_reboot();
 }
 
 static void print_headline(const char *fmt, va_list args)
