@@ -13,6 +13,7 @@ SHELL := /bin/bash
 B := build
 CC := gcc
 OBJCOPY := objcopy
+LD := ld
 NM := nm
 
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -41,6 +42,7 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 	@echo "  AS      $<"
 	@$(CC) $(HV_ASFLAGS) -c $< -o $@
 
+include hypervisor/boot/libs.mk
 include hypervisor/link.mk
 
 # --- host unit tests ---------------------------------------------------------------------------
@@ -51,11 +53,14 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HO
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
-$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/unit/test_$$*.c) \
+unit_says = $(shell sed -n 's,^// $(1):,,p' tests/unit/test_$(2).c)
+$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) \
                 $(wildcard hypervisor/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
-	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
+	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(call unit_says,LIBS,$*)
+
+include tests/boot/rules.mk
 
 include tests/abi/rules.mk
 include tests/guests/rules.mk
