@@ -42,7 +42,6 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 	@echo "  AS      $<"
 	@$(CC) $(HV_ASFLAGS) -c $< -o $@
 
-include hypervisor/boot/libs.mk
 include hypervisor/link.mk
 
 # --- host unit tests ---------------------------------------------------------------------------
