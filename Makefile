@@ -42,7 +42,6 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 	@echo "  AS      $<"
 	@$(CC) $(HV_ASFLAGS) -c $< -o $@
 
-include hypervisor/boot/libs.mk
 include hypervisor/link.mk
 
 # --- host unit tests ---------------------------------------------------------------------------
@@ -53,12 +52,11 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HO
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
-unit_says = $(shell sed -n 's,^// $(1):,,p' tests/unit/test_$(2).c)
-$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) \
+$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/unit/test_$$*.c) \
                 $(wildcard hypervisor/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
-	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(call unit_says,LIBS,$*)
+	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
 
 include tests/boot/rules.mk
 
