@@ -39,7 +39,8 @@ struct vcpu_sched {
     bool migrate;               /* must leave its processor when it stops running */
     cpumask_t hard_saved;       /* during SCHEDOP_pin_override */
     bool pin_override;
-    uint64_t periodic_last;     /* periodic timer: when it last ticked, ns */
+    spinlock_t periodic_lock;   /* guards the two words of the periodic timer; softirq context */
+    uint64_t periodic_last;     /* when it last ticked, ns; its period is v->periodic_ns */
 };
 
 struct sched_domain {
