@@ -7,9 +7,10 @@
  */
 #include "domain/vcpu.h"
 
-#include "abi/errno.h"
+#include "lib/errno.h"
 #include "abi/vcpu.h"
-#include "cpu/smp.h"
+#include "cpu/acpi.h"
+#include "cpu/apic.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "mem/guest_access.h"
@@ -180,12 +181,18 @@ static long op_send_nmi(struct vcpu *v, uint64_t arg)
 /* Only dom0, and only where the answer stays true: a vCPU pinned to one processor. */
 static long op_get_physid(struct vcpu *v, uint64_t arg)
 {
-    struct vcpu_get_physid id = {0};
+    struct vcpu_get_physid id;
     cpumask_t hard = v->sched.unit.hard;
+    uint32_t apic_id;
 
-    if (!v->domain->is_control || __builtin_popcountl(hard) != 1)
+    if (!v->domain->is_control || !hard || hard & (hard - 1))
         return guest_error(-EINVAL, "get_physid: vCPU is not pinned to one processor");
-    smp_cpu_physid((unsigned int)__builtin_ctzl(hard), &id.phys_id);
+    apic_id = cpu_apic_id[__builtin_ctzl(hard)];
+    id.phys_id = apic_id;
+    for (unsigned int i = 0; i < acpi_info.nr_cpus; i++) {
+        if (acpi_info.cpu[i].apic_id == apic_id)
+            id.phys_id |= (uint64_t)acpi_info.cpu[i].acpi_id << 32;
+    }
     if (copy_to_guest(arg, &id, sizeof(id)))
         return guest_error(-EFAULT, "vcpu_get_physid");
     return 0;

@@ -6,7 +6,7 @@
  * place in a frame of the guest's.  That frame is then held by a reference and a type count of
  * "writable": it cannot become a page table under our writes (I1), nor go away (I6).
  */
-#include "abi/errno.h"
+#include "lib/errno.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"

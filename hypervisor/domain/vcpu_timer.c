@@ -100,18 +100,17 @@ void vcpu_periodic_set(struct vcpu *v, uint64_t period_ns)
 #define TIMEOUT_ABSURD_NS (1ULL << 50)
 #define TIMEOUT_INSTEAD   (100 * NS_PER_MS)
 
-long do_set_timer_op(uint64_t timeout)
+long do_set_timer_op(int64_t timeout)
 {
     struct vcpu *v = current;
-    uint64_t now;
+    uint64_t when = (uint64_t)timeout, now = now_ns();
 
     if (timeout == 0) {
         timer_stop(&v->singleshot);
         return 0;
     }
-    now = now_ns();
-    if ((int64_t)timeout < 0 || (timeout > now && timeout - now >= TIMEOUT_ABSURD_NS))
-        timeout = now + TIMEOUT_INSTEAD;
-    timer_set(&v->singleshot, timeout);
+    if (timeout < 0 || (when > now && when - now >= TIMEOUT_ABSURD_NS))
+        when = now + TIMEOUT_INSTEAD;
+    timer_set(&v->singleshot, when);
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "cpu/smp.h"
 #include "debug/assert.h"
 #include "domain/vcpu.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/runstate.h"
 #include "sched/sched_internal.h"
@@ -465,22 +466,12 @@ int sched_prepare_cpu(unsigned int cpu)
     return c->idle ? 0 : -ENOMEM;
 }
 
-void sched_start_cpu(void)
-{
-    unsigned int cpu = smp_cpu_id();
-    struct vcpu *idle = sched_cpus[cpu].idle;
-
-    cpu_info()->current = idle;
-    runstate_init(&idle->sched.runstate, RUNSTATE_running, now_ns());
-    idle->sched.unit.on_cpu = true;
-    atomic_get_or(&sched_online, BIT(cpu));
-}
-
 void sched_init(const char *name)
 {
     unsigned int cpu = smp_cpu_id();
 
     choose_policy(name);
+    softirq_init();
     if (sched_prepare_cpu(cpu) != 0)
         panic("no memory for the first idle vCPU");
     sched_start_cpu();

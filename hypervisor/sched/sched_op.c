@@ -3,7 +3,7 @@
  * Hypercall 29, what a guest tells the scheduler: block, yield, poll, shut down; and the watchdog
  * timers a domain may arm against its own hanging.
  */
-#include "abi/errno.h"
+#include "lib/errno.h"
 #include "abi/event_channel.h"
 #include "abi/sched.h"
 #include "cpu/cpu_info.h"
@@ -131,16 +131,17 @@ static long op_shutdown_code(uint64_t arg)
 {
     struct domain *d = current_domain;
     struct sched_shutdown s;
+    uint64_t flags;
     long rc = 0;
 
     if (copy_from_guest(&s, arg, sizeof(s)))
         return guest_error(-EFAULT, "sched_shutdown");
-    spin_lock(&d->lock);
+    flags = spin_lock_irqsave(&d->shutdown_lock);
     if (d->shutdown_code == SHUTDOWN_CODE_INVALID)
         d->shutdown_code = (uint8_t)s.reason;
     else
         rc = guest_error(-EEXIST, "a shutdown code is already set");
-    spin_unlock(&d->lock);
+    spin_unlock_irqrestore(&d->shutdown_lock, flags);
     return rc;
 }
 

@@ -73,10 +73,10 @@ void do_softirq_noswitch(void)
     run_pending(~BIT(SOFTIRQ_SCHEDULE));
 }
 
-void softirq_init_cpu(unsigned int cpu)
+void softirq_init(void)
 {
-    spin_lock_init(&work_queues[cpu].lock);
-    list_init(&work_queues[cpu].list);
+    for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++)
+        list_init(&work_queues[cpu].list);
 }
 
 void work_init(struct work *w, void (*fn)(void *), void *arg)

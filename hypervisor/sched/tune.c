@@ -7,7 +7,7 @@
  * domain and one rate limit, mean the same here.
  */
 #include "abi/domctl.h"
-#include "abi/errno.h"
+#include "lib/errno.h"
 #include "abi/sysctl.h"
 #include "console/keys.h"
 #include "console/log.h"
@@ -167,7 +167,7 @@ static void dump_vcpu(struct vcpu *v)
            u->soft);
 }
 
-static void dump_runq(uint8_t key)
+static void dump_runq(char key)
 {
     struct domain *d;
 
@@ -198,5 +198,5 @@ static void dump_runq(uint8_t key)
 
 void sched_register_keys(void)
 {
-    key_register('r', dump_runq, "run queues and vCPUs");
+    keys_register('r', dump_runq, "run queues and vCPUs", true);
 }

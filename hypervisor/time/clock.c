@@ -13,21 +13,17 @@
  */
 #include "time/clock.h"
 
-#include "console/keys.h"
 #include "console/log.h"
 #include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
-#include "cpu/smp.h"
 #include "domain/domain.h"
 #include "mem/guest_access.h"
 #include "time/clock_internal.h"
+#include "time/timer.h"
 
 struct clock_stamp clock_stamps[NR_CPUS];
 static bool tsc_stable = true; /* until shown otherwise: see clock_check_tsc() */
-
-/* More than a processor could be late by at start: what a TSC that is not in step shows. */
-#define START_SKEW_MAX_NS 1000000000ULL
 
 uint64_t clock_stamp_ns(const struct clock_stamp *s, uint64_t tsc)
 {
@@ -63,24 +59,20 @@ void clock_init(void)
     s->tsc = rdtsc();
     s->ns = 0;
     s->scale = time_scale_from_khz(tsc_khz);
+    timers_init();
     clock_register_keys();
 }
 
 void clock_init_cpu(void)
 {
     struct clock_stamp *own = &clock_stamps[smp_cpu_id()];
-    uint64_t flags = local_irq_save();
-    uint64_t tsc = rdtsc(), boot_cpu_ns = clock_boot_cpu_ns();
-    int64_t ahead;
+    uint64_t tsc = rdtsc();
 
     *own = clock_stamps[0];
-    ahead = (int64_t)(clock_stamp_ns(own, tsc) - boot_cpu_ns);
-    if (tsc < own->tsc || ahead < 0 || (uint64_t)ahead > START_SKEW_MAX_NS) {
+    if (tsc < own->tsc) { /* not in step, and time must not wrap: it starts anew, until corrected */
         own->tsc = tsc;
-        own->ns = boot_cpu_ns;
         store_once(&tsc_stable, false);
     }
-    local_irq_restore(flags);
 }
 
 void clock_check_tsc(void)

@@ -18,12 +18,10 @@ extern struct clock_stamp clock_stamps[NR_CPUS];
 uint64_t clock_stamp_ns(const struct clock_stamp *s, uint64_t tsc);
 
 /* --- time/clock_sync.c ------------------------------------------------------------------------- */
-/* The boot processor's time as it last wrote it down: no older than a start of a processor takes. */
-uint64_t clock_boot_cpu_ns(void);
-void clock_note_boot_cpu_ns(uint64_t ns);
 /* All processors compare their TSCs for a moment: false when one was seen going back. */
 bool clock_warp_test(void);
-/* From now on each second every stamp is brought into line with the boot processor's. */
+/* Sets every stamp to the boot processor's time (before any guest runs: it may step back), and
+ * from then on brings them into line each second. */
 void clock_sync_start(void);
 
 /*

@@ -8,7 +8,7 @@
 #include "time/clock_internal.h"
 #include "time/timer_queue.h"
 
-static void dump_timers(uint8_t key)
+static void dump_timers(char key)
 {
     uint64_t now = now_ns();
 
@@ -26,7 +26,7 @@ static void dump_timers(uint8_t key)
     }
 }
 
-static void dump_tsc(uint8_t key)
+static void dump_tsc(char key)
 {
     printk(XENLOG_INFO "TSC %u kHz by %s, %s; now %lu ns\n", tsc_khz, clocksource_name,
            clock_tsc_stable() ? "in step on all processors" : "corrected each second", now_ns());
@@ -41,6 +41,6 @@ static void dump_tsc(uint8_t key)
 
 void clock_register_keys(void)
 {
-    key_register('a', dump_timers, "timer queues");
-    key_register('s', dump_tsc, "TSC and system time");
+    keys_register('a', dump_timers, "timer queues", true);
+    keys_register('s', dump_tsc, "TSC and system time", true);
 }

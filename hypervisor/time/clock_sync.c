@@ -20,7 +20,6 @@
 #define WARP_ROUNDS   20000
 #define WARP_MAX_NS   2000000ULL /* emulated processors that share a real one: do not spin long */
 
-static uint64_t boot_cpu_ns;
 static struct timer sync_timer;
 static struct time_scale nominal;
 
@@ -30,17 +29,8 @@ static struct {
     uint64_t go_ns;       /* the boot processor's time as it let them go; 0: wait */
     uint64_t highest_tsc;
     bool went_back;
+    bool step;            /* set stamps without regard to what they show */
 } meet;
-
-uint64_t clock_boot_cpu_ns(void)
-{
-    return load_once(&boot_cpu_ns);
-}
-
-void clock_note_boot_cpu_ns(uint64_t ns)
-{
-    store_once(&boot_cpu_ns, ns);
-}
 
 static void warp_rounds(void)
 {
@@ -62,7 +52,7 @@ static void warp_on_cpu(void *arg)
 {
     atomic_inc(&meet.arrived);
     while (load_once(&meet.arrived) < meet.expected)
-        cpu_relax();
+        smp_poll_calls();
     warp_rounds();
 }
 
@@ -86,18 +76,19 @@ bool clock_warp_test(void)
 static void sync_on_cpu(void *arg)
 {
     struct clock_stamp *own = &clock_stamps[smp_cpu_id()];
-    uint64_t tsc, ref;
+    uint64_t tsc, ref, own_ns;
 
     atomic_inc(&meet.arrived);
     while (!(ref = load_acquire(&meet.go_ns)))
         cpu_relax();
     tsc = rdtsc_ordered();
-    *own = clock_corrected(nominal, tsc, clock_stamp_ns(own, tsc), ref, SYNC_EVERY_NS);
+    own_ns = meet.step ? ref : clock_stamp_ns(own, tsc);
+    *own = clock_corrected(nominal, tsc, own_ns, ref, SYNC_EVERY_NS);
     if (!is_idle_vcpu(current))
         current->sched.areas_stale = true; /* published at the next entry to the kernel */
 }
 
-static void sync_all(void *arg)
+static void sync_all(bool step)
 {
     cpumask_t others = load_once(&sched_online) & ~BIT(smp_cpu_id());
     unsigned int n = (unsigned int)__builtin_popcountl(others);
@@ -105,17 +96,25 @@ static void sync_all(void *arg)
 
     meet.arrived = 0;
     meet.go_ns = 0;
+    meet.step = step;
     smp_call(others, sync_on_cpu, NULL, false);
     flags = local_irq_save();
     while (load_once(&meet.arrived) < n)
-        cpu_relax();
+        smp_poll_calls();
     store_release(&meet.go_ns, now_ns());
     local_irq_restore(flags);
+}
+
+static void sync_expired(void *arg)
+{
+    sync_all(false);
     timer_set(&sync_timer, now_ns() + SYNC_EVERY_NS);
 }
 
 void clock_sync_start(void)
 {
-    timer_init(&sync_timer, sync_all, NULL, smp_cpu_id());
+    nominal = clock_stamps[smp_cpu_id()].scale;
+    sync_all(true);
+    timer_init(&sync_timer, sync_expired, NULL, smp_cpu_id());
     timer_set(&sync_timer, now_ns() + SYNC_EVERY_NS);
 }

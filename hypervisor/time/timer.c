@@ -11,6 +11,7 @@
 
 #include "cpu/apic.h"
 #include "cpu/cpu_info.h"
+#include "hooks.h"
 #include "lib/spinlock.h"
 #include "sched/softirq.h"
 #include "time/clock.h"
@@ -28,11 +29,10 @@ const struct timer_queue *timer_queue_of(unsigned int cpu)
     return &queues[cpu];
 }
 
-void timer_init_cpu(unsigned int cpu)
+void timers_init(void)
 {
-    spin_lock_init(&queues[cpu].lock);
-    queues[cpu].heap.root = NULL;
-    queues[cpu].programmed = TIMER_NEVER;
+    for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++)
+        queues[cpu].programmed = TIMER_NEVER;
 }
 
 /* Locks the queue `t` is on now. */
@@ -48,6 +48,16 @@ static struct timer_queue *timer_lock(struct timer *t, uint64_t *flags)
     }
 }
 
+/* Lock held, own processor. */
+static void program(struct timer_queue *q, uint64_t deadline)
+{
+    q->programmed = deadline;
+    if (deadline == TIMER_NEVER)
+        apic_timer_stop();
+    else
+        apic_timer_arm(ns_to_tsc_deadline(deadline));
+}
+
 /*
  * The first timer of a queue changed.  An earlier one has to be programmed; for a later one the
  * interrupt that is already programmed does no harm and reprograms.  Lock held.
@@ -59,11 +69,12 @@ static void first_changed(struct timer_queue *q)
 
     if (first >= q->programmed)
         return;
+    if (cpu == smp_cpu_id()) {
+        program(q, first);
+        return;
+    }
     q->programmed = first;
-    if (cpu == smp_cpu_id())
-        apic_timer_set(first);
-    else
-        cpu_raise_softirq(cpu, SOFTIRQ_TIMER);
+    cpu_raise_softirq(cpu, SOFTIRQ_TIMER);
 }
 
 static void dequeue(struct timer_queue *q, struct timer *t)
@@ -224,7 +235,6 @@ void timer_softirq(void)
         store_release(&q->running, NULL);
     }
     /* Whatever was programmed has come or is void; 'never' also takes a stale one back. */
-    q->programmed = q->heap.root ? q->heap.root->expires : TIMER_NEVER;
-    apic_timer_set(q->programmed);
+    program(q, q->heap.root ? q->heap.root->expires : TIMER_NEVER);
     spin_unlock_irqrestore(&q->lock, flags);
 }

@@ -6,16 +6,13 @@
  * NTP), and guests compute the present from it and their own system time.
  */
 #include "console/log.h"
-#include "cpu/insn.h"
+#include "cpu/rtc.h"
 #include "domain/domain.h"
 #include "lib/spinlock.h"
 #include "time/clock.h"
-#include "time/rtc.h"
+#include "time/date.h"
 
 #define NS_PER_S 1000000000ULL
-
-#define CMOS_INDEX 0x70
-#define CMOS_DATA  0x71
 
 #define RTC_SECONDS  0x00
 #define RTC_MINUTES  0x02
@@ -35,32 +32,26 @@ static spinlock_t wallclock_lock;
 static uint64_t origin_sec;
 static uint32_t origin_nsec;
 
-static uint8_t cmos_read(uint8_t reg)
-{
-    outb(reg, CMOS_INDEX);
-    return inb(CMOS_DATA);
-}
-
 static void rtc_read(struct rtc_registers *r)
 {
-    r->second = cmos_read(RTC_SECONDS);
-    r->minute = cmos_read(RTC_MINUTES);
-    r->hour = cmos_read(RTC_HOURS);
-    r->day = cmos_read(RTC_DAY);
-    r->month = cmos_read(RTC_MONTH);
-    r->year = cmos_read(RTC_YEAR);
-    r->century = cmos_read(RTC_CENTURY);
-    r->status_b = cmos_read(RTC_STATUS_B);
+    r->second = rtc_cmos_read(RTC_SECONDS);
+    r->minute = rtc_cmos_read(RTC_MINUTES);
+    r->hour = rtc_cmos_read(RTC_HOURS);
+    r->day = rtc_cmos_read(RTC_DAY);
+    r->month = rtc_cmos_read(RTC_MONTH);
+    r->year = rtc_cmos_read(RTC_YEAR);
+    r->century = rtc_cmos_read(RTC_CENTURY);
+    r->status_b = rtc_cmos_read(RTC_STATUS_B);
 }
 
 /* A reading that no update ran into: none in progress before, and the same seconds after. */
 static bool rtc_read_stable(struct rtc_registers *r)
 {
     for (unsigned int i = 0; i < RTC_TRIES; i++) {
-        if (cmos_read(RTC_STATUS_A) & STATUS_A_UIP)
+        if (rtc_cmos_read(RTC_STATUS_A) & STATUS_A_UIP)
             continue;
         rtc_read(r);
-        if (!(cmos_read(RTC_STATUS_A) & STATUS_A_UIP) && cmos_read(RTC_SECONDS) == r->second)
+        if (!(rtc_cmos_read(RTC_STATUS_A) & STATUS_A_UIP) && rtc_cmos_read(RTC_SECONDS) == r->second)
             return true;
     }
     return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See rtc.h: BCD or binary, 12 or 24 hours, with or without a century, as the register says. */
-#include "time/rtc.h"
+/* See date.h: BCD or binary, 12 or 24 hours, with or without a century, as the register says. */
+#include "time/date.h"
 
 #define STATUS_B_24H    0x02
 #define STATUS_B_BINARY 0x04
