@@ -369,7 +369,7 @@ static void dump_port(struct domain *d, unsigned port, const struct evtchn_port 
                                         "pirq", "virq",     "ipi"};
     struct evtchn_bits b = bits_of(d);
 
-    printk("  %4u %s%s vcpu%u %s", port, evtchn_bit_test(b.pending, port) ? "P" : "-",
+    printk(XENLOG_INFO "  %4u %s%s vcpu%u %s", port, evtchn_bit_test(b.pending, port) ? "P" : "-",
            evtchn_bit_test(b.mask, port) ? "M" : "-", p->notify_vcpu, names[p->state]);
     switch (p->state) {
     case ECS_UNBOUND: printk(" for d%u\n", (unsigned)p->remote_domid); break;
@@ -385,11 +385,11 @@ static void dump_domain(struct domain *d)
     struct evtchn_table *t = &d->evtchn;
     struct vcpu *v;
 
-    printk("d%u: %u ports in use of %u, limit %u, %lu events, polling %#lx\n", d->mem.id, t->active,
+    printk(XENLOG_INFO "d%u: %u ports in use of %u, limit %u, %lu events, polling %#lx\n", d->mem.id, t->active,
            t->valid_ports, min(t->max_port, EVTCHN_MAX_PORTS - 1U), (unsigned long)t->sent,
            (unsigned long)d->poll_mask);
     for_each_vcpu (d, v) {
-        printk("  vcpu%u upcall %u mask %u sel %016lx\n", v->id,
+        printk(XENLOG_INFO "  vcpu%u upcall %u mask %u sel %016lx\n", v->id,
                v->vcpu_info->evtchn_upcall_pending, v->vcpu_info->evtchn_upcall_mask,
                (unsigned long)v->vcpu_info->evtchn_pending_sel);
     }
