@@ -51,11 +51,13 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HO
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
-$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES:,,p' tests/unit/test_$$*.c) \
+$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/unit/test_$$*.c) \
                 $(wildcard hypervisor/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
+
+include tests/abi/rules.mk
 
 clean:
 	rm -rf $B
