@@ -48,18 +48,18 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HOST_TEST \
         -fsanitize=address,undefined -fno-sanitize-recover=all -Ihypervisor -Itests/unit
 
+unit_sources = $(shell sed -n 's,^// SOURCES:,,p' $(1))
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
-$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/unit/test_$$*.c) \
+$B/unit/test_%: tests/unit/test_%.c $$(call unit_sources,tests/unit/test_$$*.c) \
                 $(wildcard hypervisor/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
 
-include tests/abi/rules.mk
-
 clean:
 	rm -rf $B
 
 -include $(HV_OBJ:.o=.d)
+-include tests/abi/rules.mk

@@ -1,3 +1,55 @@
 # How the hypervisor's objects become the images that a loader takes.  Included by the top Makefile.
+#
+#   build/pavis-hv-syms   ELF64 at its run address, with debug information: for gdb, objdump, addr2line
+#   build/pavis-hv        the same bytes as ELF32, which is what a Multiboot 1 loader accepts
+#   build/pavis-hv.gz     compressed, as installed in /boot
+#
+# The image holds a table of its own symbols.  It is made from a first link with an empty table; as
+# the table is the last thing that is not code, filling it moves no function, which is checked.
+
+HV_LDS := $B/hypervisor/hypervisor.lds
+HV_SYMS := $B/pavis-hv-syms
+HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections -z noexecstack -z max-page-size=4096 \
+        --no-warn-rwx-segments --orphan-handling=warn --build-id=none -T $(HV_LDS)
+# Helper H3's decompressors: one relocatable object, see hypervisor/boot/libs.mk.
+-include hypervisor/boot/libs.mk
+HV_LINK_OBJ = $(HV_OBJ) $(HV_BOOT_LIBS_OBJ)
+
 .PHONY: hypervisor
-hypervisor: $(HV_OBJ)
+hypervisor: $B/pavis-hv $B/pavis-hv.gz
+
+$(HV_LDS): hypervisor/boot/hypervisor.lds.S hypervisor/mem/layout.h
+	@mkdir -p $(@D)
+	@$(CC) -E -P -D__ASSEMBLY__ -Ihypervisor -x assembler-with-cpp $< -o $@
+
+$B/hypervisor/symtab0.o: hypervisor/debug/gen-symtab
+	@mkdir -p $(@D)
+	@hypervisor/debug/gen-symtab </dev/null | $(CC) -c -x assembler - -o $@
+
+$B/pavis-hv.pass1: $(HV_OBJ) $(HV_BOOT_LIBS_OBJ) $B/hypervisor/symtab0.o $(HV_LDS)
+	@echo "  LD      $@"
+	@$(LD) $(HV_LDFLAGS) $(HV_LINK_OBJ) $B/hypervisor/symtab0.o -o $@
+
+$B/hypervisor/symtab.o: $B/pavis-hv.pass1 hypervisor/debug/gen-symtab
+	@$(NM) -n $< | hypervisor/debug/gen-symtab | $(CC) -c -x assembler - -o $@
+
+$(HV_SYMS): $B/pavis-hv.pass1 $B/hypervisor/symtab.o
+	@echo "  LD      $@"
+	@$(LD) $(HV_LDFLAGS) $(HV_LINK_OBJ) $B/hypervisor/symtab.o -o $@
+	@cmp <($(NM) $< | grep ' [tT] ' | grep -v '_end$$') <($(NM) $@ | grep ' [tT] ' | grep -v '_end$$') \
+	    || { echo "the symbol table moved code: see hypervisor/link.mk" >&2; rm -f $@; exit 1; }
+
+# The wrapper's entry and load address are the first link's machine addresses.
+HV_SYM_VALUE = $$((0x$$($(NM) $(HV_SYMS) | awk '$$3 == "$(1)" {print $$1}')))
+$B/pavis-hv: $(HV_SYMS) hypervisor/boot/wrap/wrap.S
+	@echo "  WRAP    $@"
+	@$(OBJCOPY) -O binary $(HV_SYMS) $B/pavis-hv.bin
+	@size=$$(stat -c %s $B/pavis-hv.bin); mem=$(call HV_SYM_VALUE,image_memory_size); \
+	entry=$$(($(call HV_SYM_VALUE,start32) - 0xffff82d040000000 + 0x200000)); \
+	$(CC) -m32 -c -DIMAGE_FILE="\"$B/pavis-hv.bin\"" -DIMAGE_BSS_SIZE=$$((mem - size)) \
+	    hypervisor/boot/wrap/wrap.S -o $B/hypervisor/wrap.o && \
+	$(LD) -m elf_i386 -nostdlib -N -Ttext=0x200000 --section-start=.bss=$$((0x200000 + size)) \
+	    -e $$entry --build-id=none --no-warn-rwx-segments $B/hypervisor/wrap.o -o $@
+
+$B/pavis-hv.gz: $B/pavis-hv
+	@gzip -9 -n -c $< > $@

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a CPU finds from its stack pointer alone.
+ *
+ * A CPU's stack is STACK_SIZE bytes, so aligned, and struct cpu_info is at its very top: rounding
+ * RSP finds it on the ordinary stack and on the exceptions' own stacks alike.  The hypervisor does
+ * not use GS for this: the guest's stays loaded.  The guest's registers come first, so that the
+ * frame the processor pushes at TSS.RSP0 ends exactly at the end of `regs`.
+ */
+#pragma once
+
+#include "cpu/frame.h"
+#include "mem/layout.h"
+
+/* Offsets from the start of struct cpu_info, for assembler. */
+#define CPU_INFO_REGS        0x00
+#define CPU_INFO_CURRENT     0xa8
+#define CPU_INFO_CPU         0xb0
+#define CPU_INFO_SYSCALL_RSP 0xb8
+#define CPU_INFO_CR4         0xc0
+#define CPU_INFO_CR3         0xc8
+#define CPU_INFO_EXIT_CR3    0xd0
+#define CPU_INFO_SIZE        0xe8
+
+#ifndef __ASSEMBLY__
+#include "lib/types.h"
+
+struct vcpu;
+
+struct cpu_info {
+    struct cpu_regs regs; /* the guest's, while one runs on this CPU */
+    struct vcpu *current;
+    uint32_t cpu;
+    uint32_t nr_pauses;   /* spare for debugging; keeps what follows aligned */
+    uint64_t syscall_rsp; /* where a SYSCALL stub puts the guest's RSP */
+    uint64_t cr4;         /* what CR4 holds, so that nobody reads it */
+    uint64_t cr3;         /* what CR3 holds while in the hypervisor */
+    uint64_t exit_cr3;    /* restricted root to load on the way out; 0: none */
+    uint64_t scratch[2];
+};
+
+_Static_assert(offsetof(struct cpu_info, current) == CPU_INFO_CURRENT, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, cpu) == CPU_INFO_CPU, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, syscall_rsp) == CPU_INFO_SYSCALL_RSP, "offset");
+_Static_assert(offsetof(struct cpu_info, cr4) == CPU_INFO_CR4, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, cr3) == CPU_INFO_CR3, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, exit_cr3) == CPU_INFO_EXIT_CR3, "offset");
+_Static_assert(sizeof(struct cpu_info) == CPU_INFO_SIZE, "size for assembler");
+/* The processor aligns RSP to 16 before it pushes a frame; RSP0 is &regs + FRAME_SIZE. */
+_Static_assert((STACK_SIZE - CPU_INFO_SIZE + FRAME_SIZE) % 16 == 0, "RSP0 must be aligned");
+
+#ifdef PAVIS_HOST_TEST
+
+/* A unit test has one CPU, and defines this. */
+extern struct cpu_info host_cpu_info;
+static inline struct cpu_info *cpu_info(void)
+{
+    return &host_cpu_info;
+}
+
+#else
+
+static __always_inline struct cpu_info *cpu_info(void)
+{
+    uint64_t sp;
+
+    /* Not volatile: the result is the same anywhere in one function. */
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1 - CPU_INFO_SIZE);
+}
+
+#endif
+
+static __always_inline unsigned int smp_cpu_id(void)
+{
+    return cpu_info()->cpu;
+}
+
+/* The guest's registers on this CPU, while a guest runs here. */
+static __always_inline struct cpu_regs *guest_regs(void)
+{
+    return &cpu_info()->regs;
+}
+#endif
