@@ -177,7 +177,7 @@ static void lookup_time(const struct cpuid_view *view, uint32_t subleaf, bool rd
 static void lookup_hypervisor(const struct cpu_policy *p, const struct cpuid_view *view,
                               uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
-    uint32_t last = min(p->hv_limit, XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES));
+    uint32_t last = min(p->hv_limit, (uint32_t)XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES));
 
     /* Linux takes a last leaf below base + 2 for a damaged hypervisor. */
     if (last < XEN_CPUID_LEAF(2))
