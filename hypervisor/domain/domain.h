@@ -27,7 +27,6 @@
 #include "time/timer.h"
 
 #define MAX_VCPUS      64    /* per domain; the ABI allows 8192, cpumask_t and poll masks 64 */
-#define DOMID_FIRST_RESERVED_ 0x7ff0
 
 struct cpu_policy;
 struct domain;
@@ -135,6 +134,7 @@ struct domain {
     bool has_vcpu_tsc_native;
     enum domain_dying dying;
     unsigned relinquish_step; /* domain/destroy.c: where death resumes */
+    uint64_t relinquish_cursor; /* within a step */
 
     /* domain.lock: life cycle, domctl */
     spinlock_t lock;
@@ -179,7 +179,6 @@ struct domain {
     uint64_t tsc_offset_ns;       /* guest's nanoseconds since its start = system time + this */
     struct cpu_policy *cpu_policy; /* pv/cpu_policy.h: what CPUID and MSRs this domain sees */
     struct guest_console *console; /* hypercall/console_io.c: a guest's line under way, or NULL */
-    domid_t target;               /* XEN_DOMCTL_set_target: may act on this one; or DOMID_INVALID */
     const char *crash_reason;
 };
 
@@ -220,14 +219,12 @@ bool domain_get(struct domain *d);
 /* Drops one.  The last one frees the structure, later, from a softirq: any context. */
 void domain_put(struct domain *d);
 /*
- * Resolves DOMID_SELF and, for the control domain or one that may act on its target, another id;
- * *out referenced.  0, -ESRCH, -EPERM.
+ * Resolves DOMID_SELF and one's own id, and for the control domain any other; *out referenced.  0, -ESRCH, -EPERM.
  */
 int domain_resolve(domid_t id, struct domain **out);
-/* Permission rules: may `current` act on `d` as the control domain? 0 or -EPERM with a reason. */
+/* Permission rule: may `current` act on `d` (its own domain, or it is the control domain)?  0, or
+ * -EPERM with a reason. */
 int domain_may_control(const struct domain *d);
-/* The owner of frames that have this id, for mem/: no reference, valid while it owns a frame. */
-struct mem_owner *domain_owner_by_id(domid_t id);
 
 /* For domain.c alone: enters a complete domain (-EEXIST: the id is taken; -ENOMEM), removes it. */
 int domain_register(struct domain *d);
@@ -246,11 +243,6 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 int domain_kill(struct domain *d);
 /* The last reference is gone (registry.c). */
 void domain_free(struct domain *d);
-/* mem/ calls this when an owner has lost its last frame, in any context. */
-void domain_frames_gone(struct mem_owner *o);
-/* And before it gets its first one: false when the domain is being freed. */
-bool domain_frames_come(struct mem_owner *o);
-
 /* --- domain/pause.c -------------------------------------------------------------------------- */
 void domain_pause(struct domain *d);          /* waits until no vCPU of d but current runs */
 void domain_pause_nosync(struct domain *d);

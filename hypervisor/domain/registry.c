@@ -15,6 +15,7 @@
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "mem/heap.h"
+#include "mem/world.h"
 
 #define TABLE_BITS  9 /* pointers in a page */
 #define TABLE_SIZE  (1u << TABLE_BITS)
@@ -85,19 +86,24 @@ struct domain *domain_get_next(unsigned id)
     return found;
 }
 
-struct mem_owner *domain_owner_by_id(domid_t id)
+/* mem/world.h: a domain that owns a frame, of any kind, is referenced once for all of them. */
+void mem_owner_hold(struct mem_owner *o)
 {
-    struct domain **slot = slot_of(id);
+    if (o->id < DOMID_FIRST_RESERVED)
+        BUG_ON(!domain_get(owner_domain(o)));
+}
 
-    /* No lock: whoever asks holds a frame of it, and a slot is cleared after the last is gone. */
-    return slot && *slot ? &(*slot)->mem : NULL;
+void mem_owner_release(struct mem_owner *o)
+{
+    if (o->id < DOMID_FIRST_RESERVED)
+        domain_put(owner_domain(o));
 }
 
 int domain_may_control(const struct domain *d)
 {
     const struct domain *me = current_domain;
 
-    if (me->is_control || (me->target != DOMID_INVALID && me->target == d->mem.id))
+    if (me->is_control || me == d)
         return 0;
     return guest_error(-EPERM, "only the control domain may act on another domain");
 }
