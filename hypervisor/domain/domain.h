@@ -54,30 +54,21 @@ enum vcpu_flags_bits {
 };
 
 struct vcpu {
-    /* --- hot: entry, exit, bounce ------------------------------------------------------------- */
+    /* --- hot: entry, exit, bounce (the first three are known to pv/entry.S) ------------------- */
     struct domain *domain;
-    uint64_t cr3;          /* machine address loaded while this vCPU runs, now */
-    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
-    uint64_t user_cr3;     /* root of the current process's table, 0: none */
+    struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
     bool in_kernel;        /* guest kernel mode (TF_kernel_mode of the ABI) */
-    bool iopl_arch;        /* VMASST_TYPE_architectural_iopl view of EFLAGS.IOPL */
+    bool ts_set;           /* fpu_taskswitch: CR0.TS is set while the guest runs */
     uint8_t iopl;          /* virtual IOPL, 0..3 */
     bool nmi_pending, nmi_masked;
+    bool is_initialised;   /* has been given a context */
+    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
+    uint64_t user_cr3;     /* root of the current process's table, 0: none */
     uint64_t kernel_sp;    /* stack_switch: where user-to-kernel entries push */
     uint64_t kernel_ss;
-    struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
+    struct vcpu_callback cb_syscall, cb_event, cb_failsafe, cb_syscall32, cb_sysenter, cb_nmi;
     struct trap_entry *trap_table; /* 256 entries */
-    struct vcpu_callback cb_event, cb_failsafe, cb_syscall, cb_syscall32, cb_sysenter, cb_nmi;
-    uint64_t ctrlreg_cr0_ts, ctrlreg_cr4; /* what the guest believes of CR0.TS and CR4 */
-    uint64_t cr2;          /* arch.cr2 is in vcpu_info; kept here across bounces */
-
-    /* Exception to be bounced into the guest on the next exit, by pv/bounce.c. */
-    struct {
-        uint8_t vector;
-        bool pending, has_error, soft;
-        uint32_t error;
-        uint64_t cr2;
-    } trap;
+    uint64_t guest_cr4;    /* what the guest believes CR4 to be */
 
     /* --- saved at a context switch (pv/context.c) --------------------------------------------- */
     struct cpu_regs regs;
@@ -87,16 +78,15 @@ struct vcpu {
     void *fpu;             /* XSAVE area, mem: one or more pages */
     uint64_t xcr0;
     uint32_t tsc_aux;
-    bool is_initialised;
-    bool ts_set;           /* fpu_taskswitch: CR0.TS is to be set while the guest runs */
 
     /* --- descriptor tables (pv/segments.c) ---------------------------------------------------- */
     unsigned desc_slot;    /* index of this vCPU's area at VCPU_DESC_BASE, global */
-    uint64_t gdt_frames[FIRST_RESERVED_GDT_PAGE];
+    mfn_t gdt_frames[FIRST_RESERVED_GDT_PAGE]; /* INVALID_MFN: none */
     unsigned gdt_nr;       /* entries */
     uint64_t ldt_base;     /* guest linear address */
     unsigned ldt_nr;       /* entries */
-    unsigned ldt_mapped;   /* pages of the shadow LDT that are present */
+    unsigned ldt_mapped;   /* bit per page of the shadow LDT that is present */
+    mfn_t ldt_frames[16];  /* valid where ldt_mapped is set */
 
     /* --- identity, state -------------------------------------------------------------------- */
     unsigned id;
@@ -118,7 +108,7 @@ struct vcpu {
     struct vcpu_time_state { uint64_t tsc_stamp; uint32_t version; } time;
 
     /* --- long operations: what a preempted call of this vCPU left half done ------------------ */
-    mfn_t partial_root;    /* mmuext: L4 being dropped or validated on this vCPU's behalf */
+    struct frame *deferred; /* old page table whose demotion is not finished (pv/mmu_ops.c) */
 };
 
 enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };
