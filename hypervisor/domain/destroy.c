@@ -125,7 +125,7 @@ static void free_vcpus(struct domain *d)
         if (!v)
             continue;
         sched_destroy_vcpu(v);
-        pv_vcpu_free(v);
+        pv_vcpu_destroy(v);
         d->vcpu[i] = NULL;
         hv_free(v);
     }

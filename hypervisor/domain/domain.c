@@ -87,7 +87,6 @@ static void init_fields(struct domain *d, domid_t id, const struct xen_domctl_cr
     d->shutdown_code = SHUTDOWN_CODE_INVALID;
     d->tsc_incarnation = 1;
     d->shared_info_mfn = INVALID_MFN;
-    d->has_vcpu_tsc_native = true; /* until settscinfo says otherwise */
 }
 
 static int init_permissions(struct domain *d)
@@ -171,7 +170,6 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     v->id = id;
     v->flags = VPF_DOWN;
     v->vcpu_info_mfn = INVALID_MFN;
-    v->partial_root = INVALID_MFN;
     sched_init_vcpu(v);
     vcpu_info_init(v);
     rc = pv_vcpu_init(v);

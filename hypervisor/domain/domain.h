@@ -121,7 +121,6 @@ struct domain {
     bool is_control;       /* dom0 */
     bool is_xenstore;      /* XEN_DOMCTL_CDF_xs_domain */
     bool creation_finished; /* has been unpaused once: its CPU policy and limits are fixed */
-    bool has_vcpu_tsc_native;
     enum domain_dying dying;
     unsigned relinquish_step; /* domain/destroy.c: where death resumes */
     uint64_t relinquish_cursor; /* within a step */
@@ -164,9 +163,9 @@ struct domain {
         struct timer timer[2];
         uint32_t in_use;
     } watchdog;
-    uint64_t tsc_khz_guest;       /* settscinfo */
+    bool tsc_emulated;            /* settscinfo: RDTSC traps and ticks at tsc_khz_guest */
+    uint64_t tsc_khz_guest;       /* 0: the machine's */
     uint32_t tsc_mode, tsc_incarnation;
-    uint64_t tsc_offset_ns;       /* guest's nanoseconds since its start = system time + this */
     struct cpu_policy *cpu_policy; /* pv/cpu_policy.h: what CPUID and MSRs this domain sees */
     struct guest_console *console; /* hypercall/console_io.c: a guest's line under way, or NULL */
     const char *crash_reason;

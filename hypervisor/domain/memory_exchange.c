@@ -12,9 +12,9 @@
 #include "abi/errno.h"
 #include "abi/memory.h"
 #include "debug/assert.h"
+#include "domain/continuation.h"
 #include "domain/domain.h"
 #include "domain/memory_op.h"
-#include "hypercall/continuation.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
@@ -201,7 +201,6 @@ long memory_exchange(uint64_t arg)
                       sizeof(e.x.nr_exchanged)))
         return -EFAULT;
     if (rc == -ERESTART)
-        return hypercall_create_continuation(__HYPERVISOR_memory_op, "lp",
-                                             (uint64_t)XENMEM_exchange, arg);
+        return HYPERCALL_CONTINUE(__HYPERVISOR_memory_op, XENMEM_exchange, arg);
     return rc;
 }

@@ -12,9 +12,9 @@
 #include "abi/errno.h"
 #include "abi/memory.h"
 #include "debug/assert.h"
+#include "domain/continuation.h"
 #include "domain/domain.h"
 #include "domain/memory_op.h"
-#include "hypercall/continuation.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/m2p.h"
@@ -162,16 +162,15 @@ long memory_reservation_op(unsigned op, unsigned start, uint64_t arg)
     step = op == XENMEM_increase_reservation   ? increase
            : op == XENMEM_decrease_reservation ? decrease
                                                : populate;
-    rc = 0;
     for (i = start; i < r.nr_extents; i++) {
-        if (i != start && hypercall_preempt_check()) {
-            rc = hypercall_create_continuation(__HYPERVISOR_memory_op, "lp",
-                                               (uint64_t)op | i << MEMOP_EXTENT_SHIFT, arg);
+        if (i != start && hypercall_preempt_check())
             break;
-        }
         if (!step(&r, i))
-            break;
+            r.nr_extents = i; /* as many as that, and no more */
     }
     domain_put(r.domain);
-    return rc ? rc : (long)i;
+    if (i < r.nr_extents)
+        return HYPERCALL_CONTINUE(__HYPERVISOR_memory_op, (uint64_t)op | i << MEMOP_EXTENT_SHIFT,
+                                  arg);
+    return (long)r.nr_extents;
 }

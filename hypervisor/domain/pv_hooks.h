@@ -10,7 +10,6 @@
 struct domain;
 struct vcpu;
 struct vcpu_guest_context;
-struct xen_domctl_ext_vcpucontext;
 
 /* --- pv/cpu_policy_boot.c -------------------------------------------------------------------- */
 /* A new domain gets a CPU policy: dom0's, or the default.  0 or -ENOMEM. */
@@ -21,7 +20,7 @@ void pv_domain_free(struct domain *d);
 /* Everything of struct vcpu that a PV vCPU needs before its first context is set: FPU area, trap
  * table, descriptor slot.  v->domain, v->id, v->vcpu_info are set.  0 or -ENOMEM, nothing kept. */
 int pv_vcpu_init(struct vcpu *v);
-void pv_vcpu_free(struct vcpu *v);
+void pv_vcpu_destroy(struct vcpu *v);
 /*
  * Drops what a vCPU that will never run again holds of its domain's memory: GDT and LDT frames,
  * both roots (also one left half validated).  0 or -ERESTART; called again after that, and
@@ -29,9 +28,8 @@ void pv_vcpu_free(struct vcpu *v);
  */
 int pv_vcpu_relinquish(struct vcpu *v);
 
-/* getvcpucontext: the whole context of a vCPU that is paused. */
-void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *ctx);
-/* Back to the state of a vCPU that never ran: setvcpucontext with a null pointer.  0, -ERESTART. */
-int pv_vcpu_reset(struct vcpu *v);
-/* One line per register of a vCPU that does not run or is current, to the log. */
-void pv_vcpu_dump(struct vcpu *v);
+/* setvcpucontext and VCPUOP_initialise: v does not run.  0, -EINVAL..., -ERESTART: again, with the
+ * same structure. */
+int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c);
+/* getvcpucontext: the whole context of a vCPU that does not run. */
+void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *c);

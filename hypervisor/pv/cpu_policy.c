@@ -76,7 +76,7 @@ static void drop_dependents(uint32_t words[CPU_WORDS])
     }
 }
 
-static enum cpu_vendor vendor_of(const struct cpuid_regs *l)
+static enum cpu_vendor vendor_of(const struct cpuid_leaf *l)
 {
     /* The twelve letters stand in ebx, edx, ecx. */
     if (l->b == 0x756e6547 && l->d == 0x49656e69 && l->c == 0x6c65746e)
@@ -177,9 +177,9 @@ static void recalculate_xstate(struct cpu_policy *p, uint64_t components)
 
     for (unsigned i = 2; i < CPU_NR_XSTATE; i++)
         if (!(components >> i & 1))
-            p->xstate[i] = (struct cpuid_regs){0};
-    p->xstate[0] = (struct cpuid_regs){0};
-    p->xstate[1] = (struct cpuid_regs){0};
+            p->xstate[i] = (struct cpuid_leaf){0};
+    p->xstate[0] = (struct cpuid_leaf){0};
+    p->xstate[1] = (struct cpuid_leaf){0};
     if (!components)
         return;
     p->xstate[0].a = (uint32_t)components;
@@ -216,7 +216,7 @@ static void recalculate(struct cpu_policy *p, uint64_t components)
     recalculate_xstate(p, components);
 }
 
-static void read_subleaves(struct cpuid_regs *out, unsigned nr, uint32_t leaf, cpuid_reader read,
+static void read_subleaves(struct cpuid_leaf *out, unsigned nr, uint32_t leaf, cpuid_reader read,
                            void *ctx)
 {
     for (unsigned i = 0; i < nr; i++)
@@ -225,7 +225,7 @@ static void read_subleaves(struct cpuid_regs *out, unsigned nr, uint32_t leaf, c
 
 void cpu_policy_read(struct cpu_policy *p, cpuid_reader read, void *ctx)
 {
-    struct cpuid_regs l;
+    struct cpuid_leaf l;
     uint32_t last;
 
     memset(p, 0, sizeof(*p));
@@ -282,18 +282,18 @@ static void clear_private_leaves(struct cpu_policy *p)
     static const uint8_t basic[] = {3, 5, 6, 8, 9, 0xa, 0xb, 0xc}; /* serial, MWAIT, thermal, ... */
 
     for (unsigned i = 0; i < ARRAY_SIZE(basic); i++)
-        p->basic[basic[i]] = (struct cpuid_regs){0};
+        p->basic[basic[i]] = (struct cpuid_leaf){0};
     memset(p->topo, 0, sizeof(p->topo)); /* x2APIC topology */
     p->basic[1].a &= 0x0fff0fff;         /* family, model, stepping; type and reserved bits gone */
     p->basic[1].b &= 0x00ffffff;         /* the initial APIC id is another CPU's by the next call */
 
     p->extd[7].a = p->extd[7].b = p->extd[7].c = 0;
     p->extd[8].d = 0;
-    p->extd[0xa] = (struct cpuid_regs){0}; /* SVM */
+    p->extd[0xa] = (struct cpuid_leaf){0}; /* SVM */
     for (unsigned i = 0xb; i < CPU_NR_EXTD; i++)
         if (i != 0x19 && i != 0x1a && i != 0x21) /* TLB of 1 GiB pages, FPU width, features 2 */
-            p->extd[i] = (struct cpuid_regs){0};
-    p->extd[0x21] = (struct cpuid_regs){.a = p->extd[0x21].a};
+            p->extd[i] = (struct cpuid_leaf){0};
+    p->extd[0x21] = (struct cpuid_leaf){.a = p->extd[0x21].a};
 }
 
 void cpu_policy_pv_max(struct cpu_policy *p, const struct cpu_policy *host)

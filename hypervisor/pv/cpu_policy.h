@@ -17,7 +17,7 @@
 #include "abi/cpuid.h"
 #include "lib/types.h"
 
-struct cpuid_regs {
+struct cpuid_leaf {
     uint32_t a, b, c, d;
 };
 
@@ -64,12 +64,12 @@ enum cpu_word {
 enum cpu_vendor { CPU_VENDOR_OTHER, CPU_VENDOR_INTEL, CPU_VENDOR_AMD };
 
 struct cpu_policy {
-    struct cpuid_regs basic[CPU_NR_BASIC];
-    struct cpuid_regs cache[CPU_NR_CACHE];
-    struct cpuid_regs feat[CPU_NR_FEAT];
-    struct cpuid_regs topo[CPU_NR_TOPO];
-    struct cpuid_regs xstate[CPU_NR_XSTATE];
-    struct cpuid_regs extd[CPU_NR_EXTD];
+    struct cpuid_leaf basic[CPU_NR_BASIC];
+    struct cpuid_leaf cache[CPU_NR_CACHE];
+    struct cpuid_leaf feat[CPU_NR_FEAT];
+    struct cpuid_leaf topo[CPU_NR_TOPO];
+    struct cpuid_leaf xstate[CPU_NR_XSTATE];
+    struct cpuid_leaf extd[CPU_NR_EXTD];
     uint32_t hv_limit;      /* last hypervisor leaf shown, 0: the default */
     uint32_t hv2_limit;     /* kept for streams; nothing lives at 0x40000100 here */
     uint64_t platform_info; /* MSR 0xce: bit 31, CPUID faulting */
@@ -78,7 +78,7 @@ struct cpu_policy {
 };
 
 /* Reads one CPUID leaf of the machine.  ctx is the caller's. */
-typedef void (*cpuid_reader)(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
+typedef void (*cpuid_reader)(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out);
 
 /* The machine's policies, built once at boot by cpu_policy_boot() (hypercall/cpu_policy.c). */
 enum cpu_policy_kind { CPU_POLICY_RAW, CPU_POLICY_HOST, CPU_POLICY_PV_MAX, CPU_POLICY_PV_DEFAULT };
@@ -156,7 +156,7 @@ struct cpuid_view {
 
 /* Answers CPUID for a PV guest: any leaf, zeros where the policy has none. */
 void cpu_policy_lookup(const struct cpu_policy *p, const struct cpuid_view *view, uint32_t leaf,
-                       uint32_t subleaf, struct cpuid_regs *out);
+                       uint32_t subleaf, struct cpuid_leaf *out);
 
 /* The rows of the filter, for docs, the debug key and tests. */
 enum cpu_show { CPU_SHOW, CPU_MAX_ONLY, CPU_HIDE };

@@ -22,7 +22,7 @@ struct leaf_sink {
 };
 
 static void put_leaf(struct leaf_sink *s, uint32_t leaf, uint32_t subleaf,
-                     const struct cpuid_regs *l)
+                     const struct cpuid_leaf *l)
 {
     if (s->nr < s->cap)
         s->out[s->nr] = (struct xen_cpuid_leaf){leaf, subleaf, l->a, l->b, l->c, l->d};
@@ -74,8 +74,8 @@ unsigned cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf 
     for (uint32_t leaf = 0; leaf <= last; leaf++)
         put_basic(&s, p, leaf);
     put_leaf(&s, XEN_CPUID_FIRST_LEAF, XEN_CPUID_NO_SUBLEAF,
-             &(struct cpuid_regs){.a = p->hv_limit});
-    put_leaf(&s, HV2_LEAF, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){.a = p->hv2_limit});
+             &(struct cpuid_leaf){.a = p->hv_limit});
+    put_leaf(&s, HV2_LEAF, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_leaf){.a = p->hv2_limit});
 
     last = min(p->extd[0].a & 0xffff, (uint32_t)CPU_NR_EXTD - 1);
     for (uint32_t i = 0; i <= last; i++)
@@ -84,7 +84,7 @@ unsigned cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf 
 }
 
 /* Where a leaf with sub-leaves is kept; NULL when it has none. */
-static struct cpuid_regs *sub_table(struct cpu_policy *p, uint32_t leaf, unsigned *nr)
+static struct cpuid_leaf *sub_table(struct cpu_policy *p, uint32_t leaf, unsigned *nr)
 {
     switch (leaf) {
     case 4: *nr = CPU_NR_CACHE; return p->cache;
@@ -97,7 +97,7 @@ static struct cpuid_regs *sub_table(struct cpu_policy *p, uint32_t leaf, unsigne
 
 int cpu_policy_from_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 {
-    struct cpuid_regs regs = {l->a, l->b, l->c, l->d}, *table;
+    struct cpuid_leaf regs = {l->a, l->b, l->c, l->d}, *table;
     unsigned nr;
 
     table = sub_table(p, l->leaf, &nr);
@@ -154,7 +154,7 @@ int cpu_policy_from_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
 }
 
 static void lookup_time(const struct cpuid_view *view, uint32_t subleaf, bool rdtscp,
-                        struct cpuid_regs *out)
+                        struct cpuid_leaf *out)
 {
     switch (subleaf) {
     case 0:
@@ -175,7 +175,7 @@ static void lookup_time(const struct cpuid_view *view, uint32_t subleaf, bool rd
 }
 
 static void lookup_hypervisor(const struct cpu_policy *p, const struct cpuid_view *view,
-                              uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+                              uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out)
 {
     uint32_t last = min(p->hv_limit, (uint32_t)XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES));
 
@@ -186,7 +186,7 @@ static void lookup_hypervisor(const struct cpu_policy *p, const struct cpuid_vie
         return;
     switch (leaf - XEN_CPUID_FIRST_LEAF) {
     case 0:
-        *out = (struct cpuid_regs){last, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
+        *out = (struct cpuid_leaf){last, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
                                    XEN_CPUID_SIGNATURE_EDX};
         break;
     case 1: out->a = 4 << 16 | 17; break; /* the version of the ABI, as xen_version reports it */
@@ -221,7 +221,7 @@ static uint32_t compacted_size(const struct cpu_policy *p, uint64_t xcr0)
 
 /* Fields of basic leaves that depend on the vCPU's state. */
 static void adjust_basic(const struct cpu_policy *p, const struct cpuid_view *view, uint32_t leaf,
-                         uint32_t subleaf, struct cpuid_regs *out)
+                         uint32_t subleaf, struct cpuid_leaf *out)
 {
     if (leaf != 0xd)
         return;
@@ -233,12 +233,12 @@ static void adjust_basic(const struct cpu_policy *p, const struct cpuid_view *vi
 }
 
 void cpu_policy_lookup(const struct cpu_policy *p, const struct cpuid_view *view, uint32_t leaf,
-                       uint32_t subleaf, struct cpuid_regs *out)
+                       uint32_t subleaf, struct cpuid_leaf *out)
 {
-    const struct cpuid_regs *table;
+    const struct cpuid_leaf *table;
     unsigned nr;
 
-    *out = (struct cpuid_regs){0};
+    *out = (struct cpuid_leaf){0};
     if (leaf - XEN_CPUID_FIRST_LEAF < 0x100) {
         lookup_hypervisor(p, view, leaf, subleaf, out);
         return;

@@ -22,16 +22,16 @@
 static struct cpu_policy raw, host, pv_max, pv_def;
 
 /* A made-up processor with every bit set, the widest machine that can be. */
-static void full_machine(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static void full_machine(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out)
 {
     static const uint32_t offset[] = {[2] = 576, [5] = 1088, [6] = 1152, [7] = 1664, [9] = 2688};
     static const uint32_t size[] = {[2] = 256, [5] = 64, [6] = 512, [7] = 1024, [9] = 8};
 
-    *out = (struct cpuid_regs){~0u, ~0u, ~0u, ~0u};
+    *out = (struct cpuid_leaf){~0u, ~0u, ~0u, ~0u};
     if (leaf == 0)
-        *out = (struct cpuid_regs){0x1f, 0x756e6547, 0x6c65746e, 0x49656e69};
+        *out = (struct cpuid_leaf){0x1f, 0x756e6547, 0x6c65746e, 0x49656e69};
     if (leaf == 0x80000000)
-        *out = (struct cpuid_regs){0x80000021, 0, 0, 0};
+        *out = (struct cpuid_leaf){0x80000021, 0, 0, 0};
     if (leaf == 0x80000008)
         out->a = 0x3030;
     if (leaf == 4)
@@ -39,15 +39,15 @@ static void full_machine(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpui
     if (leaf == 7 && subleaf == 0)
         out->a = 2;
     if (leaf == 0xd && subleaf == 0)
-        *out = (struct cpuid_regs){0x2e7, 2696, 2696, 0};
+        *out = (struct cpuid_leaf){0x2e7, 2696, 2696, 0};
     if (leaf == 0xd && subleaf >= 2) {
-        *out = (struct cpuid_regs){0};
+        *out = (struct cpuid_leaf){0};
         if (subleaf < ARRAY_SIZE(offset) && size[subleaf])
-            *out = (struct cpuid_regs){size[subleaf], offset[subleaf], 0, 0};
+            *out = (struct cpuid_leaf){size[subleaf], offset[subleaf], 0, 0};
     }
 }
 
-static void this_machine(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static void this_machine(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out)
 {
     __cpuid_count(leaf, subleaf, out->a, out->b, out->c, out->d);
 }
@@ -197,7 +197,7 @@ static void test_serialise(void **state)
     /* Leaves behind the last one of type 0 are not written; nobody can see them either. */
     for (unsigned i = 0, end = 0; i < CPU_NR_CACHE; i++) {
         if (end)
-            pv_def.cache[i] = (struct cpuid_regs){0};
+            pv_def.cache[i] = (struct cpuid_leaf){0};
         end |= !(pv_def.cache[i].a & 0x1f);
     }
     p.arch_caps = pv_def.arch_caps;
@@ -247,7 +247,7 @@ static void test_lookup(void **state)
 {
     struct cpuid_view view = {.xcr0 = 7, .machine_address_bits = 40, .guest_tsc_khz = 1234,
                               .tsc_shift = -1};
-    struct cpuid_regs r;
+    struct cpuid_leaf r;
 
     build(full_machine);
     cpu_policy_lookup(&pv_def, &view, 0x40000000, 0, &r);
