@@ -10,7 +10,7 @@
 #include "abi/memory.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
-#include "domain/memory_map.h"
+#include "domain/e820.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/m2p.h"
@@ -166,9 +166,9 @@ long do_memory_op(unsigned cmd, uint64_t arg)
     case XENMEM_maximum_gpfn: return query_domain(op, arg);
     case XENMEM_machphys_mapping: return machphys_mapping(arg);
     case XENMEM_machphys_mfn_list: return machphys_mfn_list(arg);
-    case XENMEM_memory_map: return memory_map_get(arg);
-    case XENMEM_machine_memory_map: return memory_map_get_machine(arg);
-    case XENMEM_set_memory_map: return memory_map_set(arg);
+    case XENMEM_memory_map: return e820_get(arg);
+    case XENMEM_machine_memory_map: return e820_get_machine(arg);
+    case XENMEM_set_memory_map: return e820_set(arg);
     case XENMEM_claim_pages: return claim_pages(arg);
     case XENMEM_acquire_resource: return acquire_resource(arg);
     case XENMEM_get_sharing_freed_pages:

@@ -9,7 +9,8 @@
  */
 #include "abi/errno.h"
 #include "console/log.h"
-#include "cpu/machine.h"
+#include "cpu/acpi.h"
+#include "cpu/reset.h"
 #include "cpu/cpu_info.h"
 #include "debug/panic.h"
 #include "domain/domain.h"
@@ -30,15 +31,18 @@ static const char *reason_name(uint8_t reason)
     return reason < ARRAY_SIZE(reason_names) ? reason_names[reason] : "unknown reason";
 }
 
-/* dom0 has gone: so does the machine.  Does not return. */
-static void shutdown_machine(uint8_t reason)
+/*
+ * dom0 has gone: so does the machine.  Power-off proper comes by XENPF_enter_acpi_sleep, with the
+ * values for the registers that only dom0's ACPI interpreter knows; who asks for it here had none.
+ */
+static __noreturn void shutdown_machine(uint8_t reason)
 {
     printk(XENLOG_ERR "dom0 has shut down (%s)\n", reason_name(reason));
-    switch (reason) {
-    case SHUTDOWN_poweroff: machine_power_off();
-    case SHUTDOWN_suspend: machine_halt(); /* not possible: nobody could wake it */
-    default: machine_reboot(); /* reboot; crash and watchdog: unless noreboot, as it decides */
-    }
+    if (reason == SHUTDOWN_poweroff || reason == SHUTDOWN_suspend)
+        machine_halt();
+    if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
+        panic("dom0 is gone: %s", reason_name(reason)); /* reboots, or halts with noreboot */
+    machine_restart();
 }
 
 static void announce_shutdown(struct domain *d)

@@ -4,40 +4,18 @@
  * layout.  The hypervisor itself believes none of it: pages are counted elsewhere, so a wrong map
  * harms only its reader.
  */
-#include "domain/memory_map.h"
+#include "domain/e820.h"
 #include "abi/errno.h"
 #include "abi/memory.h"
-#include "console/log.h"
+#include "cpu/acpi.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "lib/string.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
+#include "mem/memory_map.h"
 
-static struct e820_entry the_machine[MEMORY_MAP_MAX];
-static unsigned nr_the_machine;
-
-void machine_map_set(const struct e820_entry *map, unsigned nr)
-{
-    if (nr > MEMORY_MAP_MAX) {
-        printk(XENLOG_WARNING "memory map: %u entries, the last %u are not shown to dom0\n", nr,
-               nr - MEMORY_MAP_MAX);
-        nr = MEMORY_MAP_MAX;
-    }
-    memcpy(the_machine, map, nr * sizeof(*map));
-    nr_the_machine = nr;
-}
-
-void machine_map_reserve(uint64_t base, uint64_t size)
-{
-    memory_map_add_reserved(the_machine, &nr_the_machine, base, size);
-}
-
-const struct e820_entry *machine_map(unsigned *nr)
-{
-    *nr = nr_the_machine;
-    return the_machine;
-}
+#define MAP_BYTES (E820_MAX * sizeof(struct e820_entry))
 
 /* Copies as many entries as the caller has room for, and says how many those are. */
 static long put_map(uint64_t arg, const struct e820_entry *entries, unsigned nr)
@@ -53,14 +31,13 @@ static long put_map(uint64_t arg, const struct e820_entry *entries, unsigned nr)
     return 0;
 }
 
-long memory_map_get(uint64_t arg)
+long e820_get(uint64_t arg)
 {
     struct domain *d = current_domain;
-    struct e820_entry *copy;
+    struct e820_entry *copy = hv_zalloc(MAP_BYTES);
     unsigned nr;
     long rc;
 
-    copy = hv_zalloc(MEMORY_MAP_MAX * sizeof(*copy));
     if (!copy)
         return -ENOMEM;
     /* A tool may replace the map meanwhile, and copying to the guest may fault: not under lock. */
@@ -74,11 +51,37 @@ long memory_map_get(uint64_t arg)
     return rc;
 }
 
-long memory_map_get_machine(uint64_t arg)
+/* dom0 gives PCI devices addresses that the map leaves free: the interrupt controllers are not. */
+static void reserve_controllers(struct memory_map *m)
 {
+    if (acpi_info.lapic_address)
+        memory_map_add(m, acpi_info.lapic_address, PAGE_SIZE, MEMORY_RESERVED);
+    for (unsigned i = 0; i < acpi_info.nr_ioapics; i++)
+        memory_map_add(m, acpi_info.ioapic[i].address & PAGE_MASK, PAGE_SIZE, MEMORY_RESERVED);
+    memory_map_normalise(m);
+}
+
+long e820_get_machine(uint64_t arg)
+{
+    struct e820_entry *copy;
+    struct memory_map *m;
+    long rc = -ENOMEM;
+
     if (!current_domain->is_control)
         return guest_error(-EPERM, "the machine's memory map is for the control domain");
-    return put_map(arg, the_machine, nr_the_machine);
+    copy = hv_zalloc(MAP_BYTES);
+    m = hv_zalloc(sizeof(*m));
+    if (copy && m) {
+        *m = machine_map;
+        reserve_controllers(m);
+        for (unsigned i = 0; i < m->nr; i++)
+            copy[i] = (struct e820_entry){m->region[i].start, m->region[i].size,
+                                          m->region[i].type};
+        rc = put_map(arg, copy, m->nr);
+    }
+    hv_free(copy);
+    hv_free(m);
+    return rc;
 }
 
 static long replace_map(struct domain *d, const struct xen_memory_map *map)
@@ -86,16 +89,16 @@ static long replace_map(struct domain *d, const struct xen_memory_map *map)
     struct e820_entry *entries, *old;
     const char *why;
 
-    if (map->nr_entries > MEMORY_MAP_MAX)
+    if (map->nr_entries > E820_MAX)
         return guest_error(-EINVAL, "memory map with more than 128 entries");
-    entries = hv_zalloc(MEMORY_MAP_MAX * sizeof(*entries));
+    entries = hv_zalloc(MAP_BYTES);
     if (!entries)
         return -ENOMEM;
     if (copy_from_guest(entries, map->buffer, map->nr_entries * sizeof(*entries))) {
         hv_free(entries);
         return -EFAULT;
     }
-    why = memory_map_check(entries, map->nr_entries);
+    why = e820_check(entries, map->nr_entries);
     if (why) {
         hv_free(entries);
         return guest_error(-EINVAL, why);
@@ -109,7 +112,7 @@ static long replace_map(struct domain *d, const struct xen_memory_map *map)
     return 0;
 }
 
-long memory_map_set(uint64_t arg)
+long e820_set(uint64_t arg)
 {
     struct xen_foreign_memory_map fmap;
     struct domain *d;
