@@ -52,7 +52,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HO
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
-$B/unit/test_%: tests/unit/test_%.c $$(shell sed -n 's,^// SOURCES.,,p' tests/unit/test_$$*.c) \
+$B/unit/test_%: tests/unit/test_%.c $$(call unit_sources,tests/unit/test_$$*.c) \
                 $(wildcard hypervisor/*/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
@@ -67,3 +67,4 @@ clean:
 	rm -rf $B
 
 -include $(HV_OBJ:.o=.d)
+-include tests/abi/rules.mk
