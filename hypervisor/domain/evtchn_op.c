@@ -15,7 +15,7 @@
 #include "domain/evtchn_bits.h"
 #include "domain/evtchn_impl.h"
 #include "domain/irq.h"
-#include "hypercall/continuation.h"
+#include "domain/continuation.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
 #include "sched/sched.h"

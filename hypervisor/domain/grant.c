@@ -13,7 +13,7 @@
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "domain/grant_impl.h"
-#include "hypercall/continuation.h"
+#include "domain/continuation.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
 #include "mem/page_type.h"
