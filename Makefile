@@ -13,6 +13,7 @@ SHELL := /bin/bash
 B := build
 CC := gcc
 OBJCOPY := objcopy
+LD := ld
 NM := nm
 
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -48,7 +49,6 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HOST_TEST \
         -fsanitize=address,undefined -fno-sanitize-recover=all -Ihypervisor -Itests/unit
 
-unit_sources = $(shell sed -n 's,^// SOURCES:,,p' $(1))
 .PHONY: unit
 unit: $(UNIT:%=$B/unit/%)
 .SECONDEXPANSION:
@@ -57,6 +57,11 @@ $B/unit/test_%: tests/unit/test_%.c $$(call unit_sources,tests/unit/test_$$*.c) 
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(shell sed -n 's,^// LIBS:,,p' $<)
+
+include tests/boot/rules.mk
+
+include tests/abi/rules.mk
+include tests/guests/rules.mk
 
 clean:
 	rm -rf $B

@@ -198,7 +198,7 @@ no_long_mode_text:
 
         .section .boot.bss, "aw", @nobits
         .balign 4096
-        .globl  boot_l4
+        .globl  boot_l4, boot_stack
 boot_l4:        .skip   4096
 boot_l3_low:    .skip   4096
 boot_l2_low:    .skip   4 * 4096

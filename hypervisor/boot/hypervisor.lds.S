@@ -5,12 +5,12 @@
  * them 4 KiB at a time with exactly these rights):
  *
  *   [image_start, text_end)     execute    headers, code, entry stubs
+ *   [boot_start, boot_end)      all        what only the boot needs; given back afterwards
  *   [rodata_start, rodata_end)  read       constants, exception table, symbol table
  *   [data_start, image_end)     read/write data, then bss
- *   [boot_start, boot_end)      all        what only the boot needs; given back afterwards
+ *   [boot_bss_start, ..._end)   read/write the boot's zeroed part; given back too
  *
- * The boot's part stands before bss so that the file need not hold bss.  Its own zeroed part is
- * last of all: .boot.bss.
+ * All code stands before the symbol table, so that its size moves no code (link.mk).
  */
 #include "mem/layout.h"
 
@@ -39,6 +39,21 @@ SECTIONS
         } :image
         text_end = .;
 
+        boot_start = .;
+        .boot : LOAD(.boot) {
+                KEEP(*(.boot.text .boot.text.*))
+                . = ALIGN(64);
+                *(.boot.rodata .boot.rodata.*)
+                . = ALIGN(8);
+                smap_sites_start = .;
+                KEEP(*(.smap_sites))
+                smap_sites_end = .;
+                . = ALIGN(64);
+                *(.boot.data .boot.data.*)
+                PAGE;
+        }
+        boot_end = .;
+
         rodata_start = .;
         .rodata : LOAD(.rodata) {
                 *(.rodata .rodata.*)
@@ -54,17 +69,6 @@ SECTIONS
                 PAGE;
         }
         rodata_end = .;
-
-        boot_start = .;
-        .boot : LOAD(.boot) {
-                KEEP(*(.boot.text .boot.text.*))
-                . = ALIGN(64);
-                *(.boot.rodata .boot.rodata.*)
-                . = ALIGN(64);
-                *(.boot.data .boot.data.*)
-                PAGE;
-        }
-        boot_end = .;
 
         data_start = .;
         .data : LOAD(.data) {

@@ -1,14 +1,185 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The boot order, as a column of calls with the reason each stands where it does.  Nothing is
+ * decided here beyond that order and what a boot option turns on.
+ */
+#include "boot/bootinfo.h"
+#include "boot/cmdline.h"
+#include "boot/main.h"
+#include "console/input.h"
+#include "console/keys.h"
 #include "console/log.h"
 #include "console/uart.h"
+#include "cpu/acpi.h"
+#include "cpu/apic.h"
+#include "cpu/clocksource.h"
+#include "cpu/cpu.h"
+#include "cpu/cpu_info.h"
+#include "cpu/desc.h"
 #include "cpu/insn.h"
-#include "lib/types.h"
-uint32_t tsc_khz;
-void boot_main(uint32_t magic, uint32_t info);
+#include "cpu/ioapic.h"
+#include "cpu/smp.h"
+#include "debug/panic.h"
+#include "debug/symbols.h"
+#include "hooks.h"
+#include "lib/irqflags.h"
+#include "mem/boot_alloc.h"
+#include "mem/layout.h"
+#include "mem/map.h"
+#include "mem/memory_map.h"
+
+#define PAVIS_VERSION "4.17-pavis"
+
+extern char boot_stack[], image_start[], boot_bss_end[];
+
+struct boot_options boot_options;
+
+static void __boot_text open_serial_port(unsigned int n)
+{
+    const struct uart_options *o = &boot_options.com[n];
+    struct uart_config c = n ? UART_COM2 : UART_COM1;
+
+    if (o->given)
+        c = (struct uart_config){.port = o->io_base, .baud = o->baud, .data_bits = o->data_bits,
+                                 .parity = o->parity, .stop_bits = o->stop_bits, .irq = o->irq};
+    if (!uart_init(&c))
+        printk(XENLOG_WARNING "No serial port answers at %#x\n", c.port);
+}
+
+/* Until here everything went to COM1 as the firmware left it. */
+static void __boot_text open_console(void)
+{
+    const struct log_options *log = &boot_options.log;
+    const struct log_options *guest = &boot_options.guest_log;
+
+    log_set_thresholds(false, (enum log_threshold)log->always, (enum log_threshold)log->limited);
+    log_set_thresholds(true, (enum log_threshold)guest->always, (enum log_threshold)guest->limited);
+    if (boot_options.console & CONSOLE_COM2)
+        open_serial_port(1);
+    else if ((boot_options.console & CONSOLE_COM1) || boot_options.com[0].given)
+        open_serial_port(0);
+    panic_set_noreboot(boot_options.noreboot || boot_options.reboot == REBOOT_NO);
+}
+
+static void __boot_text warn_about_options(void)
+{
+    unsigned int unknown = min(boot_options.nr_unknown, (unsigned int)OPTION_MAX_WRONG);
+    unsigned int wrong = min(boot_options.nr_wrong, (unsigned int)OPTION_MAX_WRONG);
+
+    for (unsigned int i = 0; i < unknown; i++)
+        printk(XENLOG_WARNING "Unknown boot option \"%s\"\n", boot_options.unknown[i]);
+    for (unsigned int i = 0; i < wrong; i++)
+        printk(XENLOG_WARNING "Boot option \"%s\" has a value that it cannot have\n",
+               boot_options.wrong[i]);
+}
+
+static void __boot_text read_memory_map(void)
+{
+    bool complete = memory_map_normalise(&machine_map);
+
+    printk(XENLOG_INFO "Memory map of the machine:\n");
+    for (unsigned int i = 0; i < machine_map.nr; i++) {
+        const struct memory_region *r = &machine_map.region[i];
+
+        printk(XENLOG_INFO " %016lx - %016lx %s\n", r->start, r->start + r->size - 1,
+               memory_type_name(r->type));
+    }
+    if (!complete)
+        printk(XENLOG_WARNING "The memory map has too many parts; the highest are not used\n");
+    printk(XENLOG_INFO "System RAM: %lu MiB (%lu KiB)\n", memory_map_ram_size(&machine_map) >> 20,
+           memory_map_ram_size(&machine_map) >> 10);
+}
+
+static void __boot_text reserve_what_is_in_use(void)
+{
+    uint64_t image_size = (uint64_t)(boot_bss_end - image_start);
+
+    boot_alloc_reserve(HV_LOAD_PADDR, HV_LOAD_PADDR + image_size);
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
+        boot_alloc_reserve(boot_info.module[i].start,
+                           boot_info.module[i].start + boot_info.module[i].size);
+}
+
+static void __boot_text print_greeting(void)
+{
+    printk("Pavis %s (Xen 4.17 ABI), started by %s\n", PAVIS_VERSION,
+           boot_info.loader[0] ? boot_info.loader : "an unnamed loader");
+    printk(XENLOG_INFO "Command line: %s\n", boot_info.cmdline);
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
+        printk(XENLOG_INFO "Module %u: %#lx, %lu KiB: %.64s\n", i, boot_info.module[i].start,
+               boot_info.module[i].size >> 10, boot_info.module[i].cmdline);
+    if (boot_info.nr_modules_dropped)
+        printk(XENLOG_WARNING "%u more modules than %u are ignored\n",
+               boot_info.nr_modules_dropped, BOOT_MODULES_MAX);
+}
+
+/*
+ * The second half, on CPU 0's own stack.
+ */
+static __noreturn void boot_on_final_stack(void)
+{
+    uint64_t stack = HV_STACKS_BASE;
+
+    cpu_init();                /* notes CR4 in this stack's cpu_info */
+    desc_init_cpu(0, stack);   /* the exceptions' stacks are this one's from here on */
+    syscall_init_cpu(0);
+    cpu_patch_smap_sites();
+
+    acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
+    apic_init();               /* at the address that the MADT gives */
+    ioapic_init();             /* masked: no device interrupts before somebody asks for them */
+    clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
+    smp_init();                /* vectors for calls: before the first call, from here possible */
+    keys_init();
+    input_init();              /* debug keys work from now on */
+
+    boot_early_subsystems();   /* frame table and heap, scheduler and timers: what the CPUs that
+                                  start next need at once */
+    local_irq_enable();
+    smp_start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
+    boot_late_subsystems();    /* domains, dom0: everything that may use all CPUs */
+
+    map_release_boot_sections(); /* nothing of .boot.* is used from here on */
+    cpu_idle_entry();
+}
+
+/* Leaves the boot's stack for good. */
+static __noreturn void __boot_text switch_to_final_stack(void)
+{
+    uint64_t stack = map_cpu_stack(0);
+
+    BUG_ON(stack != HV_STACKS_BASE);
+    ((struct cpu_info *)(stack + STACK_SIZE - CPU_INFO_SIZE))->cr3 = map_root_paddr();
+    __asm__ volatile("mov %0, %%rsp\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "call *%1\n\t"
+                     "ud2"
+                     :
+                     : "r"(stack + STACK_SIZE - CPU_INFO_SIZE - 8), "r"(boot_on_final_stack)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 void __boot_text boot_main(uint32_t magic, uint32_t info)
 {
-    uart_init(&UART_COM1);
-    log_set_thresholds(false, LOG_ALL, LOG_ALL);
-    printk("Pavis is here %x %x %s\n", magic, info, "ok");
-    for(;;) hlt();
+    const char *wrong;
+
+    uart_init(&UART_COM1);     /* so that everything after can be seen to fail */
+    symbols_init();            /* names in what a fault prints */
+    desc_init();               /* gates and segments: a fault prints registers from here on */
+    desc_init_cpu(0, (uint64_t)boot_stack);
+    wrong = boot_info_read(magic, info); /* while the loader's memory is still whole */
+    cmdline_parse(&boot_options, boot_info.cmdline);
+    open_console();            /* as the options say; needs both of the above */
+    print_greeting();
+    if (wrong)
+        panic("Cannot start: %s", wrong);
+    warn_about_options();
+    cpu_identify();            /* features decide how tables are built */
+    read_memory_map();
+    boot_alloc_init();
+    boot_alloc_set_limit(EARLY_MAP_SIZE); /* until the direct map is there */
+    reserve_what_is_in_use();
+    map_init();                /* the final tables, with their rights */
+    switch_to_final_stack();
 }

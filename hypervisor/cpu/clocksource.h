@@ -22,5 +22,19 @@ extern const char *clocksource_name;
  */
 void clocksource_init(const char *prefer);
 
+/*
+ * The reference clock now, and the TSC at the same moment; for following the TSC's drift.  The
+ * count wraps at *mask and runs at *hz.
+ */
+uint64_t clocksource_read(uint64_t *tsc, uint64_t *mask, uint64_t *hz);
+
+/* A clock that may be there: what hpet.c, pmtimer.c and pit.c each provide. */
+struct clock {
+    const char *name;
+    uint64_t mask;           /* the count wraps behind this value */
+    uint64_t (*start)(void); /* its frequency in Hz; 0: not there */
+    uint64_t (*read)(void);
+};
+
 /* Busy waiting; exact after clocksource_init(), at least so long before (PIT). */
 void delay_us(unsigned int us);

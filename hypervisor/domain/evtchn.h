@@ -69,6 +69,7 @@ struct evtchn_table {
     unsigned destroy_next;
     struct evtchn_port *bucket[EVTCHN_BUCKETS];
     uint16_t *pirq_port; /* EVTCHN_MAX_PIRQS, from the first bind on; 0: not bound */
+    unsigned pirq_limit; /* no pirq at or above was ever bound */
     uint64_t sent;       /* events raised for this domain; approximate, for the debug key */
 };
 

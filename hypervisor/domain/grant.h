@@ -35,19 +35,19 @@ struct grant_entry_v1;
 #define GRANT_ENTRIES_PER_FRAME       512  /* 8-byte entries in a page */
 
 /* The pin word: four counters of 8 bits. */
-#define GNTPIN_HOST_READ  (1U << 0)
-#define GNTPIN_HOST_WRITE (1U << 8)
-#define GNTPIN_DEV_READ   (1U << 16)
-#define GNTPIN_DEV_WRITE  (1U << 24)
-#define GNTPIN_WRITERS    0xff00ff00U
+#define GNTPIN_HOST_READ   (1U << 0)
+#define GNTPIN_HOST_WRITE  (1U << 8)
+#define GNTPIN_DEV_READ    (1U << 16)
+#define GNTPIN_DEV_WRITE   (1U << 24)
+#define GNTPIN_WRITERS     0xff00ff00U
 #define GNTPIN_NEARLY_FULL 0x80808080U /* a counter at 128 or above takes no more */
 
 struct active_grant {
     spinlock_t lock;
-    uint32_t pin;   /* who uses it: see GNTPIN_* */
-    uint32_t mfn;   /* valid while pin != 0; machine memory ends at 16 TiB */
-    domid_t domid;  /* whom it is lent to; valid while pin != 0 */
-    uint16_t spare;
+    uint32_t pin;  /* who uses it: see GNTPIN_* */
+    uint32_t mfn;  /* valid while pin != 0; frames have 32-bit numbers in version 1 */
+    domid_t domid; /* whom it is lent to; valid while pin != 0 */
+    uint16_t recount; /* scratch of the audit */
 };
 _Static_assert(sizeof(struct active_grant) == 16, "two pages of active entries per shared frame");
 
@@ -61,8 +61,10 @@ struct grant_table {
     spinlock_t lock;
     unsigned nr_frames; /* grows only, under lock */
     unsigned max_frames;
+    unsigned nr_unshared; /* death: frames [0, here) are not the domain's any more */
     struct grant_frame *frames; /* max_frames of them */
     struct maptrack maptrack;
+    unsigned release_next; /* death: handles below are closed */
     uint64_t maps, unmaps, copies, flushes; /* approximate, for the debug key */
 };
 

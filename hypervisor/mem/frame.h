@@ -12,6 +12,7 @@
  *               52     HEAD     first frame of a free block, of order bits 56-60
  *               53     CLEAN    free and known to be zero
  *               54     ALL_CLEAN (with HEAD) each frame of the block is
+ *               55     FREE_LAST (with SHARED) the last put frees the page
  *               56-60  order of a free block (HEAD) or of a hypervisor allocation
  *               61-63  state
  *   type   bits 0-23   type count
@@ -51,6 +52,7 @@ _Static_assert(sizeof(struct frame) == 16,
 #define REF_HEAD        BIT(52)
 #define REF_CLEAN       BIT(53)
 #define REF_ALL_CLEAN   BIT(54)
+#define REF_FREE_LAST   BIT(55)
 #define REF_ORDER_SHIFT 56
 #define REF_ORDER_MASK  (0x1fUL << REF_ORDER_SHIFT)
 #define REF_STATE_SHIFT 61
@@ -208,6 +210,8 @@ void mem_owner_destroy(struct mem_owner *o);
 /* NULL when the number is not registered.  The caller must know that it cannot go away (a frame of
  * it is referenced, or the domain list lock is held). */
 struct mem_owner *mem_owner_by_id(domid_t id);
+/* Every registered owner; none may come or go meanwhile. */
+void mem_owner_for_each(void (*fn)(struct mem_owner *o, void *arg), void *arg);
 
 /* --- boot (mem/frame.c) -------------------------------------------------------------------------
  */
@@ -228,3 +232,7 @@ struct mem_boot_ops {
 /* Creates the records.  `ram`: all RAM of the machine below the end of the direct map, sorted, not
  * overlapping, whether in use already or not; everything else becomes FRAME_IO. */
 void frame_table_init(const struct mem_range *ram, unsigned nr, const struct mem_boot_ops *ops);
+
+/* The column of calls that starts this layer, from machine_map and the boot allocator (mem/init.c).
+ * After map_init(); hv_alloc_* and frame_alloc() work afterwards. */
+void mem_init(void);

@@ -47,10 +47,8 @@ void tlb_flush_local(uint64_t va_or_all, unsigned flags);
 /* The same on every CPU of `mask` that runs; returns when all have done it.  Interrupts must be on,
  * or only this CPU be in the mask. */
 void tlb_flush_mask(cpumask_t mask, uint64_t va_or_all, unsigned flags);
-/* Handler of the flush IPI; cpu/smp.c calls it with interrupts off. */
-void tlb_flush_ipi(void);
+/* Loads a root and empties this CPU's TLB, global entries too: between processes (user pages are
+ * global) and between domains. */
+void tlb_load_cr3_flush(uint64_t cr3);
 /* Writes one frame's cache lines back, on all CPUs (coherent). */
 void cache_flush_page(void *page);
-
-/* Sends the flush IPI to each CPU of the mask; set by cpu/smp.c when it can. */
-extern void (*tlb_send_ipi)(cpumask_t mask);

@@ -31,7 +31,7 @@ static uint32_t all_ones(unsigned size)
 static bool owns(const struct domain *d, unsigned port, unsigned size)
 {
     return d->ioports && port + size <= 0x10000 &&
-           rangeset_contains_all(d->ioports, port, port + size - 1);
+           rangeset_contains_range(d->ioports, port, port + size - 1);
 }
 
 static uint32_t raw_in(unsigned port, unsigned size)

@@ -30,6 +30,7 @@
 
 #define SLICE_UNLIMITED UINT64_MAX
 #define WAKE_NEVER      UINT64_MAX
+#define NO_QUEUE        (~0U) /* no such processor */
 
 /* Xen's credit2 numbers, which the tools know: reference weight 256, weights 1..65535. */
 #define SCHED_WEIGHT_DEFAULT 256
@@ -134,7 +135,8 @@ struct sched_policy {
     /* Is it time to compare this queue with the others?  Advances the policy's own clock. */
     bool (*balance_due)(struct sched_rq *rq, uint64_t now);
 
-    /* Group parameters changed (the caller wrote weight and cap under g->lock). */
+    /* Group parameters changed (the caller wrote weight and cap under g->lock, which is free
+     * again).  Interrupts are off, as for every call: a wake-up from one takes these locks. */
     void (*group_changed)(struct sched_group *g, uint64_t now);
 };
 

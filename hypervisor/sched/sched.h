@@ -39,7 +39,8 @@ struct vcpu_sched {
     bool migrate;               /* must leave its processor when it stops running */
     cpumask_t hard_saved;       /* during SCHEDOP_pin_override */
     bool pin_override;
-    uint64_t periodic_last;     /* periodic timer: when it last ticked, ns */
+    spinlock_t periodic_lock;   /* guards the two words of the periodic timer; softirq context */
+    uint64_t periodic_last;     /* when it last ticked, ns; its period is v->periodic_ns */
 };
 
 struct sched_domain {
@@ -47,13 +48,14 @@ struct sched_domain {
 };
 
 /* --- boot ------------------------------------------------------------------------------------ */
-/* After heap, timers and clock: run queues of all possible processors, the idle domain, and this
+/* After the heap and clock_init(): run queues of all possible processors, the idle domain, and this
  * processor's idle vCPU as `current`.  `policy`: name from the option sched=, NULL for the
  * default; an unknown one is warned about. */
 void sched_init(const char *policy);
-/* On the boot processor, before `cpu` is started: its idle vCPU and timers.  0 or -ENOMEM. */
+/* Run queue and idle vCPU of a processor.  0 or -ENOMEM. */
 int sched_prepare_cpu(unsigned int cpu);
-/* On the started processor itself: from now on it takes part; then call idle_loop(). */
+/* On that processor: from now on it takes part.  Both are called by sched_init() on the first, and
+ * by cpu_idle_entry() (hooks.h) on each further one. */
 void sched_start_cpu(void);
 /* Softirqs, then sleep until an interrupt.  Also where context switches to idle continue. */
 void idle_loop(void) __attribute__((noreturn));

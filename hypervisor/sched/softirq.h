@@ -55,5 +55,5 @@ void work_schedule_on(struct work *w, unsigned int cpu);
 void work_schedule(struct work *w);
 /* Afterwards it is neither queued nor running (not from its own function). */
 void work_cancel(struct work *w);
-/* Once per processor, before it takes part. */
-void softirq_init_cpu(unsigned int cpu);
+/* Once, before anything is raised. */
+void softirq_init(void);

@@ -22,7 +22,7 @@ uint64_t now_ns(void);
  * TSC-deadline mode. */
 uint64_t ns_to_tsc_deadline(uint64_t ns);
 
-/* After calibration (cpu/clocksource.h): time starts, at 0. */
+/* After calibration (cpu/clocksource.h): time starts, at 0, and timers can be set. */
 void clock_init(void);
 /* On each further processor as it comes up, before it uses now_ns(). */
 void clock_init_cpu(void);
@@ -41,7 +41,7 @@ void clock_force_vcpu_time(struct vcpu *v);
 uint64_t clock_guest_tsc(const struct domain *d, uint64_t system_ns);
 
 /* set_timer_op: 0 stops current's single-shot timer.  Always 0. */
-long do_set_timer_op(uint64_t timeout);
+long do_set_timer_op(int64_t timeout);
 
 /* --- time/wallclock.c: seconds and ns since 1970 ------------------------------------------------ */
 /* Reads the CMOS clock. */

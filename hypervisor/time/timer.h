@@ -36,11 +36,9 @@ void timer_kill(struct timer *t);
 void timer_migrate(struct timer *t, unsigned int cpu);
 bool timer_active(const struct timer *t);
 
-/* Per processor, before its first timer. */
-void timer_init_cpu(unsigned int cpu);
+/* Once, before the first timer is set. */
+void timers_init(void);
 /* All timers of a processor that goes away move to `to`. */
 void timer_migrate_all(unsigned int from, unsigned int to);
-/* Handler of the local APIC's timer vector: only raises SOFTIRQ_TIMER. */
-void timer_interrupt(void);
 /* SOFTIRQ_TIMER. */
 void timer_softirq(void);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the boot loader handed over, whatever its protocol: see bootinfo.c.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define BOOT_CMDLINE_MAX 4096
+#define BOOT_MODULES_MAX 8
+#define BOOT_MODULE_CMDLINE_MAX 2048
+
+struct boot_module {
+    paddr_t start;
+    uint64_t size;
+    char cmdline[BOOT_MODULE_CMDLINE_MAX]; /* arguments, the file's name taken off */
+};
+
+/* A linear frame buffer or text screen that the loader set up. */
+struct boot_screen {
+    enum { SCREEN_NONE, SCREEN_TEXT, SCREEN_RGB } kind;
+    paddr_t address;
+    uint32_t pitch, width, height; /* bytes; pixels or characters */
+    uint8_t bits_per_pixel;
+    uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
+};
+
+struct boot_info {
+    char cmdline[BOOT_CMDLINE_MAX]; /* ours, the file's name taken off */
+    char loader[64];
+    unsigned int nr_modules;
+    unsigned int nr_modules_dropped; /* more than BOOT_MODULES_MAX */
+    struct boot_module module[BOOT_MODULES_MAX];
+    struct boot_screen screen;
+    paddr_t rsdp;  /* where a copy of the ACPI root pointer is; 0: search for it */
+    uint8_t rsdp_copy[36];
+    unsigned int rsdp_copy_size; /* Multiboot 2 hands over a copy instead of an address */
+};
+
+/* Boot time only; its memory is given back with the boot sections. */
+extern struct boot_info boot_info;
+
+/*
+ * Fills boot_info and machine_map (not normalised).  NULL, or a sentence saying what is wrong.  The
+ * loader's own memory is not needed afterwards, but for the modules.
+ */
+const char *boot_info_read(uint32_t magic, paddr_t info);

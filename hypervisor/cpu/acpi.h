@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The machine as ACPI describes it: see acpi.c.
+ */
+#pragma once
+
+#include "cpu/acpi_parse.h"
+
+extern struct acpi_info acpi_info;
+
+/*
+ * Finds and reads the tables.  `rsdp_copy` is the loader's copy of the root pointer (size 0: search
+ * the BIOS area), `rsdp` its address when the loader gave that.  A damaged table is left out with
+ * a message.  After map_init().
+ */
+void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp);
+
+/*
+ * Writes dom0's PM1 control values (XENPF_enter_acpi_sleep) to enter sleep state S5.  Returns only
+ * when that failed.
+ */
+void acpi_enter_s5(uint16_t pm1a_control, uint16_t pm1b_control);
+
+/* Resets the machine through the FADT's register; returns if there is none or it did nothing. */
+void acpi_reset(void);

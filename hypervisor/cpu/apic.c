@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The local APIC, in its memory-mapped and its MSR form: acknowledging, interrupts between CPUs,
+ * and the timer.  Interrupts are addressed physically, one CPU each.  Intel SDM volume 3, chapter
+ * 11 has the registers.
+ *
+ * x2APIC is used where firmware left it on or where the processor has it: one MSR write instead of
+ * two stores and a wait.
+ */
+#include "cpu/apic.h"
+#include "console/log.h"
+#include "cpu/acpi.h"
+#include "cpu/clocksource.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "cpu/irq.h"
+#include "debug/assert.h"
+#include "hooks.h"
+#include "lib/atomic.h"
+#include "lib/irqflags.h"
+#include "mem/map.h"
+
+enum apic_register {
+    APIC_ID = 0x020,
+    APIC_VERSION = 0x030,
+    APIC_TPR = 0x080,
+    APIC_EOI = 0x0b0,
+    APIC_LDR = 0x0d0,
+    APIC_DFR = 0x0e0,
+    APIC_SVR = 0x0f0,
+    APIC_ISR = 0x100,
+    APIC_ESR = 0x280,
+    APIC_ICR = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERF = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define SVR_ENABLE        0x100
+#define LVT_MASKED        0x10000
+#define LVT_NMI           0x400
+#define TIMER_DEADLINE    0x40000
+#define TIMER_DIVIDE_BY_1 0xb
+#define ICR_NMI           0x400
+#define ICR_INIT          0x500
+#define ICR_STARTUP       0x600
+#define ICR_BUSY          0x1000
+#define ICR_ASSERT        0x4000
+#define COUNT_MAX         0xffffffffU
+
+#define XAPIC_DEFAULT 0xfee00000
+#define MSI_ADDRESS   0xfee00000
+
+/* 8259: both masked, and moved away from the exceptions in case one strays. */
+#define PIC1_COMMAND 0x20
+#define PIC1_DATA    0x21
+#define PIC2_COMMAND 0xa0
+#define PIC2_DATA    0xa1
+
+uint32_t cpu_apic_id[NR_CPUS] __read_mostly;
+
+static volatile uint32_t *xapic __read_mostly;
+static bool x2apic __read_mostly;
+static bool use_deadline __read_mostly;
+
+static uint32_t apic_read(enum apic_register r)
+{
+    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC_FIRST + (r >> 4)) : xapic[r / 4];
+}
+
+static void apic_write(enum apic_register r, uint32_t v)
+{
+    if (x2apic)
+        wrmsr(MSR_X2APIC_FIRST + (r >> 4), v);
+    else
+        xapic[r / 4] = v;
+}
+
+static void silence_8259(void)
+{
+    outb(0xff, PIC1_DATA);
+    outb(0xff, PIC2_DATA);
+    outb(0x11, PIC1_COMMAND); /* initialise, four words: vectors, wiring, 8086 mode */
+    outb(VECTOR_PIC_FIRST, PIC1_DATA);
+    outb(0x04, PIC1_DATA);
+    outb(0x01, PIC1_DATA);
+    outb(0x11, PIC2_COMMAND);
+    outb(VECTOR_PIC_FIRST + 8, PIC2_DATA);
+    outb(0x02, PIC2_DATA);
+    outb(0x01, PIC2_DATA);
+    outb(0xff, PIC1_DATA);
+    outb(0xff, PIC2_DATA);
+}
+
+static void handle_error(uint8_t vector)
+{
+    static struct rate_limit rate;
+    uint32_t errors;
+
+    apic_write(APIC_ESR, 0); /* latches what happened since the last write */
+    errors = apic_read(APIC_ESR);
+    apic_eoi();
+    if (rate_limit_ok(&rate, 1000, 5))
+        printk(XENLOG_WARNING "APIC error %#x\n", errors);
+}
+
+/* A spurious interrupt is not in service: acknowledging it would acknowledge another. */
+static void handle_spurious(uint8_t vector)
+{
+}
+
+static void handle_timer(uint8_t vector)
+{
+    apic_eoi();
+    timer_interrupt();
+}
+
+void __boot_text apic_init(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+
+    silence_8259();
+    x2apic = cpu_caps.x2apic;
+    if (!x2apic) {
+        xapic = ioremap(acpi_info.lapic_address ? acpi_info.lapic_address : XAPIC_DEFAULT, PAGE_SIZE);
+        BUG_ON(!xapic);
+    }
+    if ((base & APIC_BASE_X2APIC) && !x2apic)
+        panic("Firmware left x2APIC on, but the processor does not have it");
+    use_deadline = cpu_caps.tsc_deadline && cpu_caps.tsc_invariant;
+    irq_set_handler(VECTOR_APIC_ERROR, handle_error);
+    irq_set_handler(VECTOR_SPURIOUS, handle_spurious);
+    irq_set_handler(VECTOR_TIMER, handle_timer);
+    apic_init_cpu();
+    cpu_apic_id[0] = apic_read_id();
+    printk(XENLOG_INFO "APIC: %s, version %#x, id %u, timer by %s\n", x2apic ? "x2APIC" : "xAPIC",
+           apic_read(APIC_VERSION) & 0xff, cpu_apic_id[0],
+           use_deadline ? "TSC deadline" : "count");
+}
+
+static void acknowledge_leftovers(void)
+{
+    /* After a warm start something may still be in service and would hold back all below it. */
+    for (unsigned int i = 0; i < 256; i++) {
+        if (apic_in_service((uint8_t)i))
+            apic_eoi();
+    }
+}
+
+void apic_init_cpu(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+    wrmsr(MSR_APIC_BASE, base);
+    if (x2apic)
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    apic_write(APIC_TPR, 0);
+    apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
+    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, LVT_NMI);
+    apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
+    apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    apic_write(APIC_TIMER_INITIAL, 0);
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (use_deadline ? TIMER_DEADLINE : 0));
+    /* The mode must be seen before the first deadline is written (SDM volume 3, 11.5.4.1). */
+    smp_mb();
+    acknowledge_leftovers();
+}
+
+uint32_t apic_read_id(void)
+{
+    return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+}
+
+uint32_t apic_read_version(void)
+{
+    return apic_read(APIC_VERSION);
+}
+
+bool apic_is_x2apic(void)
+{
+    return x2apic;
+}
+
+void apic_eoi(void)
+{
+    apic_write(APIC_EOI, 0);
+}
+
+bool apic_in_service(uint8_t vector)
+{
+    return apic_read((enum apic_register)(APIC_ISR + (vector / 32) * 0x10)) >> (vector % 32) & 1;
+}
+
+static void send(uint32_t apic_id, uint32_t command)
+{
+    uint64_t flags;
+
+    if (x2apic) {
+        smp_mb(); /* an MSR write does not wait for stores the receiver will read */
+        wrmsr(MSR_X2APIC_FIRST + (APIC_ICR >> 4), (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    /* The two halves are one operation; an interrupt in between might send too. */
+    flags = local_irq_save();
+    while (apic_read(APIC_ICR) & ICR_BUSY)
+        cpu_relax();
+    apic_write(APIC_ICR_HIGH, apic_id << 24);
+    apic_write(APIC_ICR, command);
+    local_irq_restore(flags);
+}
+
+void apic_send_ipi(unsigned int cpu, uint8_t vector)
+{
+    send(cpu_apic_id[cpu], ICR_ASSERT | vector);
+}
+
+void apic_send_ipi_mask(cpumask_t mask, uint8_t vector)
+{
+    unsigned int cpu;
+
+    for_each_cpu(cpu, mask)
+        apic_send_ipi(cpu, vector);
+}
+
+void apic_send_nmi(unsigned int cpu)
+{
+    send(cpu_apic_id[cpu], ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_init(uint32_t apic_id)
+{
+    send(apic_id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_startup(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
+}
+
+/* The one-shot count for `ticks` of the TSC, at least 1 (0 would stop the timer). */
+static uint32_t deadline_to_count(uint64_t ticks)
+{
+    uint64_t longest = (uint64_t)COUNT_MAX * tsc_khz / apic_timer_khz;
+
+    if (ticks >= longest)
+        return COUNT_MAX; /* fires early; the owner looks at the time and arms again */
+    return (uint32_t)max(ticks * apic_timer_khz / tsc_khz + 1, 1UL);
+}
+
+void apic_timer_arm(uint64_t tsc)
+{
+    uint64_t now;
+
+    if (use_deadline) {
+        wrmsr(MSR_TSC_DEADLINE, tsc ? tsc : 1);
+        return;
+    }
+    now = rdtsc();
+    apic_write(APIC_TIMER_INITIAL, tsc > now ? deadline_to_count(tsc - now) : 1);
+}
+
+void apic_timer_stop(void)
+{
+    if (use_deadline)
+        wrmsr(MSR_TSC_DEADLINE, 0);
+    else
+        apic_write(APIC_TIMER_INITIAL, 0);
+}
+
+void apic_timer_count_start(void)
+{
+    apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    apic_write(APIC_TIMER_INITIAL, COUNT_MAX);
+}
+
+uint32_t apic_timer_count_left(void)
+{
+    uint32_t left = apic_read(APIC_TIMER_CURRENT);
+
+    apic_write(APIC_TIMER_INITIAL, 0);
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (use_deadline ? TIMER_DEADLINE : 0));
+    return left;
+}
+
+uint64_t apic_msi_address(unsigned int cpu)
+{
+    return MSI_ADDRESS | (uint64_t)(cpu_apic_id[cpu] & 0xff) << 12;
+}
+
+uint32_t apic_msi_data(uint8_t vector)
+{
+    return vector; /* fixed delivery, edge */
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The local APIC: see apic.c.  Destinations are given as our CPU numbers.
+ */
+#pragma once
+
+#include "lib/cpumask.h"
+#include "lib/types.h"
+
+/* Each CPU's APIC id, filled by cpu/smp.c before the CPU is used as a destination. */
+extern uint32_t cpu_apic_id[NR_CPUS];
+
+/* Finds and enables the first CPU's APIC, and silences the 8259s.  After acpi_init(). */
+void apic_init(void);
+/* The calling CPU's, at each CPU's start. */
+void apic_init_cpu(void);
+
+uint32_t apic_read_id(void);
+uint32_t apic_read_version(void);
+bool apic_is_x2apic(void);
+
+void apic_eoi(void);
+/* Whether the APIC waits for the end of this vector's interrupt. */
+bool apic_in_service(uint8_t vector);
+
+void apic_send_ipi(unsigned int cpu, uint8_t vector);
+void apic_send_ipi_mask(cpumask_t mask, uint8_t vector);
+void apic_send_nmi(unsigned int cpu);
+/* The two steps of starting a processor; `page` is the 4 KiB page below 1 MiB it begins in. */
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, uint8_t page);
+
+/*
+ * Lets VECTOR_TIMER arrive when the TSC reaches `tsc`, at once if it has; one deadline per CPU.
+ * Late by less than a microsecond; early never by more than the clocks' calibration error.
+ */
+void apic_timer_arm(uint64_t tsc);
+void apic_timer_stop(void);
+
+/* For calibration: counts down from the largest count without interrupting; what is left. */
+void apic_timer_count_start(void);
+uint32_t apic_timer_count_left(void);
+
+/* What a message-signalled interrupt must carry to arrive as `vector` on `cpu`. */
+uint64_t apic_msi_address(unsigned int cpu);
+uint32_t apic_msi_data(uint8_t vector);

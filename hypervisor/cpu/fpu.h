@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Extended state (x87, SSE, AVX, ...) of guests: see fpu.c.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* Turns XSAVE on for the calling CPU.  Part of cpu_init(). */
+void fpu_init_cpu(void);
+
+/* Bytes of an area that holds all state (XSAVE standard format, or FXSAVE); 64-byte aligned. */
+unsigned int fpu_area_size(void);
+
+/* The XCR0 bits that guests may set; 0: no XSAVE on this machine. */
+uint64_t fpu_xcr0_supported(void);
+
+/* Whether a guest may load this XCR0: supported bits only, and the processor's combination rules. */
+bool fpu_xcr0_valid(uint64_t xcr0);
+
+/* Makes `area` the state after a reset. */
+void fpu_area_init(void *area);
+
+/*
+ * Whether an area whose contents came from outside has a header that XRSTOR takes: XSTATE_BV within
+ * xcr0, standard format, reserved bytes zero, MXCSR without reserved bits.
+ */
+bool fpu_area_valid(const void *area, uint64_t xcr0);
+
+/* Stores all state into `area`; loads it and sets XCR0 to what the guest has.  CR0.TS is clear
+ * afterwards.  The load returns false, with reset state loaded, when the processor refuses it. */
+void fpu_save(void *area);
+bool fpu_restore(const void *area, uint64_t xcr0);

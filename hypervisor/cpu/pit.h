@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The 8254 interval timer as a reference clock: see pit.c.
+ */
+#pragma once
+
+#include "cpu/clocksource.h"
+
+extern const struct clock pit_clock;
+
+/* Waits at least so long, with nothing else calibrated. */
+void pit_delay_us(unsigned int us);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names for code addresses of the hypervisor: see symbols.c.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/*
+ * The function that `addr` lies in: its name, and in *offset and *size (either may be NULL) the
+ * distance from its start and its length.  NULL when the address is not in the image's code.
+ */
+const char *symbol_find(uint64_t addr, uint64_t *offset, uint64_t *size);
+
+/* The address of a function by name; 0: unknown. */
+uint64_t symbol_address(const char *name);
+
+/* Symbol number n in ascending order of addresses; NULL past the end (XENPF_get_symbol). */
+const char *symbol_nth(unsigned int n, uint64_t *addr);
+
+/* Makes "%pS" print names. */
+void symbols_init(void);

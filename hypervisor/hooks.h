@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few calls that go upwards, from a lower layer to a higher one.  Declared here and nowhere
+ * else; the comment says who defines each.  Until the definer exists, boot/fallbacks.c stands in.
+ */
+#pragma once
+
+#include "cpu/frame.h"
+#include "lib/types.h"
+
+/* pv/entry.S: the entry point of each of the 256 vectors, for cpu/desc.c's gates. */
+extern void *const trap_stubs[256];
+
+/*
+ * pv/entry.S: where the per-CPU SYSCALL stubs jump.  The guest's RSP is in cpu_info.syscall_rsp,
+ * RSP is the end of cpu_info.regs, interrupts are off, RCX and R11 hold RIP and RFLAGS.
+ * sysenter_entry is entered with RSP at the end of cpu_info.regs; nothing is saved.
+ */
+extern char syscall_entry[], syscall32_entry[], sysenter_entry[];
+
+/* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged. */
+void tlb_flush_ipi(void);
+
+/* sched/: this CPU should look at its pending work on the way out.  Interrupt context. */
+void event_check_ipi(void);
+
+/* sched/, time/: the local APIC's timer has fired.  Interrupt context; acknowledged. */
+void timer_interrupt(void);
+
+/* domain/: a short name of who is running, such as "d0v1"; an empty string is allowed. */
+void describe_current(char *buf, size_t size);
+
+/* sched/: what a CPU does once it is up: become its idle vCPU.  Interrupts are off. */
+__noreturn void cpu_idle_entry(void);
+
+/* hypercall/console_io.c: a character typed on the console for dom0. */
+void guest_console_input(char c);
+
+/* pv/: an NMI that is neither ours nor a panic's; true when somebody took it (dom0's NMI). */
+bool nmi_upcall(const struct cpu_regs *regs);
