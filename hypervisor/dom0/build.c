@@ -32,8 +32,6 @@
 #include "sched/sched.h"
 #include "time/clock.h"
 
-struct domain *dom0;
-
 /* dom0's memory: pseudo-physical frames [pfn, pfn + 2^order) are machine frames from mfn on. */
 struct extent {
     uint64_t pfn;
@@ -298,7 +296,7 @@ static void write_hypercall_page(void)
 
 static unsigned nr_vcpus(const struct boot_options *opt)
 {
-    unsigned cpus = __builtin_popcountl(sched_online), nr = cpus;
+    unsigned cpus = (unsigned)__builtin_popcountl(sched_online), nr = cpus;
 
     if (opt->dom0_vcpus_max && nr > opt->dom0_vcpus_max)
         nr = opt->dom0_vcpus_max;

@@ -399,8 +399,8 @@ static long do_array_op(const struct array_op *a, unsigned cmd, uint64_t uop, un
     if (done < 0 || (unsigned)done == count)
         return done < 0 ? done : 0;
     /* Exactly where it stopped: nothing is done twice (XSA-318). */
-    return hypercall_create_continuation(__HYPERVISOR_grant_table_op, "ipi", cmd,
-                                         uop + (uint64_t)done * a->size, count - (unsigned)done);
+    return HYPERCALL_CONTINUE(__HYPERVISOR_grant_table_op, cmd, uop + (uint64_t)done * a->size,
+                              count - (unsigned)done);
 }
 
 long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)

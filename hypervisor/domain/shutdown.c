@@ -10,7 +10,7 @@
 #include "abi/errno.h"
 #include "console/log.h"
 #include "cpu/acpi.h"
-#include "cpu/reset.h"
+#include "cpu/machine.h"
 #include "cpu/cpu_info.h"
 #include "debug/panic.h"
 #include "domain/domain.h"
@@ -42,7 +42,7 @@ static __noreturn void shutdown_machine(uint8_t reason)
         machine_halt();
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
         panic("dom0 is gone: %s", reason_name(reason)); /* reboots, or halts with noreboot */
-    machine_restart();
+    machine_reboot();
 }
 
 static void announce_shutdown(struct domain *d)
