@@ -58,7 +58,6 @@ static int release_vcpus(struct domain *d)
     int rc;
 
     for_each_vcpu(d, v) {
-        vcpu_areas_release(v);
         vcpu_info_release(v);
         rc = pv_vcpu_relinquish(v);
         if (rc)
