@@ -9,7 +9,7 @@
  */
 #include "abi/errno.h"
 #include "console/log.h"
-#include "cpu/acpi.h"
+#include "cpu/machine.h"
 #include "cpu/machine.h"
 #include "cpu/cpu_info.h"
 #include "debug/panic.h"
@@ -38,8 +38,10 @@ static const char *reason_name(uint8_t reason)
 static __noreturn void shutdown_machine(uint8_t reason)
 {
     printk(XENLOG_ERR "dom0 has shut down (%s)\n", reason_name(reason));
-    if (reason == SHUTDOWN_poweroff || reason == SHUTDOWN_suspend)
-        machine_halt();
+    if (reason == SHUTDOWN_poweroff)
+        machine_power_off();
+    if (reason == SHUTDOWN_suspend)
+        machine_halt(); /* nobody could wake it */
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
         panic("dom0 is gone: %s", reason_name(reason)); /* reboots, or halts with noreboot */
     machine_reboot();

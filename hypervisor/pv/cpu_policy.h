@@ -80,9 +80,12 @@ struct cpu_policy {
 /* Reads one CPUID leaf of the machine.  ctx is the caller's. */
 typedef void (*cpuid_reader)(void *ctx, uint32_t leaf, uint32_t subleaf, struct cpuid_leaf *out);
 
-/* The machine's policies, built once at boot by cpu_policy_boot() (hypercall/cpu_policy.c). */
+/* The machine's policies, built once at boot, after cpu_init() and before the first domain, by
+ * cpu_policy_boot() (pv/cpu_policy_boot.c). */
 enum cpu_policy_kind { CPU_POLICY_RAW, CPU_POLICY_HOST, CPU_POLICY_PV_MAX, CPU_POLICY_PV_DEFAULT };
 #define CPU_POLICY_KINDS 4
+extern struct cpu_policy cpu_policies[CPU_POLICY_KINDS];
+void cpu_policy_boot(void);
 
 /* Fills `p` with what the processor says, unfiltered. */
 void cpu_policy_read(struct cpu_policy *p, cpuid_reader read, void *ctx);
