@@ -6,7 +6,8 @@
  * If Debian kernels lie in ${PAVIS_CACHE:-~/.cache/pavis}/kernels, they are unpacked and parsed
  * too.
  */
-// SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/image.c hypervisor/dom0/image_notes.c
+// SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/unpack_xz.c hypervisor/dom0/bcj_x86.c
+// SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c
 // SOURCES: hypervisor/lib/format.c hypervisor/lib/string.c
 // LIBS: -llzma -lz -llz4 -lzstd
 #include <glob.h>
