@@ -37,4 +37,6 @@ $(HV_BOOT_LIBS_OBJ): $(UNPACK_PARTS) $(UNPACK_ARCHIVES) hypervisor/boot/unpack_l
 	@alien=$$($(NM) -u $@ | awk '{print $$2}' | grep -vxE '$(subst $() ,|,$(UNPACK_IMPORTS) _GLOBAL_OFFSET_TABLE_)'); \
 	if [ -n "$$alien" ]; then echo "unpack_all.o needs unexpected symbols:" $$alien; rm $@; exit 1; fi
 
+-include $(UNPACK_PARTS:.o=.d)
+
 endif
