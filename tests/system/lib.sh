@@ -26,14 +26,7 @@ failures=0
 
 problem() { echo "PROBLEM $*"; failures=$((failures + 1)); }
 
-# A disk of 2 x 8 MiB: the first half is given, and a run fills the second.
-half_mib=8
-new_disk() { # name
-    head -c ${half_mib}M /dev/urandom >"$work/$1"
-    truncate -s $((2 * half_mib))M "$work/$1"
-    echo "${1}_sum=$(head -c ${half_mib}M "$work/$1" | sha256sum | cut -d' ' -f1)" >>"$work/env.sh"
-}
-second_half_sum() { tail -c ${half_mib}M "$work/$1" | sha256sum | cut -d' ' -f1; }
+. "$top/tests/system/lib-disk.sh"
 
 # run_dom0 [scripts/boot options] <program: boots, shows the results, counts failures.
 run_dom0() {
