@@ -14,6 +14,7 @@
 #include "mem/map.h"
 #include "mem/memory_map.h"
 #include "mem/pte.h"
+#include "mem/rangeset.h"
 
 static mfn_t boot_alloc_2m(void)
 {
@@ -62,6 +63,9 @@ void __boot_text mem_init(void)
     /* Slots 256 to 271 never change after map_init(): what is mapped later lies below them. */
     for (unsigned i = 0; i < ARRAY_SIZE(hv_l4_slots); i++)
         hv_l4_slots[i] = hv_l4[HV_SLOT_FIRST + i];
+    mem_io_read_only = rangeset_new();
+    if (!mem_io_read_only)
+        panic("Not enough memory for the first object of the heap");
     printk(XENLOG_INFO "Memory: %lu MiB free, frame table and M2P take %lu KiB\n",
            heap_free_pages() >> 8,
            (frame_limit * sizeof(struct frame) + m2p_pieces() * MIB(2)) >> 10);

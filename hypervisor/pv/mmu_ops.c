@@ -12,7 +12,8 @@
  *    -ERESTART.  The number of requests done goes back through *pdone; a continued call has
  *    MMU_UPDATE_PREEMPTED in its count, which tells it to add to what *pdone says.
  *  - A table whose last use went away in a request may be too large to demote at once.  It is kept
- *    in v->deferred and finished before the vCPU's next page-table operation.
+ *    in v->deferred; the call continues until it is finished, or another page-table call of the
+ *    vCPU finishes it (a new root's old one).
  */
 #include "abi/errno.h"
 #include "abi/xen.h"
@@ -237,10 +238,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     batch_flush(&b);
     foreign_put(&table);
     foreign_put(&page);
-    if (rc == -ERESTART && i == count) {
-        /* All done but for the demotion of an old table: the next operation goes on with it. */
-        rc = 0;
-    }
+    /* With i == count only the demotion of an old table is left; the call is not over before it is,
+     * since the guest may want to use that frame for something else next. */
     return progress_end(__HYPERVISOR_mmu_update, ureqs, sizeof req, i, count, pdone, done,
                         foreigndom, rc);
 }
@@ -313,7 +312,9 @@ static long update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags, struct 
     unsigned index;
     int rc;
 
-    rc = pte_find_l1(&t, &index, &v->domain->mem, paddr_to_mfn(v->kernel_cr3), va);
+    rc = deferred_finish(v);
+    if (!rc)
+        rc = pte_find_l1(&t, &index, &v->domain->mem, paddr_to_mfn(v->kernel_cr3), va);
     if (rc)
         return rc;
     rc = pte_update(&t, index, pte, 0, NULL, &c);
@@ -325,7 +326,11 @@ static long update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags, struct 
 
 long do_update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags)
 {
-    return update_va_mapping(va, pte, flags, &current_domain->mem);
+    long rc = update_va_mapping(va, pte, flags, &current_domain->mem);
+
+    if (unlikely(rc == -ERESTART))
+        return HYPERCALL_CONTINUE(__HYPERVISOR_update_va_mapping, va, pte, flags);
+    return rc;
 }
 
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags, domid_t domid)
@@ -337,6 +342,9 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags,
         return rc;
     rc = update_va_mapping(va, pte, flags, page.owner);
     foreign_put(&page);
+    if (unlikely(rc == -ERESTART))
+        return HYPERCALL_CONTINUE(__HYPERVISOR_update_va_mapping_otherdomain, va, pte, flags,
+                                  domid);
     return rc;
 }
 
@@ -578,8 +586,6 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         rc = deferred_finish(v);
     }
     foreign_put(&page);
-    if (rc == -ERESTART && i == count)
-        rc = 0; /* only the demotion of an old table is left, see do_mmu_update */
     return progress_end(__HYPERVISOR_mmuext_op, uops, sizeof op, i, count, pdone, done, foreigndom,
                         rc);
 }
