@@ -17,6 +17,7 @@
 #include "mem/guest_access.h"
 #include "pv/debugreg.h"
 #include "pv/pv.h"
+#include "time/clock.h"
 
 static int check_context(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
@@ -137,6 +138,11 @@ int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c)
     set_registers(v, c);
     set_entries(v, c);
     v->is_initialised = true;
+    /* The builder has cleared shared_info: what was published there must come again, before the
+     * kernel divides by a scale of zero. */
+    clock_force_vcpu_time(v);
+    if (v->id == 0)
+        wallclock_update_domain(v->domain);
     if (c->flags & VGCF_online)
         atomic_get_and(&v->flags, ~VPF_DOWN);
     else
