@@ -554,11 +554,13 @@ static void test_permissions(void)
     if (!setup())
         return;
     REQUIRE(tell(PRIVILEGED));
-    EXPECT_RC(their_arg->out[0], -EPERM);   /* domctl */
-    EXPECT_RC(their_arg->out[1], -EPERM);   /* sysctl */
-    EXPECT_RC(their_arg->out[2], -EPERM);   /* platform_op */
-    EXPECT_RC(their_arg->out[3], -EPERM);   /* a port in another domain */
-    EXPECT(their_arg->out[4] < 0);          /* a global VIRQ */
+    EXPECT_RC(their_arg->out[0], -EPERM); /* domctl */
+    EXPECT_RC(their_arg->out[1], -EPERM); /* sysctl */
+    EXPECT_RC(their_arg->out[2], -EPERM); /* platform_op */
+    EXPECT_RC(their_arg->out[3], -EPERM); /* a port in another domain */
+    /* A global VIRQ may be bound in Xen, but goes to none but the domain that was set to handle it.
+     */
+    EXPECT(their_arg->out[4] == 0 || their_arg->out[4] == -EPERM);
     EXPECT_RC(their_arg->out[5], 0);        /* I/O privilege: granted, but there are no ports */
     EXPECT_RC(their_arg->out[6], -EPERM);   /* shutting another down */
     EXPECT_RC(their_arg->out[7], -EPERM);   /* the machine's memory map */
