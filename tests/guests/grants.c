@@ -426,7 +426,7 @@ static void test_left_out(void)
 
     EXPECT_RC(hc_grant_op(13, &transfer, 1), -ENOSYS);
     if (on_pavis) {
-        EXPECT_RC(hc_grant_op(GNTTABOP_cache_flush, &transfer, 1), -ENOSYS);
+        EXPECT(hc_grant_op(GNTTABOP_cache_flush, &transfer, 1) < 0);
         EXPECT_RC(hc_grant_op(GNTTABOP_transfer, &transfer, 1), 0);
         EXPECT_RC(transfer.status, GNTST_general_error);
     }
