@@ -310,7 +310,6 @@ static void test_bad_arguments(void)
  */
 static void test_poll(void)
 {
-    extern uint64_t system_time(void);
     unsigned ipi;
     evtchn_port_t port, bad = 5000;
     struct sched_poll poll = {(guest_ptr_t)&port, 1, 0};
@@ -344,7 +343,6 @@ static void test_poll(void)
  */
 static void test_block(void)
 {
-    extern uint64_t system_time(void);
     unsigned timer;
     uint64_t start;
 

@@ -330,10 +330,7 @@ static void test_linear(void)
 
     EXPECT(mmu_update1(pte_machine(&l4[L4_SLOT(TREE_VA)]), self | PTE_RW) < 0);
     rc = mmu_update1(pte_machine(&l4[L4_SLOT(TREE_VA)]), self);
-    if (on_pavis)
-        EXPECT_RC(rc, -EINVAL);
-    else
-        EXPECT_RC(rc, 0);
+    EXPECT(on_pavis ? rc < 0 : rc == 0);
     EXPECT_RC(mmu_update1(pte_machine(&l4[L4_SLOT(TREE_VA)]), 0), 0);
 }
 

@@ -8,8 +8,6 @@ static uint8_t pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static uint16_t free_list[POOL_PAGES];
 static unsigned nr_free;
 
-uint64_t system_time(void);
-
 void mm_init(void)
 {
     for (unsigned i = 0; i < POOL_PAGES; i++)
@@ -169,7 +167,7 @@ void tree_drop(struct tree *tree)
 /* Nanoseconds by the pvclock of the first vCPU. */
 uint64_t system_time(void)
 {
-    volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    volatile struct vcpu_time_info *t = &vcpu0->time;
     uint64_t ns;
     uint32_t version;
 

@@ -58,6 +58,8 @@ long mmuext1(unsigned cmd, uint64_t arg1, uint64_t arg2);
 long pin(void *page, int level);
 long unpin(void *page);
 
+uint64_t system_time(void); /* ns, by the first vCPU's pvclock */
+
 /* A fresh three-level tree (l3, l2, l1, each a page made read-only, l3 hooked into the L4 at va).
  */
 struct tree {

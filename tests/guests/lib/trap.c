@@ -13,9 +13,11 @@ bool (*trap_hook)(struct regs *regs);
 
 void trap_entry(struct regs *regs);
 
+struct vcpu_info *vcpu0; /* tests take exceptions and events on the first vCPU only */
+
 static struct vcpu_info *this_vcpu(void)
 {
-    return &shared_info->vcpu_info[0]; /* tests take exceptions on the first vCPU only */
+    return vcpu0;
 }
 
 void trap_forget(void)
@@ -104,6 +106,8 @@ void trap_init(void)
     static struct trap_info table[35];
     unsigned n = 0;
 
+    if (!vcpu0)
+        vcpu0 = &shared_info->vcpu_info[0];
     for (unsigned v = 0; v < 32; v++) {
         if (v == 2 || v == 15)
             continue;
@@ -130,7 +134,6 @@ void trap_init(void)
 /* Wait, yielding, until a port was delivered `count` times; false after `ms`. */
 bool event_wait(unsigned port, unsigned count, unsigned long ms)
 {
-    extern uint64_t system_time(void);
     uint64_t end = system_time() + ms * 1000000;
 
     while (event_count[port] < count) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/xen.h"
 #include "vectors.h"
 
 /* What start.S builds on the stack; the second part is what the hypervisor pushed. */
@@ -30,6 +31,7 @@ struct trap_record {
     uint8_t mask_then; /* evtchn_upcall_mask as the handler found it */
 };
 
+extern struct vcpu_info *vcpu0; /* the first vCPU's info, wherever it was registered */
 extern struct trap_record last_trap;
 extern volatile uint64_t trap_resume; /* where to go on after the next exception; 0: test fails */
 extern volatile unsigned event_count[4096];
