@@ -18,7 +18,8 @@ extern void *const trap_stubs[256];
  */
 extern char syscall_entry[], syscall32_entry[], sysenter_entry[];
 
-/* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged. */
+/* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged.
+ */
 void tlb_flush_ipi(void);
 
 /* sched/: this CPU should look at its pending work on the way out.  Interrupt context. */

@@ -123,11 +123,14 @@ static const char *__boot_text read_multiboot1(const struct mb1_info *mb)
     if (mb->flags & MB1_HAS_CMDLINE)
         copy_arguments(boot_info.cmdline, paddr_to_virt(mb->cmdline), sizeof(boot_info.cmdline));
     for (uint32_t i = 0; (mb->flags & MB1_HAS_MODULES) && i < mb->nr_modules; i++)
-        add_module(mods[i].start, mods[i].end,
-                   mods[i].string ? paddr_to_virt(mods[i].string) : "");
+        add_module(mods[i].start, mods[i].end, mods[i].string ? paddr_to_virt(mods[i].string) : "");
     /* Multiboot 1 text mode is what a PC starts in. */
-    boot_info.screen = (struct boot_screen){.kind = SCREEN_TEXT, .address = 0xb8000, .pitch = 160,
-                                            .width = 80, .height = 25, .bits_per_pixel = 16};
+    boot_info.screen = (struct boot_screen){.kind = SCREEN_TEXT,
+                                            .address = 0xb8000,
+                                            .pitch = 160,
+                                            .width = 80,
+                                            .height = 25,
+                                            .bits_per_pixel = 16};
     if (mb->flags & MB1_HAS_MMAP) {
         uint32_t at = 0;
 

@@ -6,8 +6,8 @@
 
 #include "lib/types.h"
 
-#define BOOT_CMDLINE_MAX 4096
-#define BOOT_MODULES_MAX 8
+#define BOOT_CMDLINE_MAX        4096
+#define BOOT_MODULES_MAX        8
 #define BOOT_MODULE_CMDLINE_MAX 2048
 
 struct boot_module {
@@ -32,7 +32,7 @@ struct boot_info {
     unsigned int nr_modules_dropped; /* more than BOOT_MODULES_MAX */
     struct boot_module module[BOOT_MODULES_MAX];
     struct boot_screen screen;
-    paddr_t rsdp;  /* where a copy of the ACPI root pointer is; 0: search for it */
+    paddr_t rsdp; /* where a copy of the ACPI root pointer is; 0: search for it */
     uint8_t rsdp_copy[36];
     unsigned int rsdp_copy_size; /* Multiboot 2 hands over a copy instead of an address */
 };

@@ -8,12 +8,7 @@
 
 #ifdef __ASSEMBLY__
 
-.macro ex_table from, to
-        .pushsection .ex_table, "a"
-        .balign 4
-        .long   \from - ., \to - .
-        .popsection
-.endm
+.macro ex_table from, to.pushsection.ex_table, "a".balign 4.long   \from -., \to -..popsection.endm
 
 #else
 

@@ -24,9 +24,9 @@
 #include "mem/map.h"
 
 /* Intel SDM volume 3, 8.4.4.1: INIT, 10 ms, startup, 200 us, startup. */
-#define INIT_WAIT_US    10000
-#define STARTUP_WAIT_US 200
-#define ALIVE_WAIT_MS   1000
+#define INIT_WAIT_US      10000
+#define STARTUP_WAIT_US   200
+#define ALIVE_WAIT_MS     1000
 #define PANIC_NMI_WAIT_US 10000
 
 cpumask_t cpu_online_map __read_mostly = 1;
@@ -143,7 +143,7 @@ static void stop_other_cpus(void)
 {
     unsigned int cpu;
 
-    for_each_cpu(cpu, cpu_online_map & ~cpumask_of(smp_cpu_id()))
+    for_each_cpu (cpu, cpu_online_map & ~cpumask_of(smp_cpu_id()))
         apic_send_nmi(cpu);
     delay_us(PANIC_NMI_WAIT_US);
 }
@@ -156,7 +156,8 @@ void __boot_text smp_init(void)
     panic_stop_other_cpus = stop_other_cpus;
 }
 
-/* ---- starting processors ---------------------------------------------------------------------- */
+/* ---- starting processors ----------------------------------------------------------------------
+ */
 
 /* Where a new CPU's C code begins: on its own stack, interrupts off, on the boot's tables. */
 static void ap_main(void)
@@ -223,7 +224,8 @@ void __boot_text smp_start_cpus(unsigned int max)
             apic_send_init(acpi_info.cpu[i].apic_id);
     }
     delay_us(INIT_WAIT_US);
-    for (unsigned int i = 0; i < acpi_info.nr_cpus && nr_cpus < min(max, (unsigned int)NR_CPUS); i++) {
+    for (unsigned int i = 0; i < acpi_info.nr_cpus && nr_cpus < min(max, (unsigned int)NR_CPUS);
+         i++) {
         const struct acpi_cpu *c = &acpi_info.cpu[i];
 
         if (!c->enabled || c->apic_id == self)

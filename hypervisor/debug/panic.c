@@ -75,7 +75,8 @@ static bool is_code(uint64_t addr)
            (addr >= (uint64_t)boot_start && addr < (uint64_t)boot_end);
 }
 
-/* The eight bytes before `addr`; false when they are not mapped (the boot's code, once it is gone). */
+/* The eight bytes before `addr`; false when they are not mapped (the boot's code, once it is gone).
+ */
 static bool read_before(uint64_t addr, uint8_t bytes[8])
 {
     uint64_t word = 0;

@@ -18,9 +18,9 @@
 #include "mem/boot_alloc.h"
 #include "mem/memory_map.h"
 
-#define ENTRIES   512
-#define L2_PAGES  512UL
-#define L3_PAGES  (512UL * 512)
+#define ENTRIES  512
+#define L2_PAGES 512UL
+#define L3_PAGES (512UL * 512)
 
 uint64_t hv_l4[512] __aligned(4096) __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 bool map_global __read_mostly = true;

@@ -71,8 +71,8 @@ void map_load_root(void);
 paddr_t map_root_paddr(void);
 
 /*
- * Maps `n` frames from `mfn` on at `va` (page aligned, in a hypervisor slot that exists), which must
- * not be mapped.  False: no memory for tables, nothing or a part is mapped.
+ * Maps `n` frames from `mfn` on at `va` (page aligned, in a hypervisor slot that exists), which
+ * must not be mapped.  False: no memory for tables, nothing or a part is mapped.
  */
 __must_check bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
 
@@ -87,7 +87,8 @@ void map_set_table_allocator(mfn_t (*alloc)(void));
 
 /*
  * Device memory, uncached; or firmware tables in RAM or ROM, cached.  Any alignment.  NULL: no
- * room.  Reserved for things that stay; iounmap() takes a mapping away but does not reuse its place.
+ * room.  Reserved for things that stay; iounmap() takes a mapping away but does not reuse its
+ * place.
  */
 void *ioremap(paddr_t p, uint64_t size);
 void *ioremap_cached(paddr_t p, uint64_t size);
