@@ -78,6 +78,7 @@ struct mb2_framebuffer {
 };
 
 struct boot_info boot_info __boot_bss;
+char boot_cmdline[BOOT_CMDLINE_KEPT];
 
 /*
  * GRUB 2 gives the arguments alone; GRUB 0.97 and QEMU put the file's name before them.
@@ -227,9 +228,12 @@ static const char *__boot_text read_multiboot2(paddr_t info)
 
 const char *__boot_text boot_info_read(uint32_t magic, paddr_t info)
 {
+    const char *wrong = "not started by a Multiboot boot loader";
+
     if (magic == MB1_LOADER_MAGIC)
-        return read_multiboot1(paddr_to_virt(info));
+        wrong = read_multiboot1(paddr_to_virt(info));
     if (magic == MB2_LOADER_MAGIC)
-        return read_multiboot2(info);
-    return "not started by a Multiboot boot loader";
+        wrong = read_multiboot2(info);
+    str_copy(boot_cmdline, boot_info.cmdline, sizeof(boot_cmdline));
+    return wrong;
 }

@@ -40,6 +40,10 @@ struct boot_info {
 /* Boot time only; its memory is given back with the boot sections. */
 extern struct boot_info boot_info;
 
+/* Our own command line, kept: what XENVER_commandline gives dom0 (1024 bytes is the ABI's size). */
+#define BOOT_CMDLINE_KEPT 1024
+extern char boot_cmdline[BOOT_CMDLINE_KEPT];
+
 /*
  * Fills boot_info and machine_map (not normalised).  NULL, or a sentence saying what is wrong.  The
  * loader's own memory is not needed afterwards, but for the modules.

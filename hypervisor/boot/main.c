@@ -10,6 +10,7 @@
 #include "console/keys.h"
 #include "console/log.h"
 #include "console/uart.h"
+#include "console/vga.h"
 #include "cpu/acpi.h"
 #include "cpu/apic.h"
 #include "cpu/clocksource.h"
@@ -20,6 +21,7 @@
 #include "cpu/ioapic.h"
 #include "cpu/smp.h"
 #include "debug/panic.h"
+#include "debug/selftest.h"
 #include "debug/symbols.h"
 #include "hooks.h"
 #include "lib/irqflags.h"
@@ -129,12 +131,15 @@ static __noreturn void boot_on_final_stack(void)
     syscall_init_cpu(0);
     cpu_patch_smap_sites();
 
+    if ((boot_options.console & CONSOLE_VGA) && boot_info.screen.kind == SCREEN_TEXT)
+        vga_start(boot_info.screen.address, boot_info.screen.width, boot_info.screen.height);
     acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
     apic_init();   /* at the address that the MADT gives */
     ioapic_init(); /* masked: no device interrupts before somebody asks for them */
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
     smp_init(); /* vectors for calls: before the first call, from here possible */
     keys_init();
+    selftest_init();
     input_init(); /* debug keys work from now on */
 
     boot_early_subsystems(); /* frame table and heap, scheduler and timers: what the CPUs that
