@@ -6,6 +6,7 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "boot/main.h"
+#include "boot/start_cpus.h"
 #include "console/input.h"
 #include "console/keys.h"
 #include "console/log.h"
@@ -21,7 +22,7 @@
 #include "cpu/ioapic.h"
 #include "cpu/smp.h"
 #include "debug/panic.h"
-#include "debug/selftest.h"
+#include "boot/selftest.h"
 #include "debug/symbols.h"
 #include "hooks.h"
 #include "lib/irqflags.h"
@@ -145,7 +146,7 @@ static __noreturn void boot_on_final_stack(void)
     boot_early_subsystems(); /* frame table and heap, scheduler and timers: what the CPUs that
                                 start next need at once */
     local_irq_enable();
-    smp_start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
+    start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
     boot_late_subsystems(); /* domains, dom0: everything that may use all CPUs */
 
     map_release_boot_sections(); /* nothing of .boot.* is used from here on */

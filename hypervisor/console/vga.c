@@ -6,7 +6,7 @@
 #include "console/vga.h"
 #include "console/log.h"
 #include "lib/string.h"
-#include "mem/map.h"
+#include "hooks.h"
 
 #define ATTRIBUTE 0x0700 /* light grey on black */
 

@@ -18,7 +18,6 @@
 #include "hooks.h"
 #include "lib/atomic.h"
 #include "lib/irqflags.h"
-#include "mem/map.h"
 
 enum apic_register {
     APIC_ID = 0x020,

@@ -11,8 +11,8 @@
 #include "cpu/fpu.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
+#include "lib/address.h"
 #include "lib/string.h"
-#include "mem/map.h"
 
 struct cpu_caps cpu_caps __read_mostly;
 uint64_t hv_cr4 __read_mostly;

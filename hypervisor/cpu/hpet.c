@@ -5,7 +5,7 @@
  */
 #include "cpu/hpet.h"
 #include "cpu/acpi.h"
-#include "mem/map.h"
+#include "hooks.h"
 
 #define HPET_SIZE     1024
 #define REG_PERIOD    0x004

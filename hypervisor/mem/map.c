@@ -10,6 +10,7 @@
 #include "console/log.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_info.h"
+#include "cpu/desc.h"
 #include "cpu/insn.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
@@ -24,10 +25,6 @@
 
 uint64_t hv_l4[512] __aligned(4096) __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 bool map_global __read_mostly = true;
-
-/* 64 CPUs of 64 bytes each: one page. */
-static uint8_t stubs[NR_CPUS * STUB_SIZE] __aligned(4096)
-    __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 
 static spinlock_t map_lock;
 static bool l4_complete;
@@ -215,7 +212,7 @@ void __boot_text map_init(void)
     /* Code and data of the boot, mixed; gone before the first guest runs. */
     map_section(boot_start, boot_end, MAP_RW & ~PTE_NX);
     map_section(boot_bss_start, boot_bss_end, MAP_RW);
-    must_map(HV_STUBS_BASE, image_to_mfn(stubs), 1, MAP_RX);
+    must_map(HV_STUBS_BASE, image_to_mfn(syscall_stubs), 1, MAP_RX);
     l4_complete = true;
     map_load_root();
     boot_alloc_set_limit(DIRECT_MAP_SIZE);
@@ -277,11 +274,6 @@ uint64_t map_cpu_stack(unsigned int cpu)
             return 0;
     }
     return base;
-}
-
-uint8_t *map_stub_writable(unsigned int cpu)
-{
-    return stubs + cpu * STUB_SIZE;
 }
 
 void map_release_boot_sections(void)

@@ -4,7 +4,7 @@
  * host cannot: calls between CPUs, mappings and their flushes, the exception table, extended state,
  * and whether the CPUs' time stamps agree.  Harmless to guests; takes some milliseconds.
  */
-#include "debug/selftest.h"
+#include "boot/selftest.h"
 #include "console/keys.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
@@ -18,8 +18,8 @@
 #include "lib/string.h"
 #include "mem/map.h"
 
-#define CALL_ROUNDS 200
-#define WARP_ROUNDS 200
+#define CALL_ROUNDS 50
+#define WARP_ROUNDS 100
 
 static unsigned int failures;
 
