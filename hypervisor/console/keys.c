@@ -7,7 +7,7 @@
 #include "console/log.h"
 #include "cpu/cpu_info.h"
 #include "cpu/irq.h"
-#include "cpu/reset.h"
+#include "cpu/machine.h"
 #include "debug/panic.h"
 #include "lib/spinlock.h"
 
@@ -72,7 +72,7 @@ static void key_dump_all(char key)
 
 static void key_restart(char key)
 {
-    machine_restart();
+    machine_reboot();
 }
 
 static void key_interrupts(char key)

@@ -12,7 +12,7 @@
 #include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
-#include "cpu/reset.h"
+#include "cpu/machine.h"
 #include "debug/symbols.h"
 #include "lib/atomic.h"
 #include "lib/irqflags.h"
@@ -142,7 +142,7 @@ static void claim_panic(void)
     if (!atomic_cmpxchg(&panicking_cpu, &found, self)) {
         if (found == self) {
             printk("Panic within a panic; restarting.\n");
-            machine_restart();
+            machine_reboot();
         }
         for (;;)
             hlt();
@@ -165,7 +165,7 @@ static __noreturn void finish_panic(void)
     }
     printk(XENLOG_ERR "Restarting in five seconds...\n");
     delay_us(REBOOT_DELAY_US);
-    machine_restart();
+    machine_reboot();
 }
 
 static void print_headline(const char *fmt, va_list args)

@@ -2,7 +2,8 @@
 /*
  * Restarting the machine by every way it may have, the politest first.
  */
-#include "cpu/reset.h"
+#include "cpu/machine.h"
+#include "console/log.h"
 #include "cpu/acpi.h"
 #include "cpu/clocksource.h"
 #include "cpu/insn.h"
@@ -16,7 +17,7 @@
 #define RESET_FULL    0x0e
 #define SETTLE_US     50000
 
-__noreturn void machine_restart(void)
+__noreturn void machine_reboot(void)
 {
     struct table_register no_idt = {0, 0};
 
@@ -42,4 +43,14 @@ __noreturn void machine_halt(void)
         panic_stop_other_cpus();
     for (;;)
         hlt();
+}
+
+/*
+ * The sleep type that S5 needs is in dom0's hands (AML): it powers off by XENPF_enter_acpi_sleep.
+ * Whoever comes here has not, or it did nothing.
+ */
+__noreturn void machine_power_off(void)
+{
+    printk("Powered down as far as the hypervisor can: the machine may be switched off.\n");
+    machine_halt();
 }
