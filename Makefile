@@ -1,23 +1,28 @@
 # Pavis: one Makefile for everything.  `make help` lists the verbs.
 #
 # Sources are found by wildcard, so a new file needs no line here.  The hypervisor is every
-# hypervisor/*/*.c and *.S; a unit test is every tests/unit/test_*.c, which names the pure
+# hypervisor/*/*.c and *.S.  Folders with rules of their own put them in tests/*/rules.mk or
+# hypervisor/*/libs.mk, included below.  A unit test is every tests/unit/test_*.c, which names the pure
 # hypervisor files it compiles in comment lines of the form
 #     // SOURCES: hypervisor/mem/page_type.c hypervisor/lib/format.c
 # and host libraries beside cmocka as
 #     // LIBS: -llzma
+#
+# A verb is documented by the two hashes behind its target's name; `make help` prints those lines.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 B := build
 CC := gcc
-OBJCOPY := objcopy
 LD := ld
+OBJCOPY := objcopy
 NM := nm
+# How many things at once where a verb starts make again.
+JOBS ?= 2
 
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-        -Wundef -Wvla -Wno-unused-parameter -Wdeclaration-after-statement -Wno-declaration-after-statement
+        -Wundef -Wvla -Wno-unused-parameter -Wno-declaration-after-statement
 HV_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-builtin-printf -fpie -fvisibility=hidden \
         -mcmodel=small -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-common \
         -fno-asynchronous-unwind-tables -fno-strict-aliasing -fwrapv -fcf-protection=none \
@@ -25,12 +30,25 @@ HV_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-builtin-printf -fpie 
 HV_ASFLAGS := -D__ASSEMBLY__ -g -Ihypervisor -MMD -MP -Wa,--noexecstack
 
 HV_C := $(sort $(wildcard hypervisor/*/*.c))
-HV_S := $(sort $(wildcard hypervisor/*/*.S))
-HV_S := $(filter-out %.lds.S,$(HV_S))
+HV_S := $(filter-out %.lds.S,$(sort $(wildcard hypervisor/*/*.S)))
+HV_H := $(sort $(wildcard hypervisor/*.h hypervisor/*/*.h hypervisor/*/*/*.h))
 HV_OBJ := $(HV_C:%.c=$B/%.o) $(HV_S:%.S=$B/%.S.o)
 
-.PHONY: all help clean
-all: hypervisor
+.PHONY: help all deps dom0 run test test-long unit lint lint-scripts format format-check layers \
+        headers size install clean
+
+all: hypervisor ## Build the hypervisor: build/pavis-hv, .gz and -syms (the default); prints its size
+	@scripts/size hypervisor
+
+help: ## This list
+	@echo "Verbs:"
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort -u | \
+	    awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+	@echo "Knobs of run:  CPUS=1 MEM=2048 (MiB) MACHINE=pc|q35 CPU=max ACCEL=tcg|kvm (tcg unless KVM works)"
+	@echo "               BATCH=1 (unattended, ends with a status)  XEN=1 (Debian's Xen instead of Pavis)"
+	@echo "               HVARGS='hypervisor options' KERNELARGS='dom0 kernel options'"
+	@echo "Knobs of test: T=part-of-a-name  XEN=1  TIME_FACTOR=2 (longer timeouts)"
+	@echo "Everywhere:    PAVIS_CACHE=folder (~/.cache/pavis): downloads and dom0's file system"
 
 $B/hypervisor/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
@@ -42,30 +60,104 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 	@echo "  AS      $<"
 	@$(CC) $(HV_ASFLAGS) -c $< -o $@
 
-include hypervisor/boot/libs.mk
+include $(wildcard hypervisor/*/libs.mk)
 include hypervisor/link.mk
+include $(wildcard tests/*/rules.mk)
 
 # --- host unit tests ---------------------------------------------------------------------------
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fno-strict-aliasing -fwrapv -DPAVIS_HOST_TEST \
         -fsanitize=address,undefined -fno-sanitize-recover=all -Ihypervisor -Itests/unit
 
-.PHONY: unit
-unit: $(UNIT:%=$B/unit/%)
-.SECONDEXPANSION:
+unit: $(UNIT:%=$B/unit/%) ## Build the host unit tests (build/unit/test_*; run them with make test T=unit)
+
 unit_says = $(shell sed -n 's,^// $(1):,,p' tests/unit/test_$(2).c)
-$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) \
-                $(wildcard hypervisor/*/*.h tests/unit/*.h)
+.SECONDEXPANSION:
+$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(call unit_says,LIBS,$*)
 
-include tests/boot/rules.mk
+# --- running and testing ------------------------------------------------------------------------
+deps: ## Install the Debian packages that building, running and testing need
+	@scripts/deps test
 
-include tests/abi/rules.mk
-include tests/guests/rules.mk
+dom0: ## Fetch Debian's packages and build dom0's file system and the guests'; prints where it is
+	@scripts/deps run
+	@scripts/dom0-image
 
-clean:
+# XEN=1 needs nothing of ours, so it works when the hypervisor does not build.
+run: ## Boot Debian as dom0 in QEMU, let it host a guest, print a report, leave a prompt
+	@scripts/deps run
+	@[ "$(XEN)" = 1 ] || $(MAKE) --no-print-directory -j$(JOBS) all
+	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" ACCEL="$(ACCEL)" BATCH="$(BATCH)" \
+	    XEN="$(XEN)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
+
+# What `make test` executes has to be there first.  -k: a part that does not build must not hide the
+# results of the others; the runner then fails for what is missing.
+TEST_PARTS := all unit $(if $(wildcard tests/guests/rules.mk),guests)
+.PHONY: test-parts
+test-parts:
+	@scripts/deps test
+	@scripts/dom0-image >/dev/null
+	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TEST_PARTS) || \
+	    { rm -f $B/pavis-hv; echo "The build failed; the tests go on without the hypervisor."; }
+
+test: test-parts ## Run all tests but the long ones, or those that match T=
+	@tests/run $(T)
+
+test-long: test-parts ## Run all tests, the long ones too (stress for minutes)
+	@tests/run --long $(T)
+
+# --- what the source must satisfy -----------------------------------------------------------------
+PRODUCT := hypervisor xenbus blkback netback dom0-tools
+C_FILES = $(shell find $(PRODUCT) tests -name '*.[ch]')
+PRODUCT_C := $(sort $(shell find $(PRODUCT) -name '*.c'))
+
+lint: $(PRODUCT_C:%=$B/lint/%.tidy) $B/lint/cppcheck ## Static analysis: clang-tidy and cppcheck find nothing
+
+# clang does not know -ftrivial-auto-var-init=zero without a second option, and makes no dependencies here.
+TIDY_CFLAGS := $(filter-out -MMD -MP -Werror -ftrivial-auto-var-init=zero,$(HV_CFLAGS))
+$B/lint/%.tidy: % .clang-tidy $(HV_H)
+	@mkdir -p $(@D)
+	@echo "  TIDY    $<"
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(TIDY_CFLAGS) >$@.log 2>&1 || \
+	    { cat $@.log; exit 1; }
+	@touch $@
+
+$B/lint/cppcheck: $(PRODUCT_C) $(HV_H) scripts/cppcheck-exceptions
+	@mkdir -p $(@D)
+	@echo "  CPPCHECK"
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 -j$(JOBS) \
+	    --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=scripts/cppcheck-exceptions -D__x86_64__ -Ihypervisor $(PRODUCT_C)
+	@touch $@
+
+lint-scripts: ## shellcheck over every shell script, Python's own compiler over the rest
+	@scripts/lint-scripts
+
+format: ## Lay out all C files with clang-format
+	@clang-format -i $(C_FILES)
+
+format-check: ## Fail if `make format` would change anything
+	@clang-format --dry-run --Werror $(C_FILES) 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c | \
+	    awk '{ print $$2 ": " $$1 " lines"; bad = 1 } END { if (bad) print "make format would mend that"; exit bad }'
+
+layers: ## Fail if a hypervisor file includes from a layer above its own
+	@scripts/check-layers
+
+headers: ## Fail if a header does not compile alone
+	@scripts/check-headers $(CC) $(filter-out -MMD -MP,$(HV_CFLAGS))
+
+size: ## Lines of code (no comments, no blanks) per folder, and the longest files and functions
+	@scripts/size
+
+# --- installing and cleaning ------------------------------------------------------------------------
+install: all ## Install the hypervisor under $(DESTDIR)/boot, where GRUB's own scripts find it
+	install -D -m 644 $B/pavis-hv.gz $(DESTDIR)/boot/xen-pavis.gz
+	install -D -m 644 $B/pavis-hv-syms $(DESTDIR)/usr/lib/debug/boot/xen-pavis-syms
+
+clean: ## Remove everything built (not the cache of downloads)
 	rm -rf $B
 
 -include $(HV_OBJ:.o=.d)

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "debug/panic.h"
+#include "debug/assert.h"
 #include "lib/compiler.h"
 
 /* The names that the archives want; declared here since no header of ours should offer them. */

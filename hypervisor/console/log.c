@@ -163,6 +163,21 @@ void log_guest_text(const char *s, size_t n)
     local_irq_restore(flags);
 }
 
+void console_write_raw(const char *s, size_t n)
+{
+    uint64_t flags = local_irq_save();
+
+    if (!panicking)
+        spin_lock(&log_lock);
+    uart_write(s, n);
+    if (log_extra_output)
+        log_extra_output(s, n);
+    at_line_start = n ? s[n - 1] == '\n' : at_line_start;
+    if (!panicking)
+        spin_unlock(&log_lock);
+    local_irq_restore(flags);
+}
+
 void log_set_thresholds(bool guest, enum log_threshold lower, enum log_threshold upper)
 {
     thresholds[guest].lower = lower;

@@ -31,6 +31,9 @@ void vprintk(const char *fmt, va_list args);
  */
 void log_guest_text(const char *s, size_t n);
 
+/* dom0's console: to the serial port and the screen as it is, not to the ring. */
+void console_write_raw(const char *s, size_t n);
+
 /*
  * Messages below `lower` are always kept, those below `upper` at a limited rate.  Xen's defaults:
  * hypervisor lower = upper = warning; guests lower none, upper warning.

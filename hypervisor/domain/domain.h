@@ -10,25 +10,30 @@
 #pragma once
 
 #include "abi/domctl.h"
+#include "abi/sched.h"
 #include "abi/vcpu.h"
 #include "abi/xen.h"
 #include "cpu/frame.h"
 #include "domain/evtchn.h"
 #include "domain/grant.h"
+#include "domain/vcpu.h"
 #include "lib/atomic.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
 #include "mem/owner.h"
 #include "sched/sched.h"
+#include "sched/softirq.h"
 #include "time/timer.h"
 
 #define MAX_VCPUS      64    /* per domain; the ABI allows 8192, cpumask_t and poll masks 64 */
-#define DOMID_FIRST_RESERVED_ 0x7ff0
 
+struct cpu_policy;
 struct domain;
+struct e820_entry;
 struct frame;
-struct page_map; /* mem: a hypervisor-shared page mapped both here and in the guest */
+struct pirq_table;
+struct rangeset;
 
 /* Where a guest wants to be entered, all zero for "not registered". */
 struct trap_entry {
@@ -49,30 +54,23 @@ enum vcpu_flags_bits {
 };
 
 struct vcpu {
-    /* --- hot: entry, exit, bounce ------------------------------------------------------------- */
+    /* --- hot: entry, exit, bounce (the first three are known to pv/entry.S) ------------------- */
     struct domain *domain;
-    uint64_t cr3;          /* machine address loaded while this vCPU runs, now */
-    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
-    uint64_t user_cr3;     /* root of the current process's table, 0: none */
+    struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
     bool in_kernel;        /* guest kernel mode (TF_kernel_mode of the ABI) */
-    bool iopl_arch;        /* VMASST_TYPE_architectural_iopl view of EFLAGS.IOPL */
+    bool ts_set;           /* fpu_taskswitch: CR0.TS is set while the guest runs */
     uint8_t iopl;          /* virtual IOPL, 0..3 */
     bool nmi_pending, nmi_masked;
+    bool is_initialised;   /* has been given a context */
+    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
+    uint64_t user_cr3;     /* root of the current process's table, 0: none */
     uint64_t kernel_sp;    /* stack_switch: where user-to-kernel entries push */
     uint64_t kernel_ss;
-    struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
+    struct vcpu_callback cb_syscall, cb_event, cb_failsafe, cb_syscall32, cb_sysenter, cb_nmi;
     struct trap_entry *trap_table; /* 256 entries */
-    struct vcpu_callback cb_event, cb_failsafe, cb_syscall, cb_syscall32, cb_sysenter, cb_nmi;
-    uint64_t ctrlreg_cr0_ts, ctrlreg_cr4; /* what the guest believes of CR0.TS and CR4 */
-    uint64_t cr2;          /* arch.cr2 is in vcpu_info; kept here across bounces */
-
-    /* Exception to be bounced into the guest on the next exit, by pv/bounce.c. */
-    struct {
-        uint8_t vector;
-        bool pending, has_error, soft;
-        uint32_t error;
-        uint64_t cr2;
-    } trap;
+    uint64_t guest_cr4;    /* what the guest believes CR4 to be */
+    uint64_t iobmp;        /* PHYSDEVOP_set_iobitmap: guest linear address, 0: none */
+    unsigned iobmp_limit;  /* ports in it */
 
     /* --- saved at a context switch (pv/context.c) --------------------------------------------- */
     struct cpu_regs regs;
@@ -82,21 +80,21 @@ struct vcpu {
     void *fpu;             /* XSAVE area, mem: one or more pages */
     uint64_t xcr0;
     uint32_t tsc_aux;
-    bool is_initialised;
-    bool ts_set;           /* fpu_taskswitch: CR0.TS is to be set while the guest runs */
 
     /* --- descriptor tables (pv/segments.c) ---------------------------------------------------- */
     unsigned desc_slot;    /* index of this vCPU's area at VCPU_DESC_BASE, global */
-    uint64_t gdt_frames[FIRST_RESERVED_GDT_PAGE];
+    mfn_t gdt_frames[FIRST_RESERVED_GDT_PAGE]; /* INVALID_MFN: none */
     unsigned gdt_nr;       /* entries */
     uint64_t ldt_base;     /* guest linear address */
     unsigned ldt_nr;       /* entries */
-    unsigned ldt_mapped;   /* pages of the shadow LDT that are present */
+    unsigned ldt_mapped;   /* bit per page of the shadow LDT that is present */
+    mfn_t ldt_frames[16];  /* valid where ldt_mapped is set */
 
     /* --- identity, state -------------------------------------------------------------------- */
     unsigned id;
     unsigned flags;        /* VPF_*, atomic bit operations */
-    unsigned pause_count;  /* atomic */
+    unsigned pause_count;  /* atomic; may not run while it is not 0 */
+    bool paused_for_shutdown; /* one of the pauses is domain_shutdown()'s; d->shutdown_lock */
     struct vcpu_sched sched; /* sched/sched.h: processor, runstate, policy data */
 
     /* --- events (domain/evtchn.c) ------------------------------------------------------------- */
@@ -112,7 +110,7 @@ struct vcpu {
     struct vcpu_time_state { uint64_t tsc_stamp; uint32_t version; } time;
 
     /* --- long operations: what a preempted call of this vCPU left half done ------------------ */
-    mfn_t partial_root;    /* mmuext: L4 being dropped or validated on this vCPU's behalf */
+    struct frame *deferred; /* old page table whose demotion is not finished (pv/mmu_ops.c) */
 };
 
 enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };
@@ -121,23 +119,33 @@ struct domain {
     struct mem_owner mem;  /* must be first: mem/ sees a domain only as this */
     unsigned refcnt;       /* atomic: one per holder; the last put frees the structure */
     struct list_head list; /* all domains, by id; under domain_list_lock */
+    struct work free_work; /* runs domain_free() when refcnt has reached 0 */
     bool is_control;       /* dom0 */
-    bool has_vcpu_tsc_native;
+    bool is_xenstore;      /* XEN_DOMCTL_CDF_xs_domain */
+    bool creation_finished; /* has been unpaused once: its CPU policy and limits are fixed */
     enum domain_dying dying;
     unsigned relinquish_step; /* domain/destroy.c: where death resumes */
+    uint64_t relinquish_cursor; /* within a step */
 
     /* domain.lock: life cycle, domctl */
     spinlock_t lock;
     uint8_t handle[16];
     unsigned max_vcpus;
     struct vcpu *vcpu[MAX_VCPUS];
-    unsigned pause_by_tools;   /* XEN_DOMCTL_pausedomain count, 0 or 1 for tools */
-    bool paused_by_controller;
+    unsigned pause_by_tools;   /* XEN_DOMCTL_pausedomain count; a new domain has one */
+
+    spinlock_t pause_lock;     /* irqsave; nests outside run queue locks */
+    unsigned pause_count;      /* what each vCPU's pause_count holds for the whole domain */
+
+    spinlock_t shutdown_lock;  /* irqsave; nests outside pause_lock */
     bool is_shut_down, is_shutting_down;
-    uint8_t shutdown_code;
+    uint8_t shutdown_code;     /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
+    uint32_t suspend_port;     /* XEN_DOMCTL_subscribe: told of a suspend instead of VIRQ_DOM_EXC */
+
     uint32_t ssidref;
     uint32_t createdomain_flags;
-    unsigned vm_assist;    /* bits VMASST_TYPE_* */
+    struct xen_arch_domainconfig arch_config;
+    uint64_t vm_assist;    /* bits VMASST_TYPE_*, atomic */
     int64_t time_offset_s;
 
     struct shared_info *shared_info; /* hypervisor mapping; MFN through frame_of() */
@@ -148,18 +156,22 @@ struct domain {
     struct sched_domain sched;
 
     struct rangeset *ioports, *irqs; /* permissions; NULL: none */
+    uint32_t pci_address;         /* what the guest last wrote to port 0xcf8, pv/ports.c */
+    uint8_t rtc_index;            /* and to 0x70 */
     struct pirq_table *pirqs;     /* dom0: GSI and MSI lines bound to ports, domain/irq.c */
     uint64_t poll_mask;           /* vCPUs in SCHEDOP_poll */
 
-    struct e820entry_ *memory_map; unsigned nr_memory_map; /* XENMEM_set_memory_map */
+    struct e820_entry *memory_map; /* XENMEM_set_memory_map; under lock */
+    unsigned nr_memory_map;
     struct {                      /* SCHEDOP_watchdog */
         struct timer timer[2];
         uint32_t in_use;
     } watchdog;
-    uint64_t tsc_khz_guest;       /* settscinfo */
+    bool tsc_emulated;            /* settscinfo: RDTSC traps and ticks at tsc_khz_guest */
+    uint64_t tsc_khz_guest;       /* 0: the machine's */
     uint32_t tsc_mode, tsc_incarnation;
-    struct cpu_policy *cpu_policy; /* pv/cpuid_msr.c: what CPUID and MSRs this domain sees */
-    char console_line[128]; unsigned console_len; /* console_io of a guest, rate-limited log */
+    struct cpu_policy *cpu_policy; /* pv/cpu_policy.h: what CPUID and MSRs this domain sees */
+    struct guest_console *console; /* hypercall/console_io.c: a guest's line under way, or NULL */
     const char *crash_reason;
 };
 
@@ -189,32 +201,63 @@ static inline struct domain *owner_domain(struct mem_owner *o)
     for (unsigned i_##v = 0; i_##v < (d)->max_vcpus; i_##v++)                                      \
         if (((v) = (d)->vcpu[i_##v]))
 
-/* --- domain/domain.c ------------------------------------------------------------------------ */
+/* --- domain/registry.c: which domains there are --------------------------------------------- */
 /* Finds a domain and takes a reference; NULL when there is none.  Pair with domain_put(). */
 struct domain *domain_get_by_id(domid_t id);
+/* The domain with the lowest id >= `id`, referenced; NULL when there is none.  For lists: ask with
+ * the id found plus one for the next.  The idle domain is not among them. */
+struct domain *domain_get_next(unsigned id);
+/* A further reference on a domain that may be on its way out: false when it is. */
 bool domain_get(struct domain *d);
+/* Drops one.  The last one frees the structure, later, from a softirq: any context. */
 void domain_put(struct domain *d);
-/* Resolves DOMID_SELF and, for a privileged caller, any id; *out referenced.  0, -ESRCH, -EPERM. */
+/*
+ * Resolves DOMID_SELF and one's own id, and for the control domain any other; *out referenced.  0, -ESRCH, -EPERM.
+ */
 int domain_resolve(domid_t id, struct domain **out);
-/* Permission rules: may `current` act on `d` as the control domain? 0 or -EPERM with a reason. */
+/* Permission rule: may `current` act on `d` (its own domain, or it is the control domain)?  0, or
+ * -EPERM with a reason. */
 int domain_may_control(const struct domain *d);
 
-int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct domain **out);
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
-/* Frees step by step; -ERESTART when work is pending and time is up, 0 when dead. */
-int domain_kill(struct domain *d);
+/* For domain.c alone: enters a complete domain (-EEXIST: the id is taken; -ENOMEM), removes it. */
+int domain_register(struct domain *d);
+void domain_unregister(struct domain *d);
 
-void domain_pause(struct domain *d);          /* waits until no vCPU of d runs */
+/* --- domain/domain.c: creation --------------------------------------------------------------- */
+/* Paused once by tools, without vCPUs and frames.  -EINVAL, -EEXIST, -ENOMEM... *out unreferenced:
+ * the caller may use it until something can kill it (domctl: as long as it holds its lock). */
+int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct domain **out);
+/* Down and uninitialised.  id < d->max_vcpus, not used before.  0, -EINVAL, -EEXIST, -ENOMEM. */
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+
+/* --- domain/destroy.c: death ----------------------------------------------------------------- */
+/* Frees step by step; -ERESTART when work is pending and time is up, 0 when dead.  Not for the
+ * caller's own domain. */
+int domain_kill(struct domain *d);
+/* The last reference is gone (registry.c). */
+void domain_free(struct domain *d);
+/* --- domain/pause.c -------------------------------------------------------------------------- */
+void domain_pause(struct domain *d);          /* waits until no vCPU of d but current runs */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
+/* XEN_DOMCTL_pausedomain, unpausedomain: counted.  -EINVAL: own domain, or not paused. */
 int domain_pause_by_tools(struct domain *d);
 int domain_unpause_by_tools(struct domain *d);
-void vcpu_pause(struct vcpu *v);              /* waits until v does not run */
+void vcpu_pause(struct vcpu *v);              /* waits until v does not run; not for current */
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 
+/* --- domain/shutdown.c ----------------------------------------------------------------------- */
 void domain_shutdown(struct domain *d, uint8_t reason); /* SHUTDOWN_*; dom0's ends the machine */
+/* Undoes a shutdown (resume after a suspend that was cancelled, or live save). */
 void domain_resume(struct domain *d);
-/* The guest cannot sensibly go on: prints why, dumps the vCPU, shuts the domain down as crashed.
- * Returns; the caller unwinds and the vCPU does not run again. */
+/*
+ * The guest cannot sensibly go on: prints why, dumps the vCPU, shuts the domain down as crashed.
+ * Returns; the caller unwinds and the vCPU does not run again.
+ */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Tells whom it concerns (dom0, or the domain that XEN_DOMCTL_set_virq_handler named). */
+void send_global_virq(unsigned virq);
+int set_global_virq_handler(struct domain *d, unsigned virq);
+/* d is dying: it handles no VIRQ of the machine any more. */
+void clear_global_virq_handlers(struct domain *d);

@@ -33,5 +33,7 @@ struct mem_owner {
      * before it loads such a table and clears it after it has loaded another domain's. */
     cpumask_t dirty_cpus;
 
+    uint64_t audit_pages, audit_shared; /* mem/audit.c's own counts, while it runs */
+
     struct rangeset *iomem; /* I/O frames that this owner may map (NULL: none) */
 };

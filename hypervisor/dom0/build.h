@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making dom0 out of the boot modules: see build.c. */
+#pragma once
+
+#include "lib/types.h"
+
+struct boot_options;
+
+struct dom0_source {
+    const void *kernel; /* module 0, in the direct map */
+    uint64_t kernel_len;
+    const char *cmdline; /* of the kernel */
+    const void *initrd;  /* NULL: none */
+    uint64_t initrd_len;
+};
+
+/* Builds dom0, paused.  Stops the machine with a sentence when that cannot be done. */
+void dom0_build(const struct dom0_source *src, const struct boot_options *opt);
+/* Lets it run. */
+void dom0_start(void);

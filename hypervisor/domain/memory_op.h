@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * memory_op and the parts it is made of.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* A restarted call carries the number of extents done above the sub-operation. */
+#define MEMOP_EXTENT_SHIFT 6
+#define MEMOP_CMD_MASK     ((1u << MEMOP_EXTENT_SHIFT) - 1)
+
+/*
+ * Largest extents, as orders: bounded because one extent is one step that cannot be interrupted.
+ * A guest gets 2 MiB, what Linux's balloon and builder use; dom0 builds guests from 1 GiB.
+ */
+#define MEMOP_MAX_ORDER_GUEST   9
+#define MEMOP_MAX_ORDER_CONTROL 18
+
+/* Hypercall 12; `arg` is a guest address. */
+long do_memory_op(unsigned cmd, uint64_t arg);
+
+/* memory_reserve.c: increase, decrease, populate.  The number of extents done, a continuation, or
+ * -errno as do_memory_op() returns it. */
+long memory_reservation_op(unsigned op, unsigned start, uint64_t arg);
+/* memory_exchange.c: XENMEM_exchange. */
+long memory_exchange(uint64_t arg);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copies to and from the memory of the running guest, by its virtual addresses: the only place that
+ * dereferences a guest's pointer.
+ *
+ * The processor checks the mapping (we run on the guest's page tables); the range check here keeps
+ * a pointer from naming hypervisor space, which ring 0 could reach.  Whatever is read is a copy:
+ * read once, check, use (I7).
+ */
+#pragma once
+
+#include "lib/types.h"
+#include "mem/layout.h"
+
+#define GUEST_HOLE_START 0xffff800000000000UL /* slots 256 ... */
+#define GUEST_HOLE_END   0xffff880000000000UL /* ... to 271 */
+#define GUEST_LOW_END    0x0000800000000000UL /* first address that is not canonical */
+
+/* Whether [gva, gva + n) is a guest's to use.  Does not say that it is mapped. */
+static inline bool guest_range_okay(uint64_t gva, uint64_t n)
+{
+    uint64_t last;
+
+    if (n == 0)
+        return true;
+    if (__builtin_add_overflow(gva, n - 1, &last))
+        return false;
+    return last < GUEST_LOW_END || gva >= GUEST_HOLE_END;
+}
+
+/* An array of `count` elements of `size` bytes. */
+static inline bool guest_array_okay(uint64_t gva, uint64_t count, uint64_t size)
+{
+    uint64_t n;
+
+    return !__builtin_mul_overflow(count, size, &n) && guest_range_okay(gva, n);
+}
+
+/* 0 or -EFAULT.  After -EFAULT part may have been copied. */
+int __must_check copy_from_guest(void *dst, uint64_t gva, size_t n);
+int __must_check copy_to_guest(uint64_t gva, const void *src, size_t n);
+int __must_check clear_guest(uint64_t gva, size_t n);
+
+/* One naturally sized word, without a loop: for hot paths (bounce frames, iret). */
+int __must_check get_guest_u64(uint64_t *v, uint64_t gva);
+int __must_check put_guest_u64(uint64_t gva, uint64_t v);

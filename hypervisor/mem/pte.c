@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Changes of single entries in tables that are in use.  See mem/pte.h.
+ *
+ * The order is always: references for the new value, swap, references of the old value.  The swap
+ * says which old value was really replaced, so each entry's references are given back exactly once
+ * however many CPUs write the same entry.
+ */
+#include "mem/pte.h"
+
+#include "debug/assert.h"
+#include "lib/errno.h"
+#include "mem/guest_access.h"
+
+/* An entry changes under us when another CPU writes it, or a processor marks it accessed.  A guest
+ * holds its own lock on a table, so more than a few rounds are its own mischief. */
+#define MAX_ROUNDS 64
+
+#define PTE_AD (PTE_A | PTE_D)
+
+/* --- opening tables
+ * -------------------------------------------------------------------------------- */
+
+static void table_set(struct pte_table *t, struct frame *f, struct mem_owner *owner,
+                      enum page_type type)
+{
+    t->frame = f;
+    t->entry = frame_virt(f);
+    t->owner = owner;
+    t->level = page_type_is_table(type) ? (unsigned)type : 0;
+}
+
+int pte_table_open(struct pte_table *t, struct mem_owner *owner, mfn_t mfn)
+{
+    struct frame *f = frame_of(mfn);
+    enum page_type type;
+    uint64_t x;
+    int rc;
+
+    if (unlikely(!frame_is_ram(mfn) || !frame_get(f, owner->id)))
+        return guest_error(-EINVAL, "page table is not a frame of the domain");
+    x = load_once(&f->type);
+    type = (enum page_type)((x & TYPE_MASK) >> TYPE_SHIFT);
+    if ((x & TYPE_COUNT_MASK) == 0)
+        type = PT_WRITABLE; /* as Xen: an update of a frame that is no table is a plain write */
+    if (page_type_is_table(type) || type == PT_WRITABLE)
+        rc = page_type_get(f, type, PTF_PREEMPT);
+    else
+        rc = guest_error(-EINVAL, "frame is neither a page table nor writable");
+    if (unlikely(rc)) {
+        frame_put(f);
+        return rc;
+    }
+    table_set(t, f, owner, type);
+    return 0;
+}
+
+int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, mfn_t l4,
+                uint64_t va)
+{
+    mfn_t mfn = l4;
+    struct frame *f;
+    uint64_t x;
+    int rc;
+
+    if (!guest_range_okay(va, 1))
+        return guest_error(-EFAULT, "address is not the guest's to map");
+    for (unsigned shift = 39; shift > 12; shift -= 9) {
+        const pte_t *table = mfn_to_virt(mfn);
+        pte_t e = load_once(&table[(va >> shift) & (PTE_ENTRIES - 1)]);
+
+        /* Another vCPU may take the tables apart while we read.  Then we read what the frame holds
+         * now, which leads to some frame or none; what we end at is checked for what it is. */
+        mfn = pte_mfn(e);
+        if (!(e & PTE_P) || !frame_is_ram(mfn))
+            return guest_error(-EFAULT, "no page table there");
+    }
+    f = frame_of(mfn);
+    if (!frame_get(f, owner->id))
+        return guest_error(-EFAULT, "no page table there");
+    x = load_once(&f->type);
+    if ((x & TYPE_MASK) >> TYPE_SHIFT != PT_L1 || (x & TYPE_COUNT_MASK) == 0)
+        rc = guest_error(-EFAULT, "no page table there");
+    else
+        rc = page_type_get(f, PT_L1, PTF_PREEMPT);
+    if (unlikely(rc)) {
+        frame_put(f);
+        return rc;
+    }
+    table_set(t, f, owner, PT_L1);
+    *index = (va >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
+    return 0;
+}
+
+int pte_table_close_preempt(struct pte_table *t, struct pte_context *c)
+{
+    if (unlikely(page_type_put(t->frame, PTF_PREEMPT) == -ERESTART)) {
+        if (c && !c->deferred) {
+            c->deferred = t->frame;
+            return -ERESTART;
+        }
+        /* It stays half way down and holds itself: of use to nobody but the domain, and finished
+         * by the next use as a table or by the domain's death. */
+    }
+    frame_put(t->frame);
+    return 0;
+}
+
+void pte_table_close(struct pte_table *t)
+{
+    pte_table_close_preempt(t, NULL);
+}
+
+int pte_finish(struct pte_context *c)
+{
+    int rc;
+
+    if (!c->deferred)
+        return 0;
+    rc = page_type_finish(c->deferred, PTF_PREEMPT);
+    if (rc)
+        return rc;
+    frame_put(c->deferred);
+    c->deferred = NULL;
+    return 0;
+}
+
+/* --- level 1
+ * --------------------------------------------------------------------------------------- */
+
+enum l1_move { L1_NONE, L1_DROP_WRITABLE, L1_FULL };
+
+/* What has to be moved when `cur` becomes `new` (both complete). */
+static enum l1_move l1_move(pte_t cur, pte_t new, const struct mem_owner *page_owner)
+{
+    if (!(new &PTE_P))
+        return L1_FULL;
+    if (!(cur & PTE_P) || ((cur ^ new) & PTE_ADDR) || !frame_is_ram(pte_mfn(new)))
+        return L1_FULL;
+    /* Same frame.  An entry that came by a grant, or from another domain, is only given up whole.
+     */
+    if (frame_owner(frame_of(pte_mfn(new))) != page_owner->id)
+        return L1_FULL;
+    if (((cur ^ new) & (PTE_PWT | PTE_PCD | PTE_PAT)))
+        return L1_FULL;
+    if (!((cur ^ new) & PTE_RW))
+        return L1_NONE;
+    return new &PTE_RW ? L1_FULL : L1_DROP_WRITABLE;
+}
+
+static int l1_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+                     struct mem_owner *page_owner)
+{
+    pte_t *slot = &t->entry[index], base = new;
+
+    if (new &PTE_P) {
+        if (unlikely(!entry_bits_ok(1, new, t->owner)))
+            return guest_error(-EINVAL, "l1 entry has a bit that it must not have");
+        base = entry_complete(1, new);
+    } else if (unlikely(mem_l1tf_unsafe && mem_l1tf_unsafe(new))) {
+        return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
+    }
+
+    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+        pte_t cur = load_once(slot), want = base;
+        enum l1_move move;
+        int rc;
+
+        if (flags & PTEF_COMPARE && cur != *old) {
+            *old = cur;
+            return -EAGAIN;
+        }
+        if (flags & PTEF_PRESERVE_AD)
+            want |= cur & PTE_AD;
+        move = l1_move(cur, want, page_owner);
+        if (move == L1_FULL && (want & PTE_P)) {
+            rc = entry_get(1, &want, t->owner, page_owner, 0);
+            if (unlikely(rc))
+                return rc;
+        }
+        if (likely(atomic_cmpxchg(slot, &cur, want))) {
+            if (move == L1_FULL)
+                l1_entry_put(cur);
+            else if (move == L1_DROP_WRITABLE)
+                page_type_put(frame_of(pte_mfn(cur)), 0);
+            if (old)
+                *old = cur;
+            return 0;
+        }
+        if (move == L1_FULL)
+            l1_entry_put(want);
+    }
+    return guest_error(-EBUSY, "l1 entry keeps changing");
+}
+
+/* --- levels 2 to 4
+ * --------------------------------------------------------------------------------- */
+
+static int upper_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+                        struct pte_context *c)
+{
+    pte_t *slot = &t->entry[index];
+
+    BUG_ON(c->deferred); /* the caller's duty, see pte_finish() */
+    if (t->level == 4 && l4_slot_is_hv(index))
+        return guest_error(-EINVAL, "l4 slot is the hypervisor's");
+    if (new &PTE_P) {
+        if (!entry_bits_ok(t->level, new, t->owner))
+            return guest_error(-EINVAL, "upper entry has a bit that it must not have");
+        new = entry_complete(t->level, new);
+    } else if (mem_l1tf_unsafe && mem_l1tf_unsafe(new)) {
+        return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
+    }
+
+    for (unsigned round = 0; round < MAX_ROUNDS; round++) {
+        pte_t cur = load_once(slot), want = new;
+        bool same;
+
+        if (flags & PTEF_COMPARE && cur != *old) {
+            *old = cur;
+            return -EAGAIN;
+        }
+        if (flags & PTEF_PRESERVE_AD)
+            want |= cur & PTE_AD;
+        /* The entry's references depend on nothing but presence and frame (XSA-182: the bits have
+         * been judged above in any case). */
+        same = (cur & want & PTE_P) && !((cur ^ want) & PTE_ADDR);
+        if (!same && (want & PTE_P)) {
+            int rc = entry_get(t->level, &want, t->owner, t->owner, PTF_PREEMPT);
+
+            if (rc)
+                return rc;
+        }
+        if (atomic_cmpxchg(slot, &cur, want)) {
+            if (cur & PTE_P && (cur ^ want) & ~(PTE_AD | PTE_AVAIL_LOW | PTE_AVAIL_HIGH))
+                c->changed_upper = true;
+            if (t->level == 4)
+                c->changed_root = true;
+            if (old)
+                *old = cur;
+            if (!same)
+                entry_put(t->level, cur, PTF_PREEMPT, &c->deferred);
+            return 0;
+        }
+        if (!same && (want & PTE_P) &&
+            entry_put(t->level, want, PTF_PREEMPT, &c->deferred) == -ERESTART)
+            return -ERESTART;
+    }
+    return guest_error(-EBUSY, "page-table entry keeps changing");
+}
+
+/* A frame that is no table: the guest could have stored this itself. */
+static int plain_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old)
+{
+    pte_t *slot = &t->entry[index], cur = load_once(slot);
+
+    do {
+        if (flags & PTEF_COMPARE && cur != *old) {
+            *old = cur;
+            return -EAGAIN;
+        }
+    } while (!atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? new | (cur & PTE_AD) : new));
+    if (old)
+        *old = cur;
+    return 0;
+}
+
+int pte_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+               struct pte_context *c)
+{
+    BUG_ON(index >= PTE_ENTRIES);
+    if (likely(t->level == 1))
+        return l1_update(t, index, new, flags, old, c->page_owner ? c->page_owner : t->owner);
+    if (t->level == 0)
+        return plain_update(t, index, new, flags, old);
+    return upper_update(t, index, new, flags, old, c);
+}
+
+/* --- grants
+ * ---------------------------------------------------------------------------------------- */
+
+int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, uint64_t flags)
+{
+    const uint64_t wishes =
+        PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_NX | PTE_AVAIL_LOW | PTE_AVAIL_HIGH;
+    pte_t e;
+
+    BUG_ON(index >= PTE_ENTRIES || !frame_is_ram(mfn));
+    if (t->level != 1)
+        return guest_error(-EINVAL, "grant map into something that is not an l1 table");
+    if (flags & ~wishes)
+        return guest_error(-EINVAL, "grant map with a bit that an entry must not have");
+    e = entry_complete(1, pte_make(mfn, (flags & ~PTE_RW) | PTE_P | (writable ? PTE_RW : 0)));
+    frame_mark(frame_of(mfn), REF_FOREIGN);
+    l1_entry_put(atomic_xchg(&t->entry[index], e));
+    return 0;
+}
+
+int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t new)
+{
+    pte_t *slot = &t->entry[index], cur = load_once(slot);
+
+    BUG_ON(index >= PTE_ENTRIES);
+    if (t->level != 1)
+        return guest_error(-EINVAL, "grant unmap from something that is not an l1 table");
+    do {
+        if (!(cur & PTE_P) || !mfn_eq(pte_mfn(cur), mfn) || !!(cur & PTE_RW) != writable)
+            return guest_error(-EINVAL, "entry does not hold that grant mapping");
+    } while (!atomic_cmpxchg(slot, &cur, new));
+    return 0;
+}
+
+pte_t pte_take(struct pte_table *t, unsigned index)
+{
+    BUG_ON(index >= PTE_ENTRIES || t->level != 1);
+    return atomic_xchg(&t->entry[index], 0);
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The page-table hypercalls: mmu_update, update_va_mapping and mmuext_op.
+ *
+ * They fetch the guest's requests, find out for whom (foreign domains: the control domain only),
+ * and let mem/ do the checked work.  What is decided here is flushing and restarting:
+ *
+ *  - A change of an L1 entry is flushed when the guest asks for it, as on a real machine; a change
+ *    of an upper entry is flushed here before the call returns, since paging-structure caches would
+ *    let a CPU reach a table that has meanwhile become something else (I4).
+ *  - A call stops between two requests when work is pending, and inside a request where mem/ says
+ *    -ERESTART.  The number of requests done goes back through *pdone; a continued call has
+ *    MMU_UPDATE_PREEMPTED in its count, which tells it to add to what *pdone says.
+ *  - A table whose last use went away in a request may be too large to demote at once.  It is kept
+ *    in v->deferred and finished before the vCPU's next page-table operation.
+ */
+#include "abi/errno.h"
+#include "abi/xen.h"
+#include "cpu/cpu_info.h"
+#include "cpu/insn.h"
+#include "debug/assert.h"
+#include "domain/continuation.h"
+#include "domain/domain.h"
+#include "hypercall/handlers.h"
+#include "lib/string.h"
+#include "mem/frame.h"
+#include "mem/guest_access.h"
+#include "mem/m2p.h"
+#include "mem/page_type.h"
+#include "mem/pte.h"
+#include "mem/tlb.h"
+#include "pv/pv.h"
+#include "sched/sched.h"
+
+/* In a count: this is a continuation.  In the ABI's range, so a guest may set it too: harmless. */
+#define MMU_UPDATE_PREEMPTED 0x80000000u
+
+/* --- for whom ----------------------------------------------------------------------------------- */
+
+struct foreign {
+    struct domain *ref;      /* referenced domain to put, NULL: none */
+    struct mem_owner *owner; /* whose frames are meant */
+};
+
+static int foreign_get(struct foreign *f, unsigned domid)
+{
+    struct domain *d = current_domain;
+    int rc;
+
+    f->ref = NULL;
+    f->owner = &d->mem;
+    if (domid == DOMID_SELF || domid == d->mem.id)
+        return 0;
+    if (domid == DOMID_IO || domid == DOMID_XEN) {
+        f->owner = domid == DOMID_IO ? &mem_owner_io : &mem_owner_xen;
+        return 0;
+    }
+    if (!d->is_control)
+        return guest_error(-EPERM, "only the control domain maps frames of others");
+    rc = domain_resolve(domid, &f->ref);
+    if (rc)
+        return rc;
+    f->owner = &f->ref->mem;
+    return 0;
+}
+
+static void foreign_put(struct foreign *f)
+{
+    if (f->ref)
+        domain_put(f->ref);
+}
+
+/* --- deferred demotion ------------------------------------------------------------------------ */
+
+/* 0, or -ERESTART: not finished, the call is to be continued. */
+static int deferred_finish(struct vcpu *v)
+{
+    struct pte_context c = {.deferred = v->deferred};
+    int rc;
+
+    if (likely(!v->deferred))
+        return 0;
+    rc = pte_finish(&c);
+    v->deferred = c.deferred;
+    return rc;
+}
+
+/* Takes over what an operation left.  0, or -ERESTART: come back for the next request. */
+static int deferred_take(struct vcpu *v, struct pte_context *c)
+{
+    if (likely(!c->deferred))
+        return 0;
+    v->deferred = c->deferred;
+    c->deferred = NULL;
+    return deferred_finish(v);
+}
+
+/* --- progress in *pdone ------------------------------------------------------------------------- */
+
+static int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
+{
+    *done = 0;
+    if (!(*count & MMU_UPDATE_PREEMPTED))
+        return 0;
+    *count &= ~MMU_UPDATE_PREEMPTED;
+    if (pdone && copy_from_guest(done, pdone, sizeof *done))
+        return guest_error(-EFAULT, "the count of requests done cannot be read");
+    return 0;
+}
+
+/* Ends or continues a call after `i` of `count` requests of `size` bytes. */
+static long progress_end(unsigned op, uint64_t list, size_t size, unsigned i, unsigned count,
+                         uint64_t pdone, uint32_t done, unsigned foreigndom, int rc)
+{
+    done += i;
+    if (pdone && copy_to_guest(pdone, &done, sizeof done))
+        rc = guest_error(-EFAULT, "the count of requests done cannot be written");
+    if (rc != -ERESTART)
+        return rc;
+    return HYPERCALL_CONTINUE(op, list + i * size, (count - i) | MMU_UPDATE_PREEMPTED, pdone,
+                              foreigndom);
+}
+
+/* --- mmu_update --------------------------------------------------------------------------------- */
+
+struct mmu_batch {
+    struct mem_owner *table_owner;
+    struct pte_context c;
+    struct pte_table table; /* open while table_mfn is valid: most batches stay in one table */
+    mfn_t table_mfn;
+};
+
+static int batch_close(struct mmu_batch *b)
+{
+    if (mfn_eq(b->table_mfn, INVALID_MFN))
+        return 0;
+    b->table_mfn = INVALID_MFN;
+    pte_table_close(&b->table);
+    return 0;
+}
+
+static int pt_update(struct mmu_batch *b, const struct mmu_update *req, unsigned flags)
+{
+    mfn_t mfn = paddr_to_mfn(req->ptr & PTE_ADDR);
+    int rc;
+
+    if (req->ptr & 4)
+        return guest_error(-EINVAL, "page-table entry is not aligned");
+    if (!mfn_eq(mfn, b->table_mfn)) {
+        batch_close(b);
+        rc = pte_table_open(&b->table, b->table_owner, mfn);
+        if (rc)
+            return rc;
+        b->table_mfn = mfn;
+    }
+    return pte_update(&b->table, (req->ptr & ~PAGE_MASK) / 8, req->val, flags, NULL, &b->c);
+}
+
+static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
+{
+    mfn_t mfn = paddr_to_mfn(req->ptr);
+    struct frame *f;
+
+    if (!frame_valid(mfn))
+        return guest_error(-EINVAL, "M2P update of a frame that is not RAM");
+    f = frame_of(mfn);
+    if (!frame_get(f, b->c.page_owner->id))
+        return guest_error(-EINVAL, "M2P update of a frame that is not the domain's");
+    m2p_set(mfn, req->val);
+    frame_put(f);
+    return 0;
+}
+
+static int mmu_update_one(struct mmu_batch *b, const struct mmu_update *req)
+{
+    switch (req->ptr & 3) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return pt_update(b, req, 0);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return pt_update(b, req, PTEF_PRESERVE_AD);
+    default:
+        return machphys_update(b, req);
+    }
+}
+
+/* What the batch changed in upper levels must not survive in any CPU's caches. */
+static void batch_flush(struct mmu_batch *b)
+{
+    if (b->c.changed_upper)
+        tlb_flush_mask(b->table_owner->dirty_cpus, TLB_ALL, TLBF_GLOBAL);
+}
+
+long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct vcpu *v = current;
+    struct foreign page, table = {.owner = &v->domain->mem};
+    struct mmu_batch b = {.table_mfn = INVALID_MFN};
+    struct mmu_update req;
+    uint32_t done;
+    unsigned i = 0;
+    int rc = progress_start(&count, pdone, &done);
+
+    if (rc)
+        return rc;
+    if (!guest_array_okay(ureqs, count, sizeof req))
+        return guest_error(-EFAULT, "list of updates is not in guest memory");
+    rc = foreign_get(&page, foreigndom & 0xffff);
+    if (rc)
+        return rc;
+    if (foreigndom >> 16)
+        rc = foreign_get(&table, (foreigndom >> 16) - 1);
+    if (rc) {
+        foreign_put(&page);
+        return rc;
+    }
+    b.table_owner = table.owner;
+    b.c.page_owner = page.owner;
+
+    rc = deferred_finish(v);
+    while (!rc && i < count) {
+        if (i && hypercall_preempt_check()) {
+            rc = -ERESTART;
+            break;
+        }
+        if (copy_from_guest(&req, ureqs + i * sizeof req, sizeof req)) {
+            rc = guest_error(-EFAULT, "update cannot be read");
+            break;
+        }
+        rc = mmu_update_one(&b, &req);
+        if (rc)
+            break;
+        i++;
+        rc = deferred_take(v, &b.c);
+    }
+    batch_close(&b);
+    batch_flush(&b);
+    foreign_put(&table);
+    foreign_put(&page);
+    if (rc == -ERESTART && i == count) {
+        /* All done but for the demotion of an old table: the next operation goes on with it. */
+        rc = 0;
+    }
+    return progress_end(__HYPERVISOR_mmu_update, ureqs, sizeof req, i, count, pdone, done,
+                        foreigndom, rc);
+}
+
+/* --- update_va_mapping -------------------------------------------------------------------------- */
+
+/* The CPUs whose TLB may hold something of the vCPUs in a guest's bitmap. */
+static int vcpumask_to_cpus(uint64_t pmask, cpumask_t *cpus)
+{
+    struct domain *d = current_domain;
+    uint64_t bits = 0;
+    struct vcpu *v;
+
+    /* The bitmap is as long as the domain has vCPUs; bits of others are ignored. */
+    if (copy_from_guest(&bits, pmask, DIV_UP(d->max_vcpus, 8)))
+        return guest_error(-EFAULT, "vCPU mask cannot be read");
+    *cpus = 0;
+    for_each_vcpu(d, v)
+    {
+        unsigned cpu;
+
+        if (!(bits >> v->id & 1))
+            continue;
+        cpu = load_once(&v->sched.state_cpu);
+        /* A vCPU that no CPU holds loses everything when it is loaded again. */
+        if (cpu != NO_CPU)
+            *cpus |= BIT(cpu);
+    }
+    return 0;
+}
+
+static int uvm_flush(uint64_t va, uint64_t flags)
+{
+    uint64_t what = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_TLB_FLUSH ? TLB_ALL : va;
+    uint64_t where = flags & ~UVMF_FLUSHTYPE_MASK;
+    cpumask_t cpus;
+    int rc;
+
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_NONE:
+        return 0;
+    case UVMF_TLB_FLUSH:
+    case UVMF_INVLPG:
+        break;
+    default:
+        return guest_error(-EINVAL, "no such kind of flush");
+    }
+    if (what == va && !guest_address_ok(va))
+        return 0;
+    if (where == UVMF_LOCAL) {
+        tlb_flush_local(what, TLBF_GLOBAL);
+        return 0;
+    }
+    if (where == UVMF_ALL) {
+        cpus = current_domain->mem.dirty_cpus;
+    } else {
+        rc = vcpumask_to_cpus(where, &cpus);
+        if (rc)
+            return rc;
+    }
+    tlb_flush_mask(cpus, what, TLBF_GLOBAL);
+    return 0;
+}
+
+static long update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags, struct mem_owner *page)
+{
+    struct vcpu *v = current;
+    struct pte_context c = {.page_owner = page};
+    struct pte_table t;
+    unsigned index;
+    int rc;
+
+    rc = pte_find_l1(&t, &index, &v->domain->mem, paddr_to_mfn(v->kernel_cr3), va);
+    if (rc)
+        return rc;
+    rc = pte_update(&t, index, pte, 0, NULL, &c);
+    pte_table_close(&t);
+    if (rc)
+        return rc;
+    return uvm_flush(va, flags);
+}
+
+long do_update_va_mapping(uint64_t va, uint64_t pte, uint64_t flags)
+{
+    return update_va_mapping(va, pte, flags, &current_domain->mem);
+}
+
+long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags, domid_t domid)
+{
+    struct foreign page;
+    long rc = foreign_get(&page, domid);
+
+    if (rc)
+        return rc;
+    rc = update_va_mapping(va, pte, flags, page.owner);
+    foreign_put(&page);
+    return rc;
+}
+
+/* --- roots -------------------------------------------------------------------------------------- */
+
+static void drop_root(struct vcpu *v, uint64_t cr3)
+{
+    struct frame *f = frame_of(paddr_to_mfn(cr3));
+
+    if (page_type_put(f, PTF_PREEMPT) == -ERESTART) {
+        /* The general reference goes along; v->deferred is free, see the callers. */
+        v->deferred = f;
+        return;
+    }
+    frame_put(f);
+}
+
+int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
+{
+    uint64_t *slot = is_user ? &v->user_cr3 : &v->kernel_cr3;
+    uint64_t old = *slot, cr3 = mfn_to_paddr(mfn);
+    int rc;
+
+    if (old != cr3) {
+        if (!frame_valid(mfn))
+            return guest_error(-EINVAL, "page-table root is not RAM");
+        rc = frame_get_type(frame_of(mfn), v->domain->mem.id, PT_L4,
+                            preemptible ? PTF_PREEMPT : 0);
+        if (rc == -ERESTART)
+            return rc;
+        if (rc)
+            return guest_error(rc, "page-table root is not the domain's, or not valid");
+        *slot = cr3;
+    }
+    /* A user root is loaded on the way to user mode.  Loading a kernel root is also a request to
+     * flush, and user pages are global: they would show through from the old process (I5). */
+    if (!is_user && v == current)
+        pv_load_cr3(v, true);
+    if (old && old != cr3)
+        drop_root(v, old);
+    return 0;
+}
+
+static int new_user_root(struct vcpu *v, mfn_t mfn)
+{
+    uint64_t old = v->user_cr3;
+
+    if (mfn.n)
+        return pv_set_root(v, mfn, true, true);
+    v->user_cr3 = 0;
+    if (old)
+        drop_root(v, old);
+    return 0;
+}
+
+/* --- mmuext_op ---------------------------------------------------------------------------------- */
+
+static struct frame *op_frame(const struct mmuext_op *op)
+{
+    return frame_valid(MFN(op->arg1.mfn)) ? frame_of(MFN(op->arg1.mfn)) : NULL;
+}
+
+static int op_unpin(struct vcpu *v, struct frame *f, struct mem_owner *o)
+{
+    int rc;
+
+    if (!f)
+        return guest_error(-EINVAL, "unpin of a frame that is not RAM");
+    rc = page_unpin(f, o, PTF_PREEMPT);
+    if (rc == -ERESTART) {
+        v->deferred = f;
+        return 0;
+    }
+    return rc;
+}
+
+static int op_flush_multi(const struct mmuext_op *op, uint64_t what)
+{
+    cpumask_t cpus;
+    int rc = vcpumask_to_cpus(op->arg2.vcpumask, &cpus);
+
+    if (!rc)
+        tlb_flush_mask(cpus, what, TLBF_GLOBAL);
+    return rc;
+}
+
+static int op_set_ldt(struct vcpu *v, const struct mmuext_op *op)
+{
+    uint64_t base = op->arg1.linear_addr;
+    uint32_t nr = op->arg2.nr_ents;
+
+    if ((base & ~PAGE_MASK) || nr > 8192)
+        return guest_error(-EINVAL, "LDT is not aligned, or too long");
+    if (nr && !guest_range_okay(base, nr * 8UL))
+        return guest_error(-EINVAL, "LDT is not in guest memory");
+    if (v->ldt_base == base && v->ldt_nr == nr)
+        return 0;
+    pv_ldt_destroy(v);
+    v->ldt_base = base;
+    v->ldt_nr = nr;
+    pv_load_descriptors(v);
+    return 0;
+}
+
+/* CLEAR_PAGE and COPY_PAGE write a frame for its owner: it must be, and stay, writable memory. */
+static int op_write_page(const struct mmuext_op *op, struct mem_owner *o)
+{
+    struct frame *dst = op_frame(op), *src = NULL;
+
+    if (op->cmd == MMUEXT_COPY_PAGE) {
+        src = frame_valid(MFN(op->arg2.src_mfn)) ? frame_of(MFN(op->arg2.src_mfn)) : NULL;
+        if (!src || !frame_get(src, o->id))
+            return guest_error(-EINVAL, "source frame is not the domain's");
+    }
+    if (!dst || frame_get_type(dst, o->id, PT_WRITABLE, 0)) {
+        if (src)
+            frame_put(src);
+        return guest_error(-EINVAL, "target frame is not the domain's, or a page table");
+    }
+    if (src) {
+        memcpy(frame_virt(dst), frame_virt(src), PAGE_SIZE);
+        frame_put(src);
+    } else {
+        memset(frame_virt(dst), 0, PAGE_SIZE);
+    }
+    frame_put_type(dst);
+    return 0;
+}
+
+static int op_flush_cache(struct domain *d, cpumask_t cpus)
+{
+    if (!d->mem.has_io)
+        return guest_error(-EACCES, "cache flush without device access");
+    tlb_flush_mask(cpus, TLB_ALL, TLBF_GLOBAL | TLBF_CACHE);
+    return 0;
+}
+
+/* Operations on the caller's own address space. */
+static int mmuext_own(struct vcpu *v, const struct mmuext_op *op)
+{
+    struct domain *d = v->domain;
+    uint64_t va = op->arg1.linear_addr;
+
+    switch (op->cmd) {
+    case MMUEXT_NEW_BASEPTR:
+        return pv_set_root(v, MFN(op->arg1.mfn), false, true);
+    case MMUEXT_NEW_USER_BASEPTR:
+        return new_user_root(v, MFN(op->arg1.mfn));
+    case MMUEXT_TLB_FLUSH_LOCAL:
+        tlb_flush_local(TLB_ALL, TLBF_GLOBAL);
+        return 0;
+    case MMUEXT_INVLPG_LOCAL:
+        if (guest_address_ok(va))
+            tlb_flush_local(va, TLBF_GLOBAL);
+        return 0;
+    case MMUEXT_TLB_FLUSH_MULTI:
+        return op_flush_multi(op, TLB_ALL);
+    case MMUEXT_INVLPG_MULTI:
+        return guest_address_ok(va) ? op_flush_multi(op, va) : 0;
+    case MMUEXT_TLB_FLUSH_ALL:
+        tlb_flush_mask(d->mem.dirty_cpus, TLB_ALL, TLBF_GLOBAL);
+        return 0;
+    case MMUEXT_INVLPG_ALL:
+        if (guest_address_ok(va))
+            tlb_flush_mask(d->mem.dirty_cpus, va, TLBF_GLOBAL);
+        return 0;
+    case MMUEXT_FLUSH_CACHE:
+        return op_flush_cache(d, BIT(smp_cpu_id()));
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        return op_flush_cache(d, tlb_online);
+    default:
+        return op_set_ldt(v, op);
+    }
+}
+
+static int mmuext_one(struct vcpu *v, const struct mmuext_op *op, struct mem_owner *o)
+{
+    struct frame *f;
+
+    switch (op->cmd) {
+    case MMUEXT_PIN_L1_TABLE:
+    case MMUEXT_PIN_L2_TABLE:
+    case MMUEXT_PIN_L3_TABLE:
+    case MMUEXT_PIN_L4_TABLE:
+        f = op_frame(op);
+        if (!f)
+            return guest_error(-EINVAL, "pin of a frame that is not RAM");
+        return page_pin(f, o, PT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE), PTF_PREEMPT);
+    case MMUEXT_UNPIN_TABLE:
+        return op_unpin(v, op_frame(op), o);
+    case MMUEXT_CLEAR_PAGE:
+    case MMUEXT_COPY_PAGE:
+        return op_write_page(op, o);
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+        return guest_error(-EOPNOTSUPP, "superpages are not offered");
+    case MMUEXT_NEW_BASEPTR ... MMUEXT_SET_LDT:
+    case MMUEXT_NEW_USER_BASEPTR:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        if (o != &v->domain->mem)
+            return guest_error(-EPERM, "operation on another domain's address space");
+        return mmuext_own(v, op);
+    default:
+        return guest_error(-ENOSYS, "no such mmuext_op");
+    }
+}
+
+long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct vcpu *v = current;
+    struct foreign page;
+    struct mmuext_op op;
+    uint32_t done;
+    unsigned i = 0;
+    int rc = progress_start(&count, pdone, &done);
+
+    if (rc)
+        return rc;
+    if (!guest_array_okay(uops, count, sizeof op))
+        return guest_error(-EFAULT, "list of operations is not in guest memory");
+    rc = foreign_get(&page, foreigndom);
+    if (rc)
+        return rc;
+
+    rc = deferred_finish(v);
+    while (!rc && i < count) {
+        if (i && hypercall_preempt_check()) {
+            rc = -ERESTART;
+            break;
+        }
+        if (copy_from_guest(&op, uops + i * sizeof op, sizeof op)) {
+            rc = guest_error(-EFAULT, "operation cannot be read");
+            break;
+        }
+        rc = mmuext_one(v, &op, page.owner);
+        if (rc)
+            break;
+        i++;
+        rc = deferred_finish(v);
+    }
+    foreign_put(&page);
+    if (rc == -ERESTART && i == count)
+        rc = 0; /* only the demotion of an old table is left, see do_mmu_update */
+    return progress_end(__HYPERVISOR_mmuext_op, uops, sizeof op, i, count, pdone, done, foreigndom,
+                        rc);
+}
+
+/* --- walks and death ---------------------------------------------------------------------------- */
+
+uint64_t *pv_walk_l1e(struct vcpu *v, uint64_t va, mfn_t *l1mfn)
+{
+    uint64_t table = v->in_kernel ? v->kernel_cr3 : v->user_cr3;
+
+    for (unsigned shift = 39; shift > 12; shift -= 9) {
+        uint64_t *t = mfn_to_virt(paddr_to_mfn(table));
+        uint64_t e = load_once(&t[va >> shift & 511]);
+
+        /* Another vCPU may free a table under our feet; what is read then is stale or
+         * arbitrary, but must be an address of RAM before it is read through. */
+        if (!(e & PTE_P) || !frame_is_ram(pte_mfn(e)))
+            return NULL;
+        table = e & PTE_ADDR;
+    }
+    *l1mfn = paddr_to_mfn(table);
+    return (uint64_t *)mfn_to_virt(*l1mfn) + (va >> 12 & 511);
+}
+
+int pv_vcpu_relinquish(struct vcpu *v)
+{
+    int rc = deferred_finish(v);
+
+    if (rc)
+        return rc;
+    pv_gdt_destroy(v);
+    pv_ldt_destroy(v);
+    if (v->user_cr3) {
+        uint64_t old = v->user_cr3;
+
+        v->user_cr3 = 0;
+        drop_root(v, old);
+        rc = deferred_finish(v);
+        if (rc)
+            return rc;
+    }
+    if (v->kernel_cr3) {
+        uint64_t old = v->kernel_cr3;
+
+        v->kernel_cr3 = 0;
+        drop_root(v, old);
+        rc = deferred_finish(v);
+    }
+    return rc;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Run states as guests and tools read them, and the copies in memory that a guest registered.
+ *
+ * A registered area is a guest virtual address.  It can be written only while the guest's kernel
+ * page tables are loaded, that is for `current` in kernel mode; a vCPU that was in user mode is
+ * marked areas_stale, and brought up to date as it enters its kernel.  A copy that faults is the
+ * guest's loss: it unmapped its own area.
+ */
+#include "sched/runstate.h"
+
+#include "mem/guest_access.h"
+#include "sched/sched_internal.h"
+#include "time/clock.h"
+
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    uint64_t flags;
+    struct sched_rq *rq = vcpu_rq_lock(v, &flags);
+
+    runstate_snapshot(&v->sched.runstate, now_ns(), out);
+    vcpu_rq_unlock(rq, flags);
+}
+
+/*
+ * With VMASST_TYPE_runstate_update_flag another vCPU may read the area at any time: the flag bit in
+ * state_entry_time is set before, and cleared after, everything else is written.
+ */
+static bool write_area(const struct vcpu *v, struct vcpu_runstate_info *r)
+{
+    const uint64_t at = v->runstate_guest;
+    const uint64_t entry_at = at + offsetof(struct vcpu_runstate_info, state_entry_time);
+    uint64_t entry = r->state_entry_time;
+
+    if (!(v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)))
+        return copy_to_guest(at, r, sizeof(*r)) == 0;
+
+    r->state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (put_guest_u64(entry_at, r->state_entry_time))
+        return false;
+    smp_wmb();
+    if (copy_to_guest(at, r, sizeof(*r)))
+        return false;
+    smp_wmb();
+    return put_guest_u64(entry_at, entry) == 0;
+}
+
+/* current's, whose address space is loaded. */
+static void update_runstate_area(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+
+    if (!v->runstate_guest)
+        return;
+    if (!v->in_kernel) {
+        v->sched.areas_stale = true;
+        return;
+    }
+    /* The state is not copied under the lock: this vCPU runs here, nobody else changes it. */
+    r = v->sched.runstate;
+    write_area(v, &r);
+}
+
+void vcpu_areas_update(void)
+{
+    struct vcpu *v = current;
+
+    v->sched.areas_stale = false;
+    clock_update_vcpu_time(v);
+    update_runstate_area(v);
+}
+
+void vcpu_areas_leave(struct vcpu *prev)
+{
+    if (prev->in_kernel)
+        update_runstate_area(prev);
+}

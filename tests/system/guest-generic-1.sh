@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# CLAIM: dom0 hosts a guest (generic kernel, 1 vCPU, disk, bridge): its data, xl's verbs, nothing left
+# TIMEOUT: 200
+. "$(dirname "$0")/lib.sh"
+new_disk vda
+run_dom0 -D "$work/vda" <<'END'
+. /payload/guest-checks.sh
+load_drivers
+check toolstack toolstack_start
+bridge_start
+guest_servers_start
+guest_life g generic 1 phy:/dev/vda /dev/vda "$vda_sum"
+guest_servers_stop
+finish
+END
+conclude

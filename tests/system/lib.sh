@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The host's side of a system test: boots the hypervisor with a payload in dom0 and judges the log.
+# A test is a script tests/system/<name>.sh whose comment block begins with
+#     # CLAIM: one sentence, what a pass shows
+#     # TIMEOUT: seconds for the whole script on an idle machine
+#     # LONG                      (optional) runs with `make test-long` only
+# and which sources this file, calls run_dom0 with dom0's program on standard input, and may look at
+# disks and at the log afterwards.  Environment: HV, XEN=1 (scripts/boot); LOG_DIR; TIME_FACTOR.
+
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+test_name=$(basename "$0" .sh)
+LOG_DIR=${LOG_DIR:-$top/build/test-logs}
+mkdir -p "$LOG_DIR"
+work=$(mktemp -d)
+child=
+cleanup() {
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+failures=0
+
+problem() { echo "PROBLEM $*"; failures=$((failures + 1)); }
+
+. "$top/tests/system/lib-disk.sh"
+
+# run_dom0 [scripts/boot options] <program: boots, shows the results, counts failures.
+run_dom0() {
+    console=$LOG_DIR/$test_name.console.log
+    [ $# -eq 0 ] || echo "boot $*"
+    {
+        echo '. /payload/dom0.sh'
+        cat
+    } >"$work/main.sh"
+    echo "half_mib=$half_mib" >>"$work/env.sh"
+    local status=0
+    "$top/scripts/boot" -p -l "$console" "$@" "$work/main.sh" "$work/env.sh" \
+        "$top"/tests/system/payload/*.sh &
+    child=$!
+    wait $child || status=$?
+    child=
+    judge "$status"
+}
+
+# Lines may share a line with a message of the hypervisor; so look for them anywhere in it.
+judge() { # status
+    grep -oE '(TEST [a-z].* (ok$|FAIL.*|skip.*)|DONE [0-9]+ passed [0-9]+ failed|FIGURE .*)' "$console" || true
+    local done_line
+    done_line=$(grep -oE 'DONE [0-9]+ passed [0-9]+ failed' "$console" | tail -1) || true
+    [ "$1" = 0 ] || problem "QEMU ended with status $1$([ "$1" != 124 ] || echo ' (time is over)')"
+    [ -n "$done_line" ] || problem "dom0's program did not reach its end"
+    case $done_line in
+    '' | *' 0 failed') ;;
+    *) problem "$done_line" ;;
+    esac
+    ! grep -E '\(XEN\).*audit: ' "$console" | grep -v 'audit: clean' || problem "the audit found something"
+    ! grep -E '\(XEN\).*(panic|PANIC|Panic on CPU|BUG at|Assertion .* failed|double fault)' "$console" ||
+        problem "the hypervisor stopped"
+    ! grep -E 'Kernel panic|BUG: |Oops: |soft lockup|rcu.*stall' "$console" || problem "dom0's kernel complains"
+}
+
+conclude() {
+    if [ $failures != 0 ]; then
+        echo "--- console, its end ($console):"
+        tail -n 40 "$console"
+        exit 1
+    fi
+}
