@@ -8,9 +8,14 @@
 
 #ifdef __ASSEMBLY__
 
-/* clang-format off: assembler */
-.macro ex_table from, to.pushsection.ex_table, "a".balign 4.long   \from -., \to -..popsection.endm
-/* clang-format on */
+// clang-format off
+.macro ex_table from, to
+        .pushsection .ex_table, "a"
+        .balign 4
+        .long   \from - ., \to - .
+        .popsection
+.endm
+// clang-format on
 
 #else
 

@@ -49,11 +49,17 @@ void map_set_table_allocator(mfn_t (*alloc)(void))
     table_allocator = alloc;
 }
 
+/* A zeroed frame for a table or a stack, whoever gives frames out now. */
+static mfn_t take_page(void)
+{
+    return table_allocator ? table_allocator() : boot_alloc_zeroed_page();
+}
+
 /* The table that `*entry` links to, made if there is none.  NULL: no memory. */
 static uint64_t *next_table(uint64_t *entry, uint64_t user)
 {
     if (!(*entry & PTE_P)) {
-        mfn_t m = table_allocator ? table_allocator() : boot_alloc_zeroed_page();
+        mfn_t m = take_page();
 
         if (!mfn_valid_number(m))
             return NULL;
@@ -269,8 +275,8 @@ uint64_t map_cpu_stack(unsigned int cpu)
     for (unsigned int page = 0; page < STACK_SIZE / PAGE_SIZE; page++) {
         if (page == STACK_GUARD_PAGE)
             continue;
-        m = boot_alloc_zeroed_page();
-        if (!map_pages(base + page * PAGE_SIZE, m, 1, MAP_RW))
+        m = take_page();
+        if (!mfn_valid_number(m) || !map_pages(base + page * PAGE_SIZE, m, 1, MAP_RW))
             return 0;
     }
     return base;

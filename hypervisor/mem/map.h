@@ -49,7 +49,7 @@ void unmap_pages(uint64_t va, uint64_t n);
 /* The level-1 entry's value at `va`, large pages split in thought; 0 when not mapped. */
 uint64_t map_lookup(uint64_t va);
 
-/* Where table pages come from after the boot allocator: a zeroed frame or INVALID_MFN. */
+/* Where tables and stacks come from after the boot allocator: a zeroed frame or INVALID_MFN. */
 void map_set_table_allocator(mfn_t (*alloc)(void));
 
 /* Allocates and maps a CPU's stack block; returns its address, 0: no memory. */
