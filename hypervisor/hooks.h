@@ -18,7 +18,17 @@ extern void *const trap_stubs[256];
  */
 extern char syscall_entry[], syscall32_entry[], sysenter_entry[];
 
-/* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged. */
+/*
+ * mem/map.c.  Device memory, uncached; or firmware tables in RAM or ROM, cached.  Any alignment.
+ * NULL: no room.  Reserved for things that stay; iounmap() takes a mapping away but does not reuse
+ * its place.
+ */
+void *ioremap(paddr_t p, uint64_t size);
+void *ioremap_cached(paddr_t p, uint64_t size);
+void iounmap(void *va, uint64_t size);
+
+/* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged.
+ */
 void tlb_flush_ipi(void);
 
 /* sched/: this CPU should look at its pending work on the way out.  Interrupt context. */

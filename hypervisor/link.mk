@@ -41,14 +41,14 @@ $(HV_SYMS): $B/pavis-hv.pass1 $B/hypervisor/symtab.o
 
 # The wrapper's entry and load address are the first link's machine addresses.
 HV_SYM_VALUE = $$((0x$$($(NM) $(HV_SYMS) | awk '$$3 == "$(1)" {print $$1}')))
-$B/pavis-hv: $(HV_SYMS) hypervisor/boot/wrap/wrap.S
+$B/pavis-hv: $(HV_SYMS) hypervisor/boot/wrap/wrap.S hypervisor/boot/wrap/wrap.lds
 	@echo "  WRAP    $@"
 	@$(OBJCOPY) -O binary $(HV_SYMS) $B/pavis-hv.bin
 	@size=$$(stat -c %s $B/pavis-hv.bin); mem=$(call HV_SYM_VALUE,image_memory_size); \
 	entry=$$(($(call HV_SYM_VALUE,start32) - 0xffff82d040000000 + 0x200000)); \
 	$(CC) -m32 -c -DIMAGE_FILE="\"$B/pavis-hv.bin\"" -DIMAGE_BSS_SIZE=$$((mem - size)) \
 	    hypervisor/boot/wrap/wrap.S -o $B/hypervisor/wrap.o && \
-	$(LD) -m elf_i386 -nostdlib -N -Ttext=0x200000 --section-start=.bss=$$((0x200000 + size)) \
+	$(LD) -m elf_i386 -nostdlib -z max-page-size=4096 -T hypervisor/boot/wrap/wrap.lds \
 	    -e $$entry --build-id=none --no-warn-rwx-segments $B/hypervisor/wrap.o -o $@
 
 $B/pavis-hv.gz: $B/pavis-hv

@@ -11,19 +11,19 @@
 extern char ap_start[], ap_end[], ap_gdtr_base[], ap_jump[], ap_cr3[], ap_stack[], ap_entry[];
 extern uint64_t boot_l4[512];
 
-static char *page __boot_bss;
+static char *trampoline __boot_bss;
 
 static void *__boot_text in_page(const char *sym)
 {
-    return page + (sym - ap_start);
+    return trampoline + (sym - ap_start);
 }
 
-void __boot_text ap_trampoline_install(mfn_t m)
+void __boot_text ap_trampoline_install(mfn_t page)
 {
-    uint32_t base = (uint32_t)mfn_to_paddr(m);
+    uint32_t base = (uint32_t)mfn_to_paddr(page);
 
-    page = mfn_to_virt(m);
-    memcpy(page, ap_start, (size_t)(ap_end - ap_start));
+    trampoline = mfn_to_virt(page);
+    memcpy(trampoline, ap_start, (size_t)(ap_end - ap_start));
     *(uint32_t *)in_page(ap_gdtr_base) += base;
     *(uint32_t *)in_page(ap_jump) += base;
     *(uint32_t *)in_page(ap_cr3) = (uint32_t)mfn_to_paddr(image_to_mfn(boot_l4));
@@ -40,6 +40,6 @@ void __boot_text ap_trampoline_set(uint64_t stack, void (*entry)(void))
 
 void __boot_text ap_trampoline_remove(void)
 {
-    memset(page, 0, PAGE_SIZE);
+    memset(trampoline, 0, PAGE_SIZE);
     boot_l4[0] = 0;
 }

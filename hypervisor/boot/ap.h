@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The real-mode start of the other processors: see ap.S.  (cpu/smp.c calls this upwards; it is the
- * boot's code, but only smp.c knows when.)
+ * The real-mode start of the other processors: see ap.S.
  */
 #pragma once
 

@@ -78,6 +78,7 @@ struct mb2_framebuffer {
 };
 
 struct boot_info boot_info __boot_bss;
+char boot_cmdline[BOOT_CMDLINE_KEPT];
 
 /*
  * GRUB 2 gives the arguments alone; GRUB 0.97 and QEMU put the file's name before them.
@@ -123,11 +124,14 @@ static const char *__boot_text read_multiboot1(const struct mb1_info *mb)
     if (mb->flags & MB1_HAS_CMDLINE)
         copy_arguments(boot_info.cmdline, paddr_to_virt(mb->cmdline), sizeof(boot_info.cmdline));
     for (uint32_t i = 0; (mb->flags & MB1_HAS_MODULES) && i < mb->nr_modules; i++)
-        add_module(mods[i].start, mods[i].end,
-                   mods[i].string ? paddr_to_virt(mods[i].string) : "");
+        add_module(mods[i].start, mods[i].end, mods[i].string ? paddr_to_virt(mods[i].string) : "");
     /* Multiboot 1 text mode is what a PC starts in. */
-    boot_info.screen = (struct boot_screen){.kind = SCREEN_TEXT, .address = 0xb8000, .pitch = 160,
-                                            .width = 80, .height = 25, .bits_per_pixel = 16};
+    boot_info.screen = (struct boot_screen){.kind = SCREEN_TEXT,
+                                            .address = 0xb8000,
+                                            .pitch = 160,
+                                            .width = 80,
+                                            .height = 25,
+                                            .bits_per_pixel = 16};
     if (mb->flags & MB1_HAS_MMAP) {
         uint32_t at = 0;
 
@@ -224,9 +228,12 @@ static const char *__boot_text read_multiboot2(paddr_t info)
 
 const char *__boot_text boot_info_read(uint32_t magic, paddr_t info)
 {
+    const char *wrong = "not started by a Multiboot boot loader";
+
     if (magic == MB1_LOADER_MAGIC)
-        return read_multiboot1(paddr_to_virt(info));
+        wrong = read_multiboot1(paddr_to_virt(info));
     if (magic == MB2_LOADER_MAGIC)
-        return read_multiboot2(info);
-    return "not started by a Multiboot boot loader";
+        wrong = read_multiboot2(info);
+    str_copy(boot_cmdline, boot_info.cmdline, sizeof(boot_cmdline));
+    return wrong;
 }

@@ -6,8 +6,8 @@
 
 #include "lib/types.h"
 
-#define BOOT_CMDLINE_MAX 4096
-#define BOOT_MODULES_MAX 8
+#define BOOT_CMDLINE_MAX        4096
+#define BOOT_MODULES_MAX        8
 #define BOOT_MODULE_CMDLINE_MAX 2048
 
 struct boot_module {
@@ -32,13 +32,17 @@ struct boot_info {
     unsigned int nr_modules_dropped; /* more than BOOT_MODULES_MAX */
     struct boot_module module[BOOT_MODULES_MAX];
     struct boot_screen screen;
-    paddr_t rsdp;  /* where a copy of the ACPI root pointer is; 0: search for it */
+    paddr_t rsdp; /* where a copy of the ACPI root pointer is; 0: search for it */
     uint8_t rsdp_copy[36];
     unsigned int rsdp_copy_size; /* Multiboot 2 hands over a copy instead of an address */
 };
 
 /* Boot time only; its memory is given back with the boot sections. */
 extern struct boot_info boot_info;
+
+/* Our own command line, kept: what XENVER_commandline gives dom0 (1024 bytes is the ABI's size). */
+#define BOOT_CMDLINE_KEPT 1024
+extern char boot_cmdline[BOOT_CMDLINE_KEPT];
 
 /*
  * Fills boot_info and machine_map (not normalised).  NULL, or a sentence saying what is wrong.  The

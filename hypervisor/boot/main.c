@@ -6,10 +6,12 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "boot/main.h"
+#include "boot/start_cpus.h"
 #include "console/input.h"
 #include "console/keys.h"
 #include "console/log.h"
 #include "console/uart.h"
+#include "console/vga.h"
 #include "cpu/acpi.h"
 #include "cpu/apic.h"
 #include "cpu/clocksource.h"
@@ -20,6 +22,7 @@
 #include "cpu/ioapic.h"
 #include "cpu/smp.h"
 #include "debug/panic.h"
+#include "boot/selftest.h"
 #include "debug/symbols.h"
 #include "hooks.h"
 #include "lib/irqflags.h"
@@ -41,8 +44,12 @@ static void __boot_text open_serial_port(unsigned int n)
     struct uart_config c = n ? UART_COM2 : UART_COM1;
 
     if (o->given)
-        c = (struct uart_config){.port = o->io_base, .baud = o->baud, .data_bits = o->data_bits,
-                                 .parity = o->parity, .stop_bits = o->stop_bits, .irq = o->irq};
+        c = (struct uart_config){.port = o->io_base,
+                                 .baud = o->baud,
+                                 .data_bits = o->data_bits,
+                                 .parity = o->parity,
+                                 .stop_bits = o->stop_bits,
+                                 .irq = o->irq};
     if (!uart_init(&c))
         printk(XENLOG_WARNING "No serial port answers at %#x\n", c.port);
 }
@@ -110,8 +117,8 @@ static void __boot_text print_greeting(void)
         printk(XENLOG_INFO "Module %u: %#lx, %lu KiB: %.64s\n", i, boot_info.module[i].start,
                boot_info.module[i].size >> 10, boot_info.module[i].cmdline);
     if (boot_info.nr_modules_dropped)
-        printk(XENLOG_WARNING "%u more modules than %u are ignored\n",
-               boot_info.nr_modules_dropped, BOOT_MODULES_MAX);
+        printk(XENLOG_WARNING "%u more modules than %u are ignored\n", boot_info.nr_modules_dropped,
+               BOOT_MODULES_MAX);
 }
 
 /*
@@ -121,24 +128,27 @@ static __noreturn void boot_on_final_stack(void)
 {
     uint64_t stack = HV_STACKS_BASE;
 
-    cpu_init();                /* notes CR4 in this stack's cpu_info */
-    desc_init_cpu(0, stack);   /* the exceptions' stacks are this one's from here on */
+    cpu_init();              /* notes CR4 in this stack's cpu_info */
+    desc_init_cpu(0, stack); /* the exceptions' stacks are this one's from here on */
     syscall_init_cpu(0);
     cpu_patch_smap_sites();
 
+    if ((boot_options.console & CONSOLE_VGA) && boot_info.screen.kind == SCREEN_TEXT)
+        vga_start(boot_info.screen.address, boot_info.screen.width, boot_info.screen.height);
     acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
-    apic_init();               /* at the address that the MADT gives */
-    ioapic_init();             /* masked: no device interrupts before somebody asks for them */
+    apic_init();   /* at the address that the MADT gives */
+    ioapic_init(); /* masked: no device interrupts before somebody asks for them */
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
-    smp_init();                /* vectors for calls: before the first call, from here possible */
+    smp_init(); /* vectors for calls: before the first call, from here possible */
     keys_init();
-    input_init();              /* debug keys work from now on */
+    selftest_init();
+    input_init(); /* debug keys work from now on */
 
-    boot_early_subsystems();   /* frame table and heap, scheduler and timers: what the CPUs that
-                                  start next need at once */
+    boot_early_subsystems(); /* frame table and heap, scheduler and timers: what the CPUs that
+                                start next need at once */
     local_irq_enable();
-    smp_start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
-    boot_late_subsystems();    /* domains, dom0: everything that may use all CPUs */
+    start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
+    boot_late_subsystems(); /* domains, dom0: everything that may use all CPUs */
 
     map_release_boot_sections(); /* nothing of .boot.* is used from here on */
     idle_loop(); /* the boot processor is prepared already: dom0 is waiting in its queue */
@@ -165,22 +175,22 @@ void __boot_text boot_main(uint32_t magic, uint32_t info)
 {
     const char *wrong;
 
-    uart_init(&UART_COM1);     /* so that everything after can be seen to fail */
-    symbols_init();            /* names in what a fault prints */
-    desc_init();               /* gates and segments: a fault prints registers from here on */
+    uart_init(&UART_COM1); /* so that everything after can be seen to fail */
+    symbols_init();        /* names in what a fault prints */
+    desc_init();           /* gates and segments: a fault prints registers from here on */
     desc_init_cpu(0, (uint64_t)boot_stack);
     wrong = boot_info_read(magic, info); /* while the loader's memory is still whole */
     cmdline_parse(&boot_options, boot_info.cmdline);
-    open_console();            /* as the options say; needs both of the above */
+    open_console(); /* as the options say; needs both of the above */
     print_greeting();
     if (wrong)
         panic("Cannot start: %s", wrong);
     warn_about_options();
-    cpu_identify();            /* features decide how tables are built */
+    cpu_identify(); /* features decide how tables are built */
     read_memory_map();
     boot_alloc_init();
     boot_alloc_set_limit(EARLY_MAP_SIZE); /* until the direct map is there */
     reserve_what_is_in_use();
-    map_init();                /* the final tables, with their rights */
+    map_init(); /* the final tables, with their rights */
     switch_to_final_stack();
 }

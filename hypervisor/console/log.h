@@ -27,7 +27,8 @@ enum log_threshold { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_ALL };
 void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list args);
 
-/* As printk for text that a guest composed: no level, no format, bytes that are not text replaced. */
+/* As printk for text that a guest composed: no level, no format, bytes that are not text replaced.
+ */
 void log_guest_text(const char *s, size_t n);
 
 /* dom0's console: to the serial port and the screen as it is, not to the ring. */

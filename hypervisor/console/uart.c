@@ -20,17 +20,17 @@ enum uart_register {
     REG_SCRATCH = 7,
 };
 
-#define IER_RX          0x01
-#define FCR_ENABLE      0x01
-#define FCR_CLEAR       0x06
-#define FCR_TRIGGER_14  0xc0
-#define LCR_DLAB        0x80
-#define MCR_DTR_RTS     0x03
-#define MCR_OUT2        0x08 /* the PC's gate between the port and its interrupt line */
-#define LSR_DATA        0x01
-#define LSR_THR_EMPTY   0x20
-#define FIFO_SIZE       16
-#define BASE_BAUD       115200
+#define IER_RX         0x01
+#define FCR_ENABLE     0x01
+#define FCR_CLEAR      0x06
+#define FCR_TRIGGER_14 0xc0
+#define LCR_DLAB       0x80
+#define MCR_DTR_RTS    0x03
+#define MCR_OUT2       0x08 /* the PC's gate between the port and its interrupt line */
+#define LSR_DATA       0x01
+#define LSR_THR_EMPTY  0x20
+#define FIFO_SIZE      16
+#define BASE_BAUD      115200
 
 /* At 9600 baud a FIFO drains in 17 ms; a port that takes longer is dead and is given up. */
 #define TX_SPINS 1000000

@@ -7,18 +7,18 @@
 #include "lib/types.h"
 
 struct uart_config {
-    uint16_t port;       /* 0: none */
-    uint32_t baud;       /* 0: leave as the firmware set it */
-    uint8_t data_bits;   /* 5 to 8 */
-    char parity;         /* 'n', 'o', 'e', 'm', 's' */
-    uint8_t stop_bits;   /* 1 or 2 */
-    uint8_t irq;         /* ISA interrupt; 0: input is polled by nobody */
+    uint16_t port;     /* 0: none */
+    uint32_t baud;     /* 0: leave as the firmware set it */
+    uint8_t data_bits; /* 5 to 8 */
+    char parity;       /* 'n', 'o', 'e', 'm', 's' */
+    uint8_t stop_bits; /* 1 or 2 */
+    uint8_t irq;       /* ISA interrupt; 0: input is polled by nobody */
 };
 
-#define UART_COM1 ((struct uart_config){.port = 0x3f8, .data_bits = 8, .parity = 'n', \
-                                        .stop_bits = 1, .irq = 4})
-#define UART_COM2 ((struct uart_config){.port = 0x2f8, .data_bits = 8, .parity = 'n', \
-                                        .stop_bits = 1, .irq = 3})
+#define UART_COM1                                                                                  \
+    ((struct uart_config){.port = 0x3f8, .data_bits = 8, .parity = 'n', .stop_bits = 1, .irq = 4})
+#define UART_COM2                                                                                  \
+    ((struct uart_config){.port = 0x2f8, .data_bits = 8, .parity = 'n', .stop_bits = 1, .irq = 3})
 
 /*
  * Parses Xen's com1=/com2= syntax "baud[/base_baud][,DPS[,port[,irq]]]" over the defaults in *c
@@ -34,7 +34,8 @@ bool uart_present(void);
 /* The ISA interrupt of the console's port; 0: none. */
 uint8_t uart_irq(void);
 
-/* Polled; waits for the transmitter, but not for ever.  Serialised by the caller (console/log.c). */
+/* Polled; waits for the transmitter, but not for ever.  Serialised by the caller (console/log.c).
+ */
 void uart_write(const char *s, size_t n);
 
 /* One received byte, or -1. */

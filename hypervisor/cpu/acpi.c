@@ -7,7 +7,7 @@
 #include "console/log.h"
 #include "cpu/insn.h"
 #include "lib/string.h"
-#include "mem/map.h"
+#include "hooks.h"
 
 /* ACPI 6.4, 5.2.5: where the root pointer is looked for, and what it looks like. */
 #define EBDA_SEGMENT_PTR 0x40e

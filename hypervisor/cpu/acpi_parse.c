@@ -58,8 +58,9 @@ bool acpi_table_ok(const void *table, size_t size, const char *signature)
 {
     const uint8_t *p = table;
 
-    return size >= ACPI_HEADER_SIZE && !memcmp(p, signature, 4) && get32(p + 4) >= ACPI_HEADER_SIZE &&
-           get32(p + 4) <= size && acpi_checksum_ok(p, get32(p + 4));
+    return size >= ACPI_HEADER_SIZE && !memcmp(p, signature, 4) &&
+           get32(p + 4) >= ACPI_HEADER_SIZE && get32(p + 4) <= size &&
+           acpi_checksum_ok(p, get32(p + 4));
 }
 
 static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
@@ -185,8 +186,7 @@ const char *acpi_parse_mcfg(const uint8_t *table, size_t size, struct acpi_info 
         const uint8_t *e = table + at;
 
         if (e[10] <= e[11])
-            info->mcfg[info->nr_mcfg++] =
-                (struct acpi_mcfg){get64(e), get16(e + 8), e[10], e[11]};
+            info->mcfg[info->nr_mcfg++] = (struct acpi_mcfg){get64(e), get16(e + 8), e[10], e[11]};
     }
     return NULL;
 }

@@ -18,7 +18,6 @@
 #include "hooks.h"
 #include "lib/atomic.h"
 #include "lib/irqflags.h"
-#include "mem/map.h"
 
 enum apic_register {
     APIC_ID = 0x020,
@@ -129,7 +128,8 @@ void __boot_text apic_init(void)
     silence_8259();
     x2apic = cpu_caps.x2apic;
     if (!x2apic) {
-        xapic = ioremap(acpi_info.lapic_address ? acpi_info.lapic_address : XAPIC_DEFAULT, PAGE_SIZE);
+        xapic =
+            ioremap(acpi_info.lapic_address ? acpi_info.lapic_address : XAPIC_DEFAULT, PAGE_SIZE);
         BUG_ON(!xapic);
     }
     if ((base & APIC_BASE_X2APIC) && !x2apic)
@@ -141,8 +141,7 @@ void __boot_text apic_init(void)
     apic_init_cpu();
     cpu_apic_id[0] = apic_read_id();
     printk(XENLOG_INFO "APIC: %s, version %#x, id %u, timer by %s\n", x2apic ? "x2APIC" : "xAPIC",
-           apic_read(APIC_VERSION) & 0xff, cpu_apic_id[0],
-           use_deadline ? "TSC deadline" : "count");
+           apic_read(APIC_VERSION) & 0xff, cpu_apic_id[0], use_deadline ? "TSC deadline" : "count");
 }
 
 static void acknowledge_leftovers(void)
@@ -226,7 +225,7 @@ void apic_send_ipi_mask(cpumask_t mask, uint8_t vector)
 {
     unsigned int cpu;
 
-    for_each_cpu(cpu, mask)
+    for_each_cpu (cpu, mask)
         apic_send_ipi(cpu, vector);
 }
 

@@ -11,41 +11,41 @@
 #include "cpu/fpu.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
+#include "lib/address.h"
 #include "lib/string.h"
-#include "mem/map.h"
 
 struct cpu_caps cpu_caps __read_mostly;
 uint64_t hv_cr4 __read_mostly;
 
 /*
- * The PAT that the ABI promises guests: WB, WT, UC-, UC, WC, WP, UC, UC for indices 0 to 7.  With it
- * a guest's PWT and PCD bits mean what they mean without a PAT.
+ * The PAT that the ABI promises guests: WB, WT, UC-, UC, WC, WP, UC, UC for indices 0 to 7.  With
+ * it a guest's PWT and PCD bits mean what they mean without a PAT.
  */
 #define HV_PAT 0x050100070406UL
 
 /* CPUID leaves and bits: Intel SDM volume 2 "CPUID", AMD APM volume 3 appendix E. */
-#define LEAF1_ECX_MONITOR     BIT(3)
-#define LEAF1_ECX_PCID        BIT(17)
-#define LEAF1_ECX_X2APIC      BIT(21)
-#define LEAF1_ECX_DEADLINE    BIT(24)
-#define LEAF1_ECX_XSAVE       BIT(26)
-#define LEAF1_ECX_HYPERVISOR  BIT(31)
-#define LEAF1_EDX_PGE         BIT(13)
-#define LEAF1_EDX_PAT         BIT(16)
-#define LEAF1_EDX_FXSR        BIT(24)
-#define LEAF5_ECX_BREAK       BIT(1)
-#define LEAF6_EAX_ARAT        BIT(2)
-#define LEAF7_EBX_FSGSBASE    BIT(0)
-#define LEAF7_EBX_SMEP        BIT(7)
-#define LEAF7_EBX_INVPCID     BIT(10)
-#define LEAF7_EBX_SMAP        BIT(20)
-#define LEAF7_ECX_UMIP        BIT(2)
-#define LEAFD1_EAX_XSAVEOPT   BIT(0)
-#define EXT1_EDX_PDPE1GB      BIT(26)
-#define EXT1_EDX_RDTSCP       BIT(27)
-#define EXT7_EDX_INVARIANT    BIT(8)
-#define LEAF_HYPERVISOR       0x40000000
-#define LEAF_EXT              0x80000000
+#define LEAF1_ECX_MONITOR    BIT(3)
+#define LEAF1_ECX_PCID       BIT(17)
+#define LEAF1_ECX_X2APIC     BIT(21)
+#define LEAF1_ECX_DEADLINE   BIT(24)
+#define LEAF1_ECX_XSAVE      BIT(26)
+#define LEAF1_ECX_HYPERVISOR BIT(31)
+#define LEAF1_EDX_PGE        BIT(13)
+#define LEAF1_EDX_PAT        BIT(16)
+#define LEAF1_EDX_FXSR       BIT(24)
+#define LEAF5_ECX_BREAK      BIT(1)
+#define LEAF6_EAX_ARAT       BIT(2)
+#define LEAF7_EBX_FSGSBASE   BIT(0)
+#define LEAF7_EBX_SMEP       BIT(7)
+#define LEAF7_EBX_INVPCID    BIT(10)
+#define LEAF7_EBX_SMAP       BIT(20)
+#define LEAF7_ECX_UMIP       BIT(2)
+#define LEAFD1_EAX_XSAVEOPT  BIT(0)
+#define EXT1_EDX_PDPE1GB     BIT(26)
+#define EXT1_EDX_RDTSCP      BIT(27)
+#define EXT7_EDX_INVARIANT   BIT(8)
+#define LEAF_HYPERVISOR      0x40000000
+#define LEAF_EXT             0x80000000
 
 static void identify_model(void)
 {
@@ -57,8 +57,8 @@ static void identify_model(void)
     memcpy(cpu_caps.vendor + 4, &r.edx, 4);
     memcpy(cpu_caps.vendor + 8, &r.ecx, 4);
     cpu_caps.is_intel = !strcmp(cpu_caps.vendor, "GenuineIntel");
-    cpu_caps.is_amd = !strcmp(cpu_caps.vendor, "AuthenticAMD") ||
-                      !strcmp(cpu_caps.vendor, "HygonGenuine");
+    cpu_caps.is_amd =
+        !strcmp(cpu_caps.vendor, "AuthenticAMD") || !strcmp(cpu_caps.vendor, "HygonGenuine");
     r = cpuid(1, 0);
     family = (r.eax >> 8) & 0xf;
     model = (r.eax >> 4) & 0xf;

@@ -13,8 +13,8 @@
 #include "cpu/insn.h"
 #include "cpu/irq.h"
 #include "hooks.h"
+#include "lib/address.h"
 #include "lib/string.h"
-#include "mem/map.h"
 
 /* Segment descriptors (Intel SDM volume 3, 3.4.5), accessed bits set so that none is written. */
 #define DESC_CODE64_RING0 0x00af9b000000ffffUL
@@ -48,6 +48,7 @@ struct tss {
     uint16_t reserved3;
     uint16_t iomap; /* beyond the limit: no port is allowed */
 } __packed;
+_Static_assert(NR_CPUS *STUB_SIZE == PAGE_SIZE, "the stubs are one page");
 _Static_assert(sizeof(struct tss) == 104, "Intel SDM volume 3, figure 8-11");
 
 struct gate {
@@ -68,6 +69,8 @@ struct tss_slot {
 static uint64_t hv_gdt[PAGE_SIZE / 8] __aligned(4096)
     __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 static struct tss_slot tss_slots[NR_CPUS] __aligned(4096)
+    __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
+uint8_t syscall_stubs[NR_CPUS * STUB_SIZE] __aligned(4096)
     __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 static struct gate idt[256] __aligned(4096)
     __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
@@ -218,7 +221,7 @@ static void write_stub(uint8_t *w, uint64_t at, const struct cpu_info *info, uin
 void syscall_init_cpu(unsigned int cpu)
 {
     uint64_t va = HV_STUBS_BASE + cpu * STUB_SIZE;
-    uint8_t *w = map_stub_writable(cpu);
+    uint8_t *w = syscall_stubs + cpu * STUB_SIZE;
 
     write_stub(w, va, cpu_info(), (uint64_t)syscall_entry);
     write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall32_entry);

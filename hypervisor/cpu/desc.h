@@ -47,6 +47,9 @@ mfn_t desc_gdt_frame(void);
 /* Lets ring 3 use `int vector` (dpl 3) or not (dpl 0). */
 void idt_set_dpl(uint8_t vector, unsigned int dpl);
 
+/* One page of code, written here, executed at HV_STUBS_BASE. */
+extern uint8_t syscall_stubs[NR_CPUS * STUB_SIZE];
+
 /*
  * Writes the calling CPU's SYSCALL stubs and loads STAR, LSTAR, CSTAR, the flag mask and the
  * SYSENTER registers.

@@ -8,12 +8,14 @@
 
 #ifdef __ASSEMBLY__
 
+// clang-format off
 .macro ex_table from, to
         .pushsection .ex_table, "a"
         .balign 4
         .long   \from - ., \to - .
         .popsection
 .endm
+// clang-format on
 
 #else
 

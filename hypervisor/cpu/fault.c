@@ -14,12 +14,28 @@
 
 extern const struct ex_entry ex_table_start[], ex_table_end[];
 
-const char *const trap_names[32] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-    "device not available", "double fault", "coprocessor overrun", "invalid TSS",
-    "segment not present", "stack fault", "general protection", "page fault", "reserved 15",
-    "x87 error", "alignment check", "machine check", "SIMD error", "virtualization",
-    "control protection"};
+const char *const trap_names[32] = {"divide error",
+                                    "debug",
+                                    "NMI",
+                                    "breakpoint",
+                                    "overflow",
+                                    "bound range",
+                                    "invalid opcode",
+                                    "device not available",
+                                    "double fault",
+                                    "coprocessor overrun",
+                                    "invalid TSS",
+                                    "segment not present",
+                                    "stack fault",
+                                    "general protection",
+                                    "page fault",
+                                    "reserved 15",
+                                    "x87 error",
+                                    "alignment check",
+                                    "machine check",
+                                    "SIMD error",
+                                    "virtualization",
+                                    "control protection"};
 
 /* Intel SDM volume 4: the machine-check registers. */
 #define MSR_MCG_CAP     0x179

@@ -7,7 +7,8 @@
  * has off is saved too and reset for the next, so turning it on later shows nothing of others.
  * A guest that enables everything (Linux does) costs no XSETBV.
  *
- * Only the standard format is used: it is also that of the ABI (save, restore, get/setvcpuextstate).
+ * Only the standard format is used: it is also that of the ABI (save, restore,
+ * get/setvcpuextstate).
  */
 #include "cpu/fpu.h"
 #include "console/log.h"
@@ -18,20 +19,20 @@
 #include "lib/string.h"
 
 /* Intel SDM volume 1, 13.1: state components. */
-#define XCR0_X87       BIT(0)
-#define XCR0_SSE       BIT(1)
-#define XCR0_AVX       BIT(2)
-#define XCR0_AVX512    (BIT(5) | BIT(6) | BIT(7))
-#define XCR0_OFFERED   (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
-#define FXSAVE_SIZE    512
-#define XSAVE_HEADER   512
-#define XSAVE_MIN_SIZE 576
-#define FCW_OFFSET     0
-#define MXCSR_OFFSET   24
+#define XCR0_X87          BIT(0)
+#define XCR0_SSE          BIT(1)
+#define XCR0_AVX          BIT(2)
+#define XCR0_AVX512       (BIT(5) | BIT(6) | BIT(7))
+#define XCR0_OFFERED      (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+#define FXSAVE_SIZE       512
+#define XSAVE_HEADER      512
+#define XSAVE_MIN_SIZE    576
+#define FCW_OFFSET        0
+#define MXCSR_OFFSET      24
 #define MXCSR_MASK_OFFSET 28
-#define FCW_RESET      0x037f
-#define MXCSR_RESET    0x1f80
-#define MXCSR_MASK_OLD 0xffbf /* what a mask of zero means: SDM volume 1, 11.6.6 */
+#define FCW_RESET         0x037f
+#define MXCSR_RESET       0x1f80
+#define MXCSR_MASK_OLD    0xffbf /* what a mask of zero means: SDM volume 1, 11.6.6 */
 
 static uint64_t supported __read_mostly;
 static unsigned int area_size __read_mostly = FXSAVE_SIZE;
@@ -100,8 +101,7 @@ bool fpu_xcr0_valid(uint64_t xcr0)
         return false;
     if ((xcr0 & XCR0_AVX) && !(xcr0 & XCR0_SSE))
         return false;
-    return !(xcr0 & XCR0_AVX512) ||
-           ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_AVX));
+    return !(xcr0 & XCR0_AVX512) || ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_AVX));
 }
 
 void fpu_area_init(void *area)

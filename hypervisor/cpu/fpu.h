@@ -15,7 +15,8 @@ unsigned int fpu_area_size(void);
 /* The XCR0 bits that guests may set; 0: no XSAVE on this machine. */
 uint64_t fpu_xcr0_supported(void);
 
-/* Whether a guest may load this XCR0: supported bits only, and the processor's combination rules. */
+/* Whether a guest may load this XCR0: supported bits only, and the processor's combination rules.
+ */
 bool fpu_xcr0_valid(uint64_t xcr0);
 
 /* Makes `area` the state after a reset. */

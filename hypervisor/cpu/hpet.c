@@ -5,17 +5,17 @@
  */
 #include "cpu/hpet.h"
 #include "cpu/acpi.h"
-#include "mem/map.h"
+#include "hooks.h"
 
-#define HPET_SIZE       1024
-#define REG_PERIOD      0x004
-#define REG_CONFIG      0x010
-#define REG_COUNTER     0x0f0
-#define CONFIG_ENABLE   1u
-#define CONFIG_LEGACY   2u
-#define FEMTO           1000000000000000UL
-#define PERIOD_MAX      100000000u /* 100 ns: the specification's limit */
-#define PERIOD_MIN      100000u    /* 10 GHz: nobody's */
+#define HPET_SIZE     1024
+#define REG_PERIOD    0x004
+#define REG_CONFIG    0x010
+#define REG_COUNTER   0x0f0
+#define CONFIG_ENABLE 1u
+#define CONFIG_LEGACY 2u
+#define FEMTO         1000000000000000UL
+#define PERIOD_MAX    100000000u /* 100 ns: the specification's limit */
+#define PERIOD_MIN    100000u    /* 10 GHz: nobody's */
 
 static volatile uint8_t *regs;
 

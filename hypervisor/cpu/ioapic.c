@@ -11,7 +11,7 @@
 #include "cpu/apic.h"
 #include "cpu/irq.h"
 #include "lib/spinlock.h"
-#include "mem/map.h"
+#include "hooks.h"
 
 #define REG_VERSION    0x01
 #define REG_REDIRECT   0x10

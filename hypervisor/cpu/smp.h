@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The other processors: starting them and making them do things: see smp.c.
+ * Making the other processors do things: see smp.c.
  */
 #pragma once
 
 #include "lib/cpumask.h"
 
-/* CPUs that run the hypervisor; only grows, during the boot. */
+/* CPUs that run the hypervisor; only grows, in boot/start_cpus.c. */
 extern cpumask_t cpu_online_map;
 extern unsigned int nr_cpus; /* as many as there are bits in it */
 
@@ -17,9 +17,6 @@ static inline bool cpu_online(unsigned int cpu)
 
 /* Handlers and the first CPU's entry in the maps.  After apic_init(). */
 void smp_init(void);
-
-/* Starts every enabled processor of the MADT, at most `max` in all.  Interrupts are on. */
-void smp_start_cpus(unsigned int max);
 
 /*
  * Runs fn(arg) on the online CPUs of `mask` with interrupts off there, the caller's own included.

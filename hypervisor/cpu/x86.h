@@ -66,46 +66,46 @@
 #define EFER_LMA X86_UL(0x400)
 #define EFER_NXE X86_UL(0x800)
 
-#define MSR_APIC_BASE       0x0000001b
-#define MSR_TSC_ADJUST      0x0000003b
-#define MSR_MISC_ENABLE     0x000001a0
-#define MSR_PAT             0x00000277
-#define MSR_TSC_DEADLINE    0x000006e0
-#define MSR_X2APIC_FIRST    0x00000800
-#define MSR_EFER            0xc0000080
-#define MSR_STAR            0xc0000081
-#define MSR_LSTAR           0xc0000082
-#define MSR_CSTAR           0xc0000083
-#define MSR_SYSCALL_MASK    0xc0000084
-#define MSR_FS_BASE         0xc0000100
-#define MSR_GS_BASE         0xc0000101
-#define MSR_KERNEL_GS_BASE  0xc0000102
-#define MSR_TSC_AUX         0xc0000103
-#define MSR_SYSENTER_CS     0x00000174
-#define MSR_SYSENTER_ESP    0x00000175
-#define MSR_SYSENTER_EIP    0x00000176
+#define MSR_APIC_BASE      0x0000001b
+#define MSR_TSC_ADJUST     0x0000003b
+#define MSR_MISC_ENABLE    0x000001a0
+#define MSR_PAT            0x00000277
+#define MSR_TSC_DEADLINE   0x000006e0
+#define MSR_X2APIC_FIRST   0x00000800
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_TSC_AUX        0xc0000103
+#define MSR_SYSENTER_CS    0x00000174
+#define MSR_SYSENTER_ESP   0x00000175
+#define MSR_SYSENTER_EIP   0x00000176
 
 #define APIC_BASE_BSP    X86_UL(0x100)
 #define APIC_BASE_X2APIC X86_UL(0x400)
 #define APIC_BASE_ENABLE X86_UL(0x800)
 
-#define PTE_P   X86_UL(0x001)
-#define PTE_RW  X86_UL(0x002)
-#define PTE_US  X86_UL(0x004)
-#define PTE_PWT X86_UL(0x008)
-#define PTE_PCD X86_UL(0x010)
-#define PTE_A   X86_UL(0x020)
-#define PTE_D   X86_UL(0x040)
-#define PTE_PSE X86_UL(0x080) /* in L2 and L3: a large page; in L1: bit 2 of the PAT index */
-#define PTE_PAT X86_UL(0x080)
-#define PTE_G   X86_UL(0x100)
-#define PTE_NX  X86_UL(0x8000000000000000)
+#define PTE_P    X86_UL(0x001)
+#define PTE_RW   X86_UL(0x002)
+#define PTE_US   X86_UL(0x004)
+#define PTE_PWT  X86_UL(0x008)
+#define PTE_PCD  X86_UL(0x010)
+#define PTE_A    X86_UL(0x020)
+#define PTE_D    X86_UL(0x040)
+#define PTE_PSE  X86_UL(0x080) /* in L2 and L3: a large page; in L1: bit 2 of the PAT index */
+#define PTE_PAT  X86_UL(0x080)
+#define PTE_G    X86_UL(0x100)
+#define PTE_NX   X86_UL(0x8000000000000000)
 #define PTE_ADDR X86_UL(0x000ffffffffff000)
 
 /* Cache attributes as indices into the PAT that cpu/cpu.c loads (the ABI's, see there). */
-#define PTE_CACHE_WB  X86_UL(0)
-#define PTE_CACHE_UC  (PTE_PWT | PTE_PCD)
-#define PTE_CACHE_WC  PTE_PAT
+#define PTE_CACHE_WB X86_UL(0)
+#define PTE_CACHE_UC (PTE_PWT | PTE_PCD)
+#define PTE_CACHE_WC PTE_PAT
 
 #define TRAP_DE  0
 #define TRAP_DB  1
@@ -128,8 +128,9 @@
 #define TRAP_CP  21
 
 /* Vectors for which the processor pushes an error code. */
-#define TRAP_HAS_ERROR_CODE ((1 << TRAP_DF) | (1 << TRAP_TS) | (1 << TRAP_NP) | (1 << TRAP_SS) | \
-        (1 << TRAP_GP) | (1 << TRAP_PF) | (1 << TRAP_AC) | (1 << TRAP_CP) | (1 << 29) | (1 << 30))
+#define TRAP_HAS_ERROR_CODE                                                                        \
+    ((1 << TRAP_DF) | (1 << TRAP_TS) | (1 << TRAP_NP) | (1 << TRAP_SS) | (1 << TRAP_GP) |          \
+     (1 << TRAP_PF) | (1 << TRAP_AC) | (1 << TRAP_CP) | (1 << 29) | (1 << 30))
 
 /* #PF error code. */
 #define PF_PRESENT 0x01

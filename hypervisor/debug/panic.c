@@ -16,6 +16,7 @@
 #include "debug/symbols.h"
 #include "lib/atomic.h"
 #include "lib/irqflags.h"
+#include "lib/string.h"
 
 #define MAX_REPORTS     8
 #define BACKTRACE_LINES 24
@@ -71,8 +72,24 @@ void show_registers(const struct cpu_regs *r)
 static bool is_code(uint64_t addr)
 {
     return (addr >= (uint64_t)image_start && addr < (uint64_t)text_end) ||
-           (addr >= (uint64_t)boot_start && addr < (uint64_t)boot_end &&
-            symbol_find(addr, NULL, NULL));
+           (addr >= (uint64_t)boot_start && addr < (uint64_t)boot_end);
+}
+
+/* The eight bytes before `addr`; false when they are not mapped (the boot's code, once it is gone).
+ */
+static bool read_before(uint64_t addr, uint8_t bytes[8])
+{
+    uint64_t word = 0;
+    bool ok = false;
+
+    __asm__ volatile("1: movq -8(%2), %0\n\t"
+                     "movb $1, %1\n"
+                     "2:\n" EX_TABLE("1b", "2b")
+                     : "+r"(word), "+r"(ok)
+                     : "r"(addr)
+                     : "memory");
+    memcpy(bytes, &word, sizeof(word));
+    return ok;
 }
 
 /*
@@ -81,14 +98,14 @@ static bool is_code(uint64_t addr)
  */
 static bool follows_call(uint64_t addr)
 {
-    const uint8_t *p = (const uint8_t *)addr;
+    uint8_t bytes[8];
 
-    if (!is_code(addr) || !is_code(addr - 7))
+    if (!is_code(addr) || !read_before(addr, bytes))
         return false;
-    if (p[-5] == 0xe8)
+    if (bytes[8 - 5] == 0xe8)
         return true;
-    for (int len = 2; len <= 7; len++) {
-        if (p[-len] == 0xff && ((p[-len + 1] >> 3) & 7) == 2)
+    for (unsigned int len = 2; len <= 7; len++) {
+        if (bytes[8 - len] == 0xff && ((bytes[8 - len + 1] >> 3) & 7) == 2)
             return true;
     }
     return false;

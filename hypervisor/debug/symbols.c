@@ -40,8 +40,8 @@ const char *symbol_find(uint64_t addr, uint64_t *offset, uint64_t *size)
     if (offset)
         *offset = at - symtab_entries[lo].offset;
     if (size)
-        *size = lo + 1 < symtab_count ? symtab_entries[lo + 1].offset - symtab_entries[lo].offset
-                                      : 0;
+        *size =
+            lo + 1 < symtab_count ? symtab_entries[lo + 1].offset - symtab_entries[lo].offset : 0;
     return symtab_names + symtab_entries[lo].name;
 }
 

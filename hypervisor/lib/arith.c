@@ -1,73 +1,92 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the compiler calls for 128-bit division and for counting bits.  libgcc has these too, but
- * compiled for user space: with a red zone below the stack pointer, which an interrupt of ours
- * would overwrite.
+ * What the compiler calls for arithmetic that the processor has no instruction for: 128-bit
+ * division and, without SSE4.2, counting bits.  GCC's own library is not linked: it was compiled
+ * for user space and may keep data below the stack pointer, where our interrupts push.
+ *
+ * The names and contracts are GCC's ("Routines for integer arithmetic" in its internals manual).
  */
 #include "lib/types.h"
 
 typedef unsigned __int128 u128;
+typedef __int128 s128;
 
-u128 __udivmodti4(u128 n, u128 d, u128 *rem);
-u128 __udivti3(u128 n, u128 d);
-u128 __umodti3(u128 n, u128 d);
-int __popcountdi2(uint64_t x);
+u128 __udivmodti4(u128 a, u128 b, u128 *rest);
+u128 __udivti3(u128 a, u128 b);
+u128 __umodti3(u128 a, u128 b);
+s128 __divti3(s128 a, s128 b);
+s128 __modti3(s128 a, s128 b);
+int __popcountdi2(int64_t v);
 
-/* (hi, lo) / d, where the quotient fits: hi < d. */
-static uint64_t div_2by1(uint64_t hi, uint64_t lo, uint64_t d, uint64_t *rem)
+/* (hi:lo) / d for hi < d: the quotient fits. */
+static uint64_t div_128_64(uint64_t hi, uint64_t lo, uint64_t d, uint64_t *rest)
 {
     uint64_t q;
 
-    __asm__("divq %4" : "=a"(q), "=d"(*rem) : "a"(lo), "d"(hi), "r"(d) : "cc");
+    __asm__("divq %4" : "=a"(q), "=d"(*rest) : "a"(lo), "d"(hi), "r"(d) : "cc");
     return q;
 }
 
-u128 __udivmodti4(u128 n, u128 d, u128 *rem)
+u128 __udivmodti4(u128 a, u128 b, u128 *rest)
 {
-    uint64_t hi = n >> 64, lo = n, q_hi = 0, r = 0;
+    uint64_t hi = (uint64_t)(a >> 64);
+    uint64_t d = (uint64_t)b;
+    uint64_t q_hi, q_lo, r;
+    u128 quotient = 0;
 
-    if (!(d >> 64)) {
-        if (hi >= (uint64_t)d) {
-            q_hi = hi / (uint64_t)d;
-            hi %= (uint64_t)d;
-        }
-        lo = div_2by1(hi, lo, d, &r);
-        if (rem)
-            *rem = r;
-        return (u128)q_hi << 64 | lo;
+    if (!(b >> 64)) {
+        q_hi = hi / d; /* faults on zero, as a division by zero does */
+        q_lo = div_128_64(hi % d, (uint64_t)a, d, &r);
+        if (rest)
+            *rest = r;
+        return (u128)q_hi << 64 | q_lo;
     }
-    /* A divisor of more than 64 bits: the quotient has at most 64, found bit by bit. */
-    u128 q = 0, part = 0;
-    for (int i = 127; i >= 0; i--) {
-        part = part << 1 | (n >> i & 1);
-        q <<= 1;
-        if (part >= d) {
-            part -= d;
-            q |= 1;
+    /* A divisor above 64 bits leaves a quotient below 64: one bit at a time. */
+    for (int shift = __builtin_clzl((uint64_t)(b >> 64)); shift >= 0; shift--) {
+        if (a >= b << shift) {
+            a -= b << shift;
+            quotient |= (u128)1 << shift;
         }
     }
-    if (rem)
-        *rem = part;
-    return q;
+    if (rest)
+        *rest = a;
+    return quotient;
 }
 
-u128 __udivti3(u128 n, u128 d)
+u128 __udivti3(u128 a, u128 b)
 {
-    return __udivmodti4(n, d, NULL);
+    return __udivmodti4(a, b, NULL);
 }
 
-u128 __umodti3(u128 n, u128 d)
+u128 __umodti3(u128 a, u128 b)
 {
-    u128 rem;
+    u128 rest;
 
-    __udivmodti4(n, d, &rem);
-    return rem;
+    __udivmodti4(a, b, &rest);
+    return rest;
 }
 
-int __popcountdi2(uint64_t x)
+s128 __divti3(s128 a, s128 b)
 {
-    x -= x >> 1 & 0x5555555555555555UL;
-    x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-    return x * 0x0101010101010101UL >> 56;
+    u128 q = __udivmodti4(a < 0 ? -(u128)a : (u128)a, b < 0 ? -(u128)b : (u128)b, NULL);
+
+    return (s128)((a < 0) != (b < 0) ? -q : q);
+}
+
+s128 __modti3(s128 a, s128 b)
+{
+    u128 rest;
+
+    __udivmodti4(a < 0 ? -(u128)a : (u128)a, b < 0 ? -(u128)b : (u128)b, &rest);
+    return (s128)(a < 0 ? -rest : rest);
+}
+
+int __popcountdi2(int64_t v)
+{
+    uint64_t n = (uint64_t)v;
+
+    n -= (n >> 1) & 0x5555555555555555UL;
+    n = (n & 0x3333333333333333UL) + ((n >> 2) & 0x3333333333333333UL);
+    n = (n + (n >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
+    return (int)((n * 0x0101010101010101UL) >> 56);
 }

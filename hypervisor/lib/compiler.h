@@ -13,23 +13,23 @@
 #pragma GCC visibility push(hidden)
 #endif
 
-#define likely(x)       __builtin_expect(!!(x), 1)
-#define unlikely(x)     __builtin_expect(!!(x), 0)
-#define barrier()       __asm__ volatile("" ::: "memory")
-#define __noinline      __attribute__((noinline))
-#define __noreturn      __attribute__((noreturn))
-#define __must_check    __attribute__((warn_unused_result))
-#define __packed        __attribute__((packed))
-#define __aligned(n)    __attribute__((aligned(n)))
-#define __weak          __attribute__((weak))
-#define __used          __attribute__((used))
-#define __printf(f, a)  __attribute__((format(printf, f, a)))
+#define likely(x)      __builtin_expect(!!(x), 1)
+#define unlikely(x)    __builtin_expect(!!(x), 0)
+#define barrier()      __asm__ volatile("" ::: "memory")
+#define __noinline     __attribute__((noinline))
+#define __noreturn     __attribute__((noreturn))
+#define __must_check   __attribute__((warn_unused_result))
+#define __packed       __attribute__((packed))
+#define __aligned(n)   __attribute__((aligned(n)))
+#define __weak         __attribute__((weak))
+#define __used         __attribute__((used))
+#define __printf(f, a) __attribute__((format(printf, f, a)))
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
 /* One cache line on every processor this runs on; per-CPU array elements are aligned to it. */
-#define CACHE_LINE    64
+#define CACHE_LINE      64
 #define __cache_aligned __aligned(CACHE_LINE)
 
 /*

@@ -58,13 +58,14 @@ static void put_number(struct out *o, const struct spec *sp, uint64_t v, unsigne
     int zeros;
     int fill;
 
-    if (sp->alt && base == 8 && v)
-        prefix = 1;
     for (; v; v /= base)
         tmp[n++] = digits[v % base];
     if (!n && sp->precision != 0)
         tmp[n++] = '0';
     zeros = sp->precision > n ? sp->precision - n : 0;
+    /* # makes an octal number begin with a zero, if nothing else does. */
+    if (sp->alt && base == 8 && !zeros && (!n || tmp[n - 1] != '0'))
+        prefix = 1;
     fill = sp->width - n - zeros - prefix - (sign ? 1 : 0);
     if (fill > 0 && sp->zero && !sp->left && sp->precision < 0) {
         zeros += fill;
@@ -118,12 +119,8 @@ static const char *parse_length(const char *f, unsigned int *bytes)
 {
     *bytes = 4;
     switch (*f) {
-    case 'h':
-        *bytes = f[1] == 'h' ? 1 : 2;
-        return f + (f[1] == 'h' ? 2 : 1);
-    case 'l':
-        *bytes = 8;
-        return f + (f[1] == 'l' ? 2 : 1);
+    case 'h': *bytes = f[1] == 'h' ? 1 : 2; return f + (f[1] == 'h' ? 2 : 1);
+    case 'l': *bytes = 8; return f + (f[1] == 'l' ? 2 : 1);
     case 'z':
     case 'j':
     case 't': *bytes = 8; return f + 1;
@@ -216,7 +213,10 @@ int FORMAT_FN(vsnprintf)(char *buf, size_t size, const char *fmt, va_list args)
         case 'X':
         case 'o':
             put_unsigned(&o, &sp, bytes == 8 ? va_arg(args, uint64_t) : va_arg(args, unsigned int),
-                         bytes, *f == 'u' ? 10 : *f == 'o' ? 8 : 16);
+                         bytes,
+                         *f == 'u'   ? 10
+                         : *f == 'o' ? 8
+                                     : 16);
             break;
         case 'c':
             c = (char)va_arg(args, int);
@@ -226,9 +226,7 @@ int FORMAT_FN(vsnprintf)(char *buf, size_t size, const char *fmt, va_list args)
         case 'p': f += put_pointer(&o, &sp, va_arg(args, uint64_t), f + 1); break;
         case '%': put(&o, '%'); break;
         case '\0': f--; break; /* a lone % at the end: stop, print nothing */
-        default:
-            put(&o, '%');
-            put(&o, *f);
+        default: put(&o, '%'); put(&o, *f);
         }
     }
     if (size)

@@ -9,8 +9,6 @@
 
 #define IRQFLAGS_IF 0x200UL /* RFLAGS.IF */
 
-
-
 #ifdef PAVIS_HOST_TEST
 
 static inline uint64_t local_flags(void)

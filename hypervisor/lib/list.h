@@ -12,7 +12,10 @@ struct list_head {
     struct list_head *prev;
 };
 
-#define LIST_INIT(name) {&(name), &(name)}
+#define LIST_INIT(name)                                                                            \
+    {                                                                                              \
+        &(name), &(name)                                                                           \
+    }
 
 static inline void list_init(struct list_head *l)
 {
@@ -25,7 +28,8 @@ static inline bool list_empty(const struct list_head *l)
     return l->next == l;
 }
 
-static inline void list_insert_between(struct list_head *e, struct list_head *prev, struct list_head *next)
+static inline void list_insert_between(struct list_head *e, struct list_head *prev,
+                                       struct list_head *next)
 {
     e->prev = prev;
     e->next = next;
@@ -56,6 +60,6 @@ static inline void list_remove(struct list_head *e)
 
 /* The body may remove the current entry. */
 #define list_for_each(pos, head, member)                                                           \
-    for (struct list_head *lfe_at = (head)->next, *lfe_next = lfe_at->next;                             \
+    for (struct list_head *lfe_at = (head)->next, *lfe_next = lfe_at->next;                        \
          lfe_at != (head) && ((pos) = list_entry(lfe_at, __typeof__(*(pos)), member), 1);          \
          lfe_at = lfe_next, lfe_next = lfe_at->next)

@@ -10,7 +10,6 @@
 #undef memset
 #undef strlen
 
-
 void *STRING_FN(memcpy)(void *dst, const void *src, size_t n)
 {
     void *d = dst;

@@ -27,7 +27,8 @@ char *STRING_FN(strchr)(const char *s, int c);
 char *STRING_FN(strstr)(const char *hay, const char *needle);
 
 #ifndef PAVIS_HOST_TEST
-/* -ffreestanding turns the built-in forms off; with them small constant sizes become plain moves. */
+/* -ffreestanding turns the built-in forms off; with them small constant sizes become plain moves.
+ */
 #define memcpy(d, s, n) __builtin_memcpy(d, s, n)
 #define memset(d, c, n) __builtin_memset(d, c, n)
 #define strlen(s)       __builtin_strlen(s)

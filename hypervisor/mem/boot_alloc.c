@@ -76,7 +76,8 @@ void boot_memory_for_each_free(void (*take)(mfn_t first, uint64_t n))
 {
     successor = take;
     for (unsigned int i = 0; i < free_ranges.nr; i++)
-        take(MFN(free_ranges.range[i].start), free_ranges.range[i].end - free_ranges.range[i].start);
+        take(MFN(free_ranges.range[i].start),
+             free_ranges.range[i].end - free_ranges.range[i].start);
     free_ranges.nr = 0;
 }
 

@@ -28,23 +28,23 @@
 #define HV_SLOT_FIRST 256
 #define HV_SLOT_LAST  271
 
-#define M2P_RO_BASE       LAYOUT_CONST(0xffff800000000000) /* slot 256 */
-#define VCPU_DESC_BASE    LAYOUT_CONST(0xffff820000000000) /* slot 260 */
-#define HV_REGION_BASE    LAYOUT_CONST(0xffff82d000000000) /* slot 261 */
-#define HV_IMAGE_BASE     LAYOUT_CONST(0xffff82d040000000) /* slot 261 */
-#define HV_STACKS_BASE    LAYOUT_CONST(0xffff82d050000000) /* slot 261 */
-#define HV_IOREMAP_BASE   LAYOUT_CONST(0xffff82d060000000) /* slot 261 */
-#define HV_STUBS_BASE     LAYOUT_CONST(0xffff82d070000000) /* slot 261 */
-#define FRAME_TABLE_BASE  LAYOUT_CONST(0xffff82e000000000) /* slot 261 */
-#define DIRECT_MAP_BASE   LAYOUT_CONST(0xffff830000000000) /* slots 262 to 271 */
+#define M2P_RO_BASE      LAYOUT_CONST(0xffff800000000000) /* slot 256 */
+#define VCPU_DESC_BASE   LAYOUT_CONST(0xffff820000000000) /* slot 260 */
+#define HV_REGION_BASE   LAYOUT_CONST(0xffff82d000000000) /* slot 261 */
+#define HV_IMAGE_BASE    LAYOUT_CONST(0xffff82d040000000) /* slot 261 */
+#define HV_STACKS_BASE   LAYOUT_CONST(0xffff82d050000000) /* slot 261 */
+#define HV_IOREMAP_BASE  LAYOUT_CONST(0xffff82d060000000) /* slot 261 */
+#define HV_STUBS_BASE    LAYOUT_CONST(0xffff82d070000000) /* slot 261 */
+#define FRAME_TABLE_BASE LAYOUT_CONST(0xffff82e000000000) /* slot 261 */
+#define DIRECT_MAP_BASE  LAYOUT_CONST(0xffff830000000000) /* slots 262 to 271 */
 
 #define HV_SLOT_SIZE    LAYOUT_CONST(0x0000008000000000)
 #define HV_IOREMAP_SIZE LAYOUT_CONST(0x0000000010000000) /* 256 MiB, up to the stubs */
 #define DIRECT_MAP_SIZE LAYOUT_CONST(0x0000050000000000) /* ten slots */
 
 /* Where the image is loaded, and the most it may take (what boot/head.S maps of it). */
-#define HV_LOAD_PADDR   0x200000
-#define HV_IMAGE_MAX    0x2000000
+#define HV_LOAD_PADDR 0x200000
+#define HV_IMAGE_MAX  0x2000000
 
 /* What the early tables of boot/head.S reach below, one to one and at DIRECT_MAP_BASE. */
 #define EARLY_MAP_SIZE LAYOUT_CONST(0x100000000)

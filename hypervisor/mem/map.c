@@ -10,6 +10,7 @@
 #include "console/log.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_info.h"
+#include "cpu/desc.h"
 #include "cpu/insn.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
@@ -18,16 +19,12 @@
 #include "mem/boot_alloc.h"
 #include "mem/memory_map.h"
 
-#define ENTRIES   512
-#define L2_PAGES  512UL
-#define L3_PAGES  (512UL * 512)
+#define ENTRIES  512
+#define L2_PAGES 512UL
+#define L3_PAGES (512UL * 512)
 
 uint64_t hv_l4[512] __aligned(4096) __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 bool map_global __read_mostly = true;
-
-/* 64 CPUs of 64 bytes each: one page. */
-static uint8_t stubs[NR_CPUS * STUB_SIZE] __aligned(4096)
-    __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 
 static spinlock_t map_lock;
 static bool l4_complete;
@@ -52,11 +49,17 @@ void map_set_table_allocator(mfn_t (*alloc)(void))
     table_allocator = alloc;
 }
 
+/* A zeroed frame for a table or a stack, whoever gives frames out now. */
+static mfn_t take_page(void)
+{
+    return table_allocator ? table_allocator() : boot_alloc_zeroed_page();
+}
+
 /* The table that `*entry` links to, made if there is none.  NULL: no memory. */
 static uint64_t *next_table(uint64_t *entry, uint64_t user)
 {
     if (!(*entry & PTE_P)) {
-        mfn_t m = table_allocator ? table_allocator() : boot_alloc_zeroed_page();
+        mfn_t m = take_page();
 
         if (!mfn_valid_number(m))
             return NULL;
@@ -215,7 +218,7 @@ void __boot_text map_init(void)
     /* Code and data of the boot, mixed; gone before the first guest runs. */
     map_section(boot_start, boot_end, MAP_RW & ~PTE_NX);
     map_section(boot_bss_start, boot_bss_end, MAP_RW);
-    must_map(HV_STUBS_BASE, image_to_mfn(stubs), 1, MAP_RX);
+    must_map(HV_STUBS_BASE, image_to_mfn(syscall_stubs), 1, MAP_RX);
     l4_complete = true;
     map_load_root();
     boot_alloc_set_limit(DIRECT_MAP_SIZE);
@@ -272,16 +275,11 @@ uint64_t map_cpu_stack(unsigned int cpu)
     for (unsigned int page = 0; page < STACK_SIZE / PAGE_SIZE; page++) {
         if (page == STACK_GUARD_PAGE)
             continue;
-        m = boot_alloc_zeroed_page();
-        if (!map_pages(base + page * PAGE_SIZE, m, 1, MAP_RW))
+        m = take_page();
+        if (!mfn_valid_number(m) || !map_pages(base + page * PAGE_SIZE, m, 1, MAP_RW))
             return 0;
     }
     return base;
-}
-
-uint8_t *map_stub_writable(unsigned int cpu)
-{
-    return stubs + cpu * STUB_SIZE;
 }
 
 void map_release_boot_sections(void)

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "cpu/x86.h"
-#include "lib/types.h"
-#include "mem/layout.h"
+#include "hooks.h" /* ioremap and its kin: cpu/ calls them upwards */
+#include "lib/address.h"
 
 /* Rights for map_pages(), plus a PTE_CACHE_* where it is not write-back. */
 #define MAP_RW      (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
@@ -25,39 +25,6 @@ extern uint64_t hv_l4[512];
  */
 extern bool map_global;
 
-/* RAM, at its place in the direct map.  (In a host test: defined by the test.) */
-#ifdef PAVIS_HOST_TEST
-void *paddr_to_virt(paddr_t p);
-paddr_t virt_to_paddr(const void *v);
-#else
-static inline void *paddr_to_virt(paddr_t p)
-{
-    return (void *)(DIRECT_MAP_BASE + p);
-}
-
-/* Only of addresses in the direct map. */
-static inline paddr_t virt_to_paddr(const void *v)
-{
-    return (paddr_t)v - DIRECT_MAP_BASE;
-}
-#endif
-
-static inline void *mfn_to_virt(mfn_t m)
-{
-    return paddr_to_virt(mfn_to_paddr(m));
-}
-
-static inline mfn_t virt_to_mfn(const void *v)
-{
-    return paddr_to_mfn(virt_to_paddr(v));
-}
-
-/* The frame of a variable of the image. */
-static inline mfn_t image_to_mfn(const void *v)
-{
-    return paddr_to_mfn((uint64_t)v - HV_IMAGE_BASE + HV_LOAD_PADDR);
-}
-
 /*
  * Builds the final tables (direct map, image with its rights, empty regions of slots 256 to 271)
  * and loads them.  Needs machine_map, the boot allocator limited to EARLY_MAP_SIZE, cpu_identify().
@@ -71,8 +38,8 @@ void map_load_root(void);
 paddr_t map_root_paddr(void);
 
 /*
- * Maps `n` frames from `mfn` on at `va` (page aligned, in a hypervisor slot that exists), which must
- * not be mapped.  False: no memory for tables, nothing or a part is mapped.
+ * Maps `n` frames from `mfn` on at `va` (page aligned, in a hypervisor slot that exists), which
+ * must not be mapped.  False: no memory for tables, nothing or a part is mapped.
  */
 __must_check bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
 
@@ -82,22 +49,11 @@ void unmap_pages(uint64_t va, uint64_t n);
 /* The level-1 entry's value at `va`, large pages split in thought; 0 when not mapped. */
 uint64_t map_lookup(uint64_t va);
 
-/* Where table pages come from after the boot allocator: a zeroed frame or INVALID_MFN. */
+/* Where tables and stacks come from after the boot allocator: a zeroed frame or INVALID_MFN. */
 void map_set_table_allocator(mfn_t (*alloc)(void));
-
-/*
- * Device memory, uncached; or firmware tables in RAM or ROM, cached.  Any alignment.  NULL: no
- * room.  Reserved for things that stay; iounmap() takes a mapping away but does not reuse its place.
- */
-void *ioremap(paddr_t p, uint64_t size);
-void *ioremap_cached(paddr_t p, uint64_t size);
-void iounmap(void *va, uint64_t size);
 
 /* Allocates and maps a CPU's stack block; returns its address, 0: no memory. */
 uint64_t map_cpu_stack(unsigned int cpu);
-
-/* The writable view of a CPU's SYSCALL stub at HV_STUBS_BASE + cpu * STUB_SIZE. */
-uint8_t *map_stub_writable(unsigned int cpu);
 
 /* Makes the boot's sections disappear and gives their frames back. */
 void map_release_boot_sections(void);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Starting the other processors, one after the other, each from the trampoline of ap.S to its idle
+ * vCPU.
+ */
+#include "boot/start_cpus.h"
+#include "boot/ap.h"
+#include "console/log.h"
+#include "cpu/acpi.h"
+#include "cpu/apic.h"
+#include "cpu/clocksource.h"
+#include "cpu/cpu.h"
+#include "cpu/cpu_info.h"
+#include "cpu/desc.h"
+#include "cpu/insn.h"
+#include "cpu/smp.h"
+#include "debug/assert.h"
+#include "hooks.h"
+#include "lib/atomic.h"
+#include "mem/boot_alloc.h"
+#include "mem/map.h"
+
+/* Intel SDM volume 3, 8.4.4.1: INIT, 10 ms, startup, 200 us, startup. */
+#define INIT_WAIT_US    10000
+#define STARTUP_WAIT_US 200
+#define ALIVE_WAIT_MS   1000
+
+/* Where a new CPU's C code begins: on its own stack, interrupts off, on the boot's tables. */
+static void ap_main(void)
+{
+    unsigned int cpu = smp_cpu_id();
+
+    map_load_root();
+    cpu_init();
+    desc_init_cpu(cpu, HV_STACKS_BASE + (uint64_t)cpu * STACK_STRIDE);
+    syscall_init_cpu(cpu);
+    apic_init_cpu();
+    atomic_get_or(&cpu_online_map, cpumask_of(cpu));
+    cpu_idle_entry();
+}
+
+static struct cpu_info *stack_cpu_info(uint64_t stack)
+{
+    return (struct cpu_info *)(stack + STACK_SIZE - CPU_INFO_SIZE);
+}
+
+static bool __boot_text wait_until_online(unsigned int cpu, unsigned int us)
+{
+    uint64_t start = rdtsc();
+
+    while (!cpumask_test(load_once(&cpu_online_map), cpu)) {
+        if (rdtsc() - start > (uint64_t)us * tsc_khz / 1000)
+            return false;
+        cpu_relax();
+    }
+    return true;
+}
+
+static bool __boot_text start_cpu(unsigned int cpu, uint32_t apic_id, mfn_t trampoline)
+{
+    uint64_t stack = map_cpu_stack(cpu);
+
+    if (!stack)
+        panic("Out of memory for the stack of CPU %u", cpu);
+    cpu_apic_id[cpu] = apic_id;
+    stack_cpu_info(stack)->cpu = cpu;
+    ap_trampoline_set((uint64_t)stack_cpu_info(stack), ap_main);
+    for (int i = 0; i < 2; i++) {
+        apic_send_startup(apic_id, (uint8_t)trampoline.n);
+        if (wait_until_online(cpu, STARTUP_WAIT_US))
+            return true;
+    }
+    return wait_until_online(cpu, ALIVE_WAIT_MS * 1000);
+}
+
+void __boot_text start_cpus(unsigned int max)
+{
+    mfn_t trampoline = boot_alloc_low_page();
+    uint32_t self = apic_read_id();
+
+    if (max <= 1 || acpi_info.nr_cpus <= 1)
+        return;
+    if (!mfn_valid_number(trampoline)) {
+        printk(XENLOG_WARNING "No memory below 640 KiB: other processors stay off\n");
+        return;
+    }
+    ap_trampoline_install(trampoline);
+    for (unsigned int i = 0; i < acpi_info.nr_cpus; i++) {
+        if (acpi_info.cpu[i].enabled && acpi_info.cpu[i].apic_id != self)
+            apic_send_init(acpi_info.cpu[i].apic_id);
+    }
+    delay_us(INIT_WAIT_US);
+    for (unsigned int i = 0; i < acpi_info.nr_cpus && nr_cpus < min(max, (unsigned int)NR_CPUS);
+         i++) {
+        const struct acpi_cpu *c = &acpi_info.cpu[i];
+
+        if (!c->enabled || c->apic_id == self)
+            continue;
+        if (!apic_is_x2apic() && c->apic_id > 0xfe)
+            continue;
+        if (start_cpu(nr_cpus, c->apic_id, trampoline)) {
+            nr_cpus++;
+        } else {
+            /* It may still wake up late, on a stack that must then be nobody else's. */
+            printk(XENLOG_ERR "The processor with APIC id %u does not start\n", c->apic_id);
+            apic_send_init(c->apic_id);
+            break;
+        }
+    }
+    ap_trampoline_remove();
+    printk(XENLOG_INFO "%u CPUs online\n", nr_cpus);
+}
