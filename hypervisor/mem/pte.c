@@ -131,7 +131,8 @@ int pte_finish(struct pte_context *c)
 enum l1_move { L1_NONE, L1_DROP_WRITABLE, L1_FULL };
 
 /* What has to be moved when `cur` becomes `new` (both complete). */
-static enum l1_move l1_move(pte_t cur, pte_t new, const struct mem_owner *page_owner)
+static enum l1_move l1_move(pte_t cur, pte_t new, const struct mem_owner *table_owner,
+                            const struct mem_owner *page_owner)
 {
     if (!(new &PTE_P))
         return L1_FULL;
@@ -172,7 +173,7 @@ static int l1_update(struct pte_table *t, unsigned index, pte_t new, unsigned fl
         }
         if (flags & PTEF_PRESERVE_AD)
             want |= cur & PTE_AD;
-        move = l1_move(cur, want, page_owner);
+        move = l1_move(cur, want, t->owner, page_owner);
         if (move == L1_FULL && (want & PTE_P)) {
             rc = entry_get(1, &want, t->owner, page_owner, 0);
             if (unlikely(rc))

@@ -246,7 +246,7 @@ static void op_build(unsigned d)
     if (i < 0 || type_count(pool[i].f))
         return;
     memset(table_at(pool[i].f), 0, PAGE_SIZE);
-    for (unsigned n = 0; n < 6; n++) {
+    for (unsigned n = 0; n < (pool[i].wants > 1 ? 10 : 5); n++) {
         bool table = rnd(4) == 0;
         uint64_t flags = PTE_P | PTE_US;
 
@@ -262,7 +262,7 @@ static void op_build(unsigned d)
 static void op_pin(unsigned d)
 {
     int i = pick(d, rnd(8) ? 1 + (unsigned)rnd(4) : 5), rc;
-    unsigned level, patience = 1 + (unsigned)rnd(40);
+    unsigned level, patience = 1 + (unsigned)rnd(5);
 
     if (i < 0)
         return;
@@ -280,7 +280,7 @@ static void op_pin(unsigned d)
 
 static void finish_or_abandon(struct frame *f)
 {
-    unsigned patience = (unsigned)rnd(40);
+    unsigned patience = (unsigned)rnd(4);
 
     while (patience-- && page_type_finish(f, PTF_PREEMPT) == -ERESTART)
         nr_restarts++;
@@ -301,12 +301,20 @@ static void op_update(unsigned d)
     int i = pick(rnd(30) ? d : NR_OWNERS, rnd(6) ? 1 + (unsigned)rnd(4) : 5), rc;
     struct pte_table t;
 
+    for (unsigned tries = 0; tries < 6 && i >= 0; tries++)
+        if (!type_count(pool[i].f) || !page_type_is_table(page_type(pool[i].f)))
+            i = pick(d, 1 + (unsigned)rnd(4));
     if (i < 0 || pte_table_open(&t, &owner[d], frame_mfn(pool[i].f)))
         return;
     for (unsigned n = 1 + (unsigned)rnd(4); n; n--) {
         unsigned index = (unsigned)(rnd(4) ? rnd(512) : 250 + rnd(30)), patience = 20;
         pte_t new = some_entry(rnd(2) && c.page_owner ? c.page_owner->id : d, t.level ? t.level : 1), old;
 
+        if (t.level && rnd(2)) { /* one that is there */
+            while (!(t.entry[index] & PTE_P) && rnd(4000))
+                index = (index + 1) % 512;
+            new = rnd(2) ? new : rnd(3) ? 0 : t.entry[index] ^ (PTE_RW | PTE_A);
+        }
         old = rnd(3) ? t.entry[index] : rnd(512);
         do {
             rc = pte_update(&t, index, new, (unsigned)rnd(4), &old, &c);
@@ -321,12 +329,29 @@ static void op_update(unsigned d)
             nr_refused++;
         else
             nr_updates[t.level]++;
-        if (!rc && t.level == 1 && new & PTE_P && c.page_owner && c.page_owner != &owner[d] &&
-            pte_mfn(new).n < LOW_FRAMES)
-            nr_foreign++;
     }
     if (pte_table_close_preempt(&t, &c) == -ERESTART)
         finish_or_abandon(c.deferred);
+}
+
+/* The control domain maps a guest's frame. */
+static void op_foreign(void)
+{
+    int i = pick(0, 1), j = pick(1 + (unsigned)rnd(NR_OWNERS - 1), rnd(4) ? 0 : 5);
+    struct pte_context c = {.page_owner = NULL};
+    struct pte_table t;
+
+    if (i < 0 || j < 0 || !type_count(pool[i].f) || pte_table_open(&t, &owner[0], frame_mfn(pool[i].f)))
+        return;
+    if (t.level == 1) {
+        pte_t e = pte_make(frame_mfn(pool[j].f), PTE_P | PTE_US | (rnd(2) ? PTE_RW : 0));
+        unsigned index = (unsigned)rnd(512);
+
+        assert_int_not_equal(pte_update(&t, index, e, 0, NULL, &c), 0); /* not named: refused */
+        c.page_owner = &owner[pool[j].owner];
+        nr_foreign += pte_update(&t, index, e, 0, NULL, &c) == 0;
+    }
+    pte_table_close(&t);
 }
 
 static void op_root(unsigned d)
@@ -508,7 +533,7 @@ static void one_operation(void)
     unsigned d = some_owner();
 
     fake_preempt = rnd(3) ? -(int)(1 + rnd(4)) : 0;
-    switch (rnd(40)) {
+    switch (rnd(41)) {
     case 0 ... 7: op_alloc(d); break;
     case 8: op_give_back(d); break;
     case 9 ... 11: op_scribble(d); break;
@@ -522,15 +547,16 @@ static void one_operation(void)
     case 36: op_switch(d); break;
     case 37: op_share(d); break;
     case 38: heap_scrub_some(); break;
+    case 39: op_foreign(); break;
     default:
-        if (rnd(4) == 0)
+        if (rnd(12) == 0)
             op_die(d);
     }
     fake_preempt = 0;
     reap();
 }
 
-static unsigned long operations = 4000;
+static unsigned long operations = 2500;
 
 static void anything_goes(void **state)
 {
@@ -573,7 +599,7 @@ static void anything_goes(void **state)
                   nr_abandoned, nr_deferred, nr_roots, nr_grants, nr_foreign, nr_deaths);
     for (unsigned l = 1; l <= 4; l++)
         assert_true(nr_pins[l] && nr_updates[l]); /* or the test tests nothing */
-    assert_true(nr_refused && nr_restarts && nr_abandoned && nr_roots && nr_grants && nr_foreign);
+    assert_true(nr_refused && nr_restarts && nr_abandoned && nr_roots && nr_grants && nr_foreign && nr_deferred);
 }
 
 int main(int argc, char **argv)
