@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "abi/xen.h"
 #include "debug/assert.h"
 #include "lib/errno.h"
 #include "mem/audit.h"
@@ -128,7 +129,8 @@ bool hypercall_preempt_check(void)
     return ++fake_preempt_looks % (unsigned)fake_preempt == 0;
 }
 
-/* --- CPUs: what each may still have cached of each frame ----------------------------------------- */
+/* --- CPUs: what each may still have cached of each frame -----------------------------------------
+ */
 
 static cpumask_t cached[LOW_FRAMES], cached_writable[LOW_FRAMES];
 static unsigned fake_flushes, fake_cache_flushes;
@@ -178,7 +180,8 @@ void mem_owner_release(struct mem_owner *o)
     owner_held[o->id] = 0;
 }
 
-/* --- boot -------------------------------------------------------------------------------------- */
+/* --- boot --------------------------------------------------------------------------------------
+ */
 
 static uint64_t fake_boot_next;
 
@@ -213,8 +216,8 @@ FAKE void fake_boot(bool high)
     if (high)
         fake_high = mmap(NULL, HIGH_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    host_frame_table = mmap(NULL, 3 * 512 * PAGE_SIZE, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    host_frame_table =
+        mmap(NULL, 3 * 512 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     fake_boot_next = 512;
     frame_table_init(ram, nr, &ops);
     m2p_init(ram, nr, &ops);
@@ -246,7 +249,8 @@ FAKE void fake_owners(void)
         fake_owner_new(i);
 }
 
-/* --- small helps ------------------------------------------------------------------------------- */
+/* --- small helps -------------------------------------------------------------------------------
+ */
 
 FAKE pte_t *table_at(struct frame *f)
 {

@@ -3,27 +3,29 @@
  * Claims: whatever hostile guests do with frames, tables, pins, roots, grants and foreign maps, in
  * any order and with every long operation interrupted anywhere or abandoned, (1) the audit stays
  * clean, (2) a walk of the tables as a processor makes it never reaches a table or a foreign or
- * hypervisor frame it must not, (3) no CPU can still hold a writable translation of a table, nor any
- * of a frame that was scrubbed or handed out again, and (4) in the end every frame is free.
+ * hypervisor frame it must not, (3) no CPU can still hold a writable translation of a table, nor
+ * any of a frame that was scrubbed or handed out again, and (4) in the end every frame is free.
  *
  * Arguments: seed, operations.
  */
-// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c hypervisor/mem/owner.c
-// SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c hypervisor/mem/entry.c hypervisor/mem/pte.c
-// SOURCES: hypervisor/mem/segdesc.c hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
-// SOURCES: hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
+// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// hypervisor/mem/owner.c SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c
+// hypervisor/mem/entry.c hypervisor/mem/pte.c SOURCES: hypervisor/mem/segdesc.c
+// hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c SOURCES:
+// hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
 #include "fake_memory.h"
 
 #include "lib/bitmap.h"
 #include "mem/rangeset.h"
 
-#define POOL 220
-#define ROOTS 8
+#define POOL   220
+#define ROOTS  8
 #define GRANTS 16
-#define IO_OK 170u /* a frame that is not RAM and dom0 may map */
-#define IO_RO 171u /* the same, but nobody may write it */
+#define IO_OK  170u /* a frame that is not RAM and dom0 may map */
+#define IO_RO  171u /* the same, but nobody may write it */
 
-/* --- what the guests have ---------------------------------------------------------------------- */
+/* --- what the guests have ----------------------------------------------------------------------
+ */
 
 static struct {
     struct frame *f; /* NULL: free place */
@@ -82,11 +84,12 @@ static int pick(unsigned d, unsigned wants)
 
 static pte_t some_entry(unsigned d, unsigned level)
 {
-    static const uint64_t odd_bits[] = {PTE_PSE, PTE_PCD, PTE_PWT, PTE_G, BIT(59), BIT(62), BIT(52),
-                                        BIT(51), PTE_NX, BIT(9), BIT(58)};
-    static const uint64_t odd_frames[] = {0, 300, 1536, 200, IO_OK, IO_OK, IO_RO, IO_RO, 5000, 0x1ffff, 1UL << 39};
-    uint64_t flags = PTE_P | (rnd(2) ? PTE_RW : 0) | (rnd(3) ? PTE_US : 0) |
-                     (rnd(3) ? 0 : PTE_A | PTE_D);
+    static const uint64_t odd_bits[] = {PTE_PSE, PTE_PCD, PTE_PWT, PTE_G,  BIT(59), BIT(62),
+                                        BIT(52), BIT(51), PTE_NX,  BIT(9), BIT(58)};
+    static const uint64_t odd_frames[] = {0,     300,   1536, 200,     IO_OK,    IO_OK,
+                                          IO_RO, IO_RO, 5000, 0x1ffff, 1UL << 39};
+    uint64_t flags =
+        PTE_P | (rnd(2) ? PTE_RW : 0) | (rnd(3) ? PTE_US : 0) | (rnd(3) ? 0 : PTE_A | PTE_D);
     int i;
 
     if (rnd(8) == 0)
@@ -108,7 +111,8 @@ static pte_t some_entry(unsigned d, unsigned level)
     return pte_make(frame_mfn(pool[i].f), flags);
 }
 
-/* --- a processor's view ------------------------------------------------------------------------ */
+/* --- a processor's view ------------------------------------------------------------------------
+ */
 
 static void see_leaf(const struct mem_owner *o, pte_t e)
 {
@@ -178,7 +182,8 @@ static void look(void)
     }
 }
 
-/* --- what the guests do ------------------------------------------------------------------------ */
+/* --- what the guests do ------------------------------------------------------------------------
+ */
 
 static void op_alloc(unsigned d)
 {
@@ -308,7 +313,9 @@ static void op_update(unsigned d)
         return;
     for (unsigned n = 1 + (unsigned)rnd(4); n; n--) {
         unsigned index = (unsigned)(rnd(4) ? rnd(512) : 250 + rnd(30)), patience = 20;
-        pte_t new = some_entry(rnd(2) && c.page_owner ? c.page_owner->id : d, t.level ? t.level : 1), old;
+        pte_t new =
+            some_entry(rnd(2) && c.page_owner ? c.page_owner->id : d, t.level ? t.level : 1),
+              old;
 
         if (t.level && rnd(2)) { /* one that is there */
             while (!(t.entry[index] & PTE_P) && rnd(4000))
@@ -341,7 +348,8 @@ static void op_foreign(void)
     struct pte_context c = {.page_owner = NULL};
     struct pte_table t;
 
-    if (i < 0 || j < 0 || !type_count(pool[i].f) || pte_table_open(&t, &owner[0], frame_mfn(pool[i].f)))
+    if (i < 0 || j < 0 || !type_count(pool[i].f) ||
+        pte_table_open(&t, &owner[0], frame_mfn(pool[i].f)))
         return;
     if (t.level == 1) {
         pte_t e = pte_make(frame_mfn(pool[j].f), PTE_P | PTE_US | (rnd(2) ? PTE_RW : 0));
@@ -599,7 +607,8 @@ static void anything_goes(void **state)
                   nr_abandoned, nr_deferred, nr_roots, nr_grants, nr_foreign, nr_deaths);
     for (unsigned l = 1; l <= 4; l++)
         assert_true(nr_pins[l] && nr_updates[l]); /* or the test tests nothing */
-    assert_true(nr_refused && nr_restarts && nr_abandoned && nr_roots && nr_grants && nr_foreign && nr_deferred);
+    assert_true(nr_refused && nr_restarts && nr_abandoned && nr_roots && nr_grants && nr_foreign &&
+                nr_deferred);
 }
 
 int main(int argc, char **argv)

@@ -4,10 +4,11 @@
  * exactly one type and one general reference in a half done table, and comes to the same end
  * wherever a promotion or demotion is interrupted, resumed, or given up.
  */
-// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c hypervisor/mem/owner.c
-// SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c hypervisor/mem/entry.c hypervisor/mem/pte.c
-// SOURCES: hypervisor/mem/segdesc.c hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
-// SOURCES: hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
+// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// hypervisor/mem/owner.c SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c
+// hypervisor/mem/entry.c hypervisor/mem/pte.c SOURCES: hypervisor/mem/segdesc.c
+// hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c SOURCES:
+// hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
 #include "fake_memory.h"
 
 /* A tree of `n2` L2 tables with `n1` L1 tables each, every L1 mapping `nm` frames writable. */
@@ -89,8 +90,7 @@ static void pin_and_unpin(void **state)
     /* I5: completed entries, hypervisor slots in place. */
     assert_int_equal(table_at(t.l1[0])[9],
                      pte_make(frame_mfn(t.page[0]), PTE_P | PTE_RW | PTE_US | PTE_GUEST_KERNEL));
-    assert_int_equal(table_at(t.l1[0])[10],
-                     pte_make(frame_mfn(t.l1[0]), PTE_P | PTE_US | PTE_G));
+    assert_int_equal(table_at(t.l1[0])[10], pte_make(frame_mfn(t.l1[0]), PTE_P | PTE_US | PTE_G));
     assert_true(table_at(t.l3)[0] & PTE_US);
     assert_memory_equal(&table_at(t.l4)[256], hv_l4_slots, sizeof(hv_l4_slots));
     audit_clean();
@@ -422,18 +422,12 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pin_and_unpin),
-        cmocka_unit_test(one_type_at_a_time),
-        cmocka_unit_test(change_of_type_flushes),
-        cmocka_unit_test(uncached_use_flushes_cache),
-        cmocka_unit_test(counts_do_not_wrap),
-        cmocka_unit_test(our_own_errors_stop_the_machine),
-        cmocka_unit_test(interrupted_everywhere),
-        cmocka_unit_test(given_up_and_finished),
-        cmocka_unit_test(refused_late),
-        cmocka_unit_test(shared_lower_tables),
-        cmocka_unit_test(death_at_any_point),
-        cmocka_unit_test(descriptors),
+        cmocka_unit_test(pin_and_unpin),          cmocka_unit_test(one_type_at_a_time),
+        cmocka_unit_test(change_of_type_flushes), cmocka_unit_test(uncached_use_flushes_cache),
+        cmocka_unit_test(counts_do_not_wrap),     cmocka_unit_test(our_own_errors_stop_the_machine),
+        cmocka_unit_test(interrupted_everywhere), cmocka_unit_test(given_up_and_finished),
+        cmocka_unit_test(refused_late),           cmocka_unit_test(shared_lower_tables),
+        cmocka_unit_test(death_at_any_point),     cmocka_unit_test(descriptors),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

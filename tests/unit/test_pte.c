@@ -3,10 +3,11 @@
  * Claims: an entry is accepted or refused bit by bit as the rules say, is stored completed, and an
  * update of a live table moves exactly the references that the old and the new value stand for.
  */
-// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c hypervisor/mem/owner.c
-// SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c hypervisor/mem/entry.c hypervisor/mem/pte.c
-// SOURCES: hypervisor/mem/segdesc.c hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
-// SOURCES: hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
+// SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// hypervisor/mem/owner.c SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c
+// hypervisor/mem/entry.c hypervisor/mem/pte.c SOURCES: hypervisor/mem/segdesc.c
+// hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c SOURCES:
+// hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
 #include "fake_memory.h"
 
 #include "mem/rangeset.h"
@@ -144,8 +145,9 @@ static void update_flags(void **state)
     tree_up(o);
     assert_int_equal(set(3, page, PTE_P | PTE_RW | PTE_US), 0);
     t.entry[3] |= PTE_A | PTE_D; /* the processor */
-    assert_int_equal(pte_update(&t, 3, pte_make(frame_mfn(page), PTE_P | PTE_US),
-                                PTEF_PRESERVE_AD, NULL, &c), 0);
+    assert_int_equal(
+        pte_update(&t, 3, pte_make(frame_mfn(page), PTE_P | PTE_US), PTEF_PRESERVE_AD, NULL, &c),
+        0);
     assert_int_equal(t.entry[3], pte_make(frame_mfn(page), PTE_P | PTE_US | PTE_G | PTE_A | PTE_D));
     assert_int_equal(set(3, page, PTE_P | PTE_US), 0);
     assert_int_equal(t.entry[3], pte_make(frame_mfn(page), PTE_P | PTE_US | PTE_G));
@@ -372,10 +374,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits),          cmocka_unit_test(completion),
-        cmocka_unit_test(l1_moves),      cmocka_unit_test(update_flags),
-        cmocka_unit_test(whose_frame),   cmocka_unit_test(device_memory),
-        cmocka_unit_test(upper_levels),  cmocka_unit_test(grant_maps),
+        cmocka_unit_test(bits),           cmocka_unit_test(completion),
+        cmocka_unit_test(l1_moves),       cmocka_unit_test(update_flags),
+        cmocka_unit_test(whose_frame),    cmocka_unit_test(device_memory),
+        cmocka_unit_test(upper_levels),   cmocka_unit_test(grant_maps),
         cmocka_unit_test(finding_tables), cmocka_unit_test(l1tf),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
