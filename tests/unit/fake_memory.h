@@ -133,7 +133,7 @@ bool hypercall_preempt_check(void)
  */
 
 static cpumask_t cached[LOW_FRAMES], cached_writable[LOW_FRAMES];
-static unsigned fake_flushes, fake_cache_flushes;
+FAKE unsigned fake_flushes, fake_cache_flushes;
 
 FAKE void fake_cpu_flush(unsigned cpu)
 {

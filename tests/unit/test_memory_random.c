@@ -9,10 +9,10 @@
  * Arguments: seed, operations.
  */
 // SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
-// hypervisor/mem/owner.c SOURCES: hypervisor/mem/page_type.c hypervisor/mem/validate.c
-// hypervisor/mem/entry.c hypervisor/mem/pte.c SOURCES: hypervisor/mem/segdesc.c
-// hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c SOURCES:
-// hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
+// SOURCES: hypervisor/mem/owner.c hypervisor/mem/page_type.c hypervisor/mem/validate.c
+// SOURCES: hypervisor/mem/entry.c hypervisor/mem/pte.c hypervisor/mem/segdesc.c
+// SOURCES: hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
+// SOURCES: hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
 #include "fake_memory.h"
 
 #include "lib/bitmap.h"
