@@ -130,34 +130,35 @@ int pte_finish(struct pte_context *c)
 
 enum l1_move { L1_NONE, L1_DROP_WRITABLE, L1_FULL };
 
-/* What has to be moved when `cur` becomes `new` (both complete). */
-static enum l1_move l1_move(pte_t cur, pte_t new, const struct mem_owner *page_owner)
+/* What has to be moved when `cur` becomes `next` (both complete). */
+static enum l1_move l1_move(pte_t cur, pte_t next, const struct mem_owner *table_owner,
+                            const struct mem_owner *page_owner)
 {
-    if (!(new &PTE_P))
+    const pte_t change = cur ^ next;
+
+    if (!(cur & next & PTE_P) || (change & PTE_ADDR) || !frame_is_ram(pte_mfn(next)))
         return L1_FULL;
-    if (!(cur & PTE_P) || ((cur ^ new) & PTE_ADDR) || !frame_is_ram(pte_mfn(new)))
+    /* Same frame.  The shortcuts are for the table owner's own: an entry that came by a grant, or
+     * maps a frame of another domain, is judged in full. */
+    if (page_owner != table_owner || frame_owner(frame_of(pte_mfn(next))) != table_owner->id)
         return L1_FULL;
-    /* Same frame.  An entry that came by a grant, or from another domain, is only given up whole.
-     */
-    if (frame_owner(frame_of(pte_mfn(new))) != page_owner->id)
+    if (change & (PTE_PWT | PTE_PCD | PTE_PAT))
         return L1_FULL;
-    if (((cur ^ new) & (PTE_PWT | PTE_PCD | PTE_PAT)))
-        return L1_FULL;
-    if (!((cur ^ new) & PTE_RW))
+    if (!(change & PTE_RW))
         return L1_NONE;
-    return new &PTE_RW ? L1_FULL : L1_DROP_WRITABLE;
+    return (next & PTE_RW) ? L1_FULL : L1_DROP_WRITABLE;
 }
 
-static int l1_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+static int l1_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
                      struct mem_owner *page_owner)
 {
-    pte_t *slot = &t->entry[index], base = new;
+    pte_t *slot = &t->entry[index], base = next;
 
-    if (new &PTE_P) {
-        if (unlikely(!entry_bits_ok(1, new, t->owner)))
+    if (next & PTE_P) {
+        if (unlikely(!entry_bits_ok(1, next, t->owner)))
             return guest_error(-EINVAL, "l1 entry has a bit that it must not have");
-        base = entry_complete(1, new);
-    } else if (unlikely(mem_l1tf_unsafe && mem_l1tf_unsafe(new))) {
+        base = entry_complete(1, next);
+    } else if (unlikely(mem_l1tf_unsafe && mem_l1tf_unsafe(next))) {
         return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
     }
 
@@ -172,7 +173,7 @@ static int l1_update(struct pte_table *t, unsigned index, pte_t new, unsigned fl
         }
         if (flags & PTEF_PRESERVE_AD)
             want |= cur & PTE_AD;
-        move = l1_move(cur, want, page_owner);
+        move = l1_move(cur, want, t->owner, page_owner);
         if (move == L1_FULL && (want & PTE_P)) {
             rc = entry_get(1, &want, t->owner, page_owner, 0);
             if (unlikely(rc))
@@ -196,7 +197,7 @@ static int l1_update(struct pte_table *t, unsigned index, pte_t new, unsigned fl
 /* --- levels 2 to 4
  * --------------------------------------------------------------------------------- */
 
-static int upper_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+static int upper_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
                         struct pte_context *c)
 {
     pte_t *slot = &t->entry[index];
@@ -204,16 +205,16 @@ static int upper_update(struct pte_table *t, unsigned index, pte_t new, unsigned
     BUG_ON(c->deferred); /* the caller's duty, see pte_finish() */
     if (t->level == 4 && l4_slot_is_hv(index))
         return guest_error(-EINVAL, "l4 slot is the hypervisor's");
-    if (new &PTE_P) {
-        if (!entry_bits_ok(t->level, new, t->owner))
+    if (next & PTE_P) {
+        if (!entry_bits_ok(t->level, next, t->owner))
             return guest_error(-EINVAL, "upper entry has a bit that it must not have");
-        new = entry_complete(t->level, new);
-    } else if (mem_l1tf_unsafe && mem_l1tf_unsafe(new)) {
+        next = entry_complete(t->level, next);
+    } else if (mem_l1tf_unsafe && mem_l1tf_unsafe(next)) {
         return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
     }
 
     for (unsigned round = 0; round < MAX_ROUNDS; round++) {
-        pte_t cur = load_once(slot), want = new;
+        pte_t cur = load_once(slot), want = next;
         bool same;
 
         if (flags & PTEF_COMPARE && cur != *old) {
@@ -250,7 +251,7 @@ static int upper_update(struct pte_table *t, unsigned index, pte_t new, unsigned
 }
 
 /* A frame that is no table: the guest could have stored this itself. */
-static int plain_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old)
+static int plain_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old)
 {
     pte_t *slot = &t->entry[index], cur = load_once(slot);
 
@@ -259,21 +260,21 @@ static int plain_update(struct pte_table *t, unsigned index, pte_t new, unsigned
             *old = cur;
             return -EAGAIN;
         }
-    } while (!atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? new | (cur & PTE_AD) : new));
+    } while (!atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next));
     if (old)
         *old = cur;
     return 0;
 }
 
-int pte_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
                struct pte_context *c)
 {
     BUG_ON(index >= PTE_ENTRIES);
     if (likely(t->level == 1))
-        return l1_update(t, index, new, flags, old, c->page_owner ? c->page_owner : t->owner);
+        return l1_update(t, index, next, flags, old, c->page_owner ? c->page_owner : t->owner);
     if (t->level == 0)
-        return plain_update(t, index, new, flags, old);
-    return upper_update(t, index, new, flags, old, c);
+        return plain_update(t, index, next, flags, old);
+    return upper_update(t, index, next, flags, old, c);
 }
 
 /* --- grants
@@ -296,7 +297,7 @@ int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable,
     return 0;
 }
 
-int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t new)
+int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t next)
 {
     pte_t *slot = &t->entry[index], cur = load_once(slot);
 
@@ -306,7 +307,7 @@ int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writabl
     do {
         if (!(cur & PTE_P) || !mfn_eq(pte_mfn(cur), mfn) || !!(cur & PTE_RW) != writable)
             return guest_error(-EINVAL, "entry does not hold that grant mapping");
-    } while (!atomic_cmpxchg(slot, &cur, new));
+    } while (!atomic_cmpxchg(slot, &cur, next));
     return 0;
 }
 
