@@ -58,6 +58,7 @@ struct fair_unit {
     bool yielded;       /* passes over its turn once */
     bool throttled;     /* present, but its group has used up its cap */
     uint32_t weight;    /* as accounted in the queue; the group's may have changed since */
+    uint64_t moved_at;  /* when it last came from another queue to even out the load */
 };
 
 struct sched_unit {
@@ -69,7 +70,7 @@ struct sched_unit {
     cpumask_t hard, soft;      /* where it may run; where it would like to, within hard */
     union {
         struct fair_unit fair;
-        uint64_t room[6];
+        uint64_t room[8];
     };
 };
 

@@ -18,6 +18,7 @@
 #include "cpu/smp.h"
 #include "debug/assert.h"
 #include "domain/vcpu.h"
+#include "lib/cpumask.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/runstate.h"
@@ -246,32 +247,46 @@ static bool steal(struct sched_rq *rq, uint64_t now)
     return false;
 }
 
+/* The least loaded other processor, if it is less loaded than this; of equals the next in turn. */
+static struct sched_rq *find_idlest(struct sched_rq *rq)
+{
+    cpumask_t online = load_once(&sched_online);
+    struct sched_rq *best = NULL;
+    uint64_t load = load_once(&rq->load);
+
+    for (unsigned int cpu = cpumask_cycle(online, rq->cpu); cpu != rq->cpu;
+         cpu = cpumask_cycle(online, cpu)) {
+        uint64_t other = load_once(&sched_rqs[cpu].load);
+
+        if (other < load) {
+            best = &sched_rqs[cpu];
+            load = other;
+        }
+    }
+    return best;
+}
+
 /* This processor is shared: gives a waiting unit to a less loaded one, so that three equal units on
  * two processors get two thirds each and not a half, a half and a whole. */
 static void push(struct sched_rq *rq)
 {
-    struct sched_rq *idlest = NULL;
+    struct sched_rq *to = find_idlest(rq);
     struct sched_unit *u;
-    uint64_t now = now_ns();
+    uint64_t now;
 
-    for (cpumask_t left = load_once(&sched_online) & ~BIT(rq->cpu); left; left &= left - 1) {
-        struct sched_rq *q = &sched_rqs[__builtin_ctzl(left)];
-
-        if (!idlest || load_once(&q->load) < load_once(&idlest->load))
-            idlest = q;
-    }
-    if (!idlest || load_once(&idlest->load) >= load_once(&rq->load))
+    if (!to)
         return;
     local_irq_disable();
-    spin_lock(rq < idlest ? &rq->lock : &idlest->lock);
-    spin_lock(rq < idlest ? &idlest->lock : &rq->lock);
-    u = policy->pick_to_move(rq, idlest, false, now);
+    spin_lock(rq < to ? &rq->lock : &to->lock);
+    spin_lock(rq < to ? &to->lock : &rq->lock);
+    now = now_ns();
+    u = policy->pick_to_move(rq, to, false, now);
     if (u) {
-        move_unit(rq, idlest, u, now);
-        reschedule_in(idlest, now, policy->wake_check(idlest, u, now));
+        move_unit(rq, to, u, now);
+        reschedule_in(to, now, policy->wake_check(to, u, now));
         sched_cpus[rq->cpu].pushes++;
     }
-    spin_unlock(&idlest->lock);
+    spin_unlock(&to->lock);
     spin_unlock(&rq->lock);
     local_irq_enable();
 }

@@ -93,7 +93,7 @@ void clock_check_tsc(void)
 /* Whether RDTSC in this domain reads the processor's own counter. */
 static bool guest_tsc_native(const struct domain *d)
 {
-    return d->has_vcpu_tsc_native || !d->tsc_khz_guest;
+    return !d->tsc_emulated || !d->tsc_khz_guest;
 }
 
 uint64_t clock_guest_tsc(const struct domain *d, uint64_t system_ns)
