@@ -10,6 +10,8 @@
  *   present   the policy has it queued;
  *   on_cpu    a processor runs it, or has not finished switching away from it.
  * A vCPU that is on_cpu never changes processors: its registers are on that processor's stack.
+ * What runs is always present: it leaves the queue in schedule() only, with rq->curr.  So a vCPU
+ * that is not present does not run, though it may still be on_cpu, and its run state may be changed.
  */
 #include "sched/sched.h"
 
@@ -98,7 +100,7 @@ void vcpu_wake(struct vcpu *v)
         rq = vcpu_rq_lock(v, &flags);
         if (!vcpu_runnable(v) || u->present || (u->on_cpu && v->sched.migrate)) {
             /* Unblocked but paused, say. */
-            if (!u->present && !u->on_cpu)
+            if (!u->present)
                 runstate_change(&v->sched.runstate, resting_state(v), now_ns());
             vcpu_rq_unlock(rq, flags);
             return;
@@ -113,8 +115,7 @@ void vcpu_wake(struct vcpu *v)
         vcpu_rq_unlock(rq, flags);
     }
     now = now_ns();
-    if (!u->on_cpu)
-        runstate_change(&v->sched.runstate, RUNSTATE_runnable, now);
+    runstate_change(&v->sched.runstate, RUNSTATE_runnable, now);
     policy->enqueue(rq, u, now, ENQUEUE_WAKE);
     reschedule_in(rq, now, policy->wake_check(rq, u, now));
     vcpu_rq_unlock(rq, flags);
@@ -134,8 +135,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
 
             if (u->present)
                 policy->dequeue(rq, u, now);
-            if (!u->on_cpu)
-                runstate_change(&v->sched.runstate, resting_state(v), now);
+            runstate_change(&v->sched.runstate, resting_state(v), now);
         }
     }
     vcpu_rq_unlock(rq, flags);
