@@ -27,12 +27,12 @@
 #define US 1000ULL
 #define MS 1000000ULL
 
-#define SLICE         (5 * MS)   /* of a unit that competes: long, switching costs TLBs and caches */
+#define SLICE         (5 * MS) /* of a unit that competes: long, switching costs TLBs and caches */
 #define SLICE_MIN     (250 * US) /* remainders shorter than this are not worth a switch */
 #define URGENT_SLICE  (1 * MS)   /* ahead of the others after a wake-up */
 #define LAG_MAX       (10 * MS)  /* what may be owed, either way, at a wake-up */
 #define BALANCE_EVERY (30 * MS)
-#define CAP_PERIOD    (10 * MS)  /* the bucket holds the cap's share of this */
+#define CAP_PERIOD    (10 * MS) /* the bucket holds the cap's share of this */
 #define CAP_SLICE_MIN (100 * US)
 
 #define VT_SHIFT 16

@@ -11,7 +11,8 @@
  *   on_cpu    a processor runs it, or has not finished switching away from it.
  * A vCPU that is on_cpu never changes processors: its registers are on that processor's stack.
  * What runs is always present: it leaves the queue in schedule() only, with rq->curr.  So a vCPU
- * that is not present does not run, though it may still be on_cpu, and its run state may be changed.
+ * that is not present does not run, though it may still be on_cpu, and its run state may be
+ * changed.
  */
 #include "sched/sched.h"
 
@@ -196,7 +197,8 @@ bool hypercall_preempt_check(void)
     return !is_idle_vcpu(v) && vcpu_event_pending(v);
 }
 
-/* --- between processors ------------------------------------------------------------------------ */
+/* --- between processors ------------------------------------------------------------------------
+ */
 
 static void move_unit(struct sched_rq *from, struct sched_rq *to, struct sched_unit *u,
                       uint64_t now)
@@ -308,7 +310,8 @@ bool vcpu_evict(struct sched_rq *rq, struct vcpu *v)
     return false;
 }
 
-/* --- the switch ---------------------------------------------------------------------------------- */
+/* --- the switch ----------------------------------------------------------------------------------
+ */
 
 /* Nothing holds prev's registers any more but struct vcpu, or this processor lazily. */
 static void context_saved(struct vcpu *prev)
@@ -396,7 +399,8 @@ void schedule(void)
     arrive(next);
 }
 
-/* --- objects ------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------------
+ */
 
 void sched_init_domain(struct domain *d)
 {
@@ -449,7 +453,8 @@ void sched_destroy_vcpu(struct vcpu *v)
     vcpu_rq_unlock(rq, flags);
 }
 
-/* --- boot --------------------------------------------------------------------------------------- */
+/* --- boot ---------------------------------------------------------------------------------------
+ */
 
 static void choose_policy(const char *name)
 {

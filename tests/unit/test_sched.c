@@ -2,9 +2,10 @@
 // SOURCES: hypervisor/sched/sched.c hypervisor/sched/policy_fair.c
 /*
  * Claim: whatever the order of wake-ups, blocks, pauses, affinity changes, yields and slice ends on
- * four processors, also in the middle of a context switch, a vCPU is on at most one processor, never
- * runs when it may not, is never forgotten when it may, never runs outside its hard affinity for
- * longer than it takes to switch, and every nanosecond of it is accounted in exactly one run state.
+ * four processors, also in the middle of a context switch, a vCPU is on at most one processor,
+ * never runs when it may not, is never forgotten when it may, never runs outside its hard affinity
+ * for longer than it takes to switch, and every nanosecond of it is accounted in exactly one run
+ * state.
  *
  * One host thread plays all processors: host_cpu_info says which one is meant.  The switch itself,
  * timers, softirqs and interrupts are stand-ins that record what was asked for.
@@ -36,13 +37,14 @@ struct softirq_cpu softirq_cpus[NR_CPUS];
 
 static struct domain doms[2], idle_dom = {.mem = {.id = DOMID_IDLE}};
 static struct vcpu vcpus[VCPUS], idles[CPUS];
-static struct vcpu *on[CPUS];          /* what each processor runs */
+static struct vcpu *on[CPUS]; /* what each processor runs */
 static uint64_t now, ran[VCPUS], born;
 static jmp_buf switched;
-static bool quiet;                     /* nothing happens by itself any more */
-static bool in_switch[VCPUS];          /* being switched away from */
+static bool quiet;            /* nothing happens by itself any more */
+static bool in_switch[VCPUS]; /* being switched away from */
 
-/* --- the world ----------------------------------------------------------------------------------- */
+/* --- the world -----------------------------------------------------------------------------------
+ */
 
 uint64_t now_ns(void)
 {
@@ -154,7 +156,8 @@ void sched_start_cpu(void)
     sched_online |= BIT(cpu);
 }
 
-/* --- playing processors -------------------------------------------------------------------------- */
+/* --- playing processors --------------------------------------------------------------------------
+ */
 
 static void be_cpu(unsigned int cpu)
 {
@@ -215,7 +218,8 @@ static void settle(void)
     }
 }
 
-/* --- random events, from the outside ------------------------------------------------------------ */
+/* --- random events, from the outside ------------------------------------------------------------
+ */
 
 static struct vcpu *some_vcpu(void)
 {
@@ -303,7 +307,8 @@ static void act(void)
     }
 }
 
-/* --- what must hold ---------------------------------------------------------------------------------- */
+/* --- what must hold
+ * ---------------------------------------------------------------------------------- */
 
 static unsigned int places(const struct vcpu *v)
 {

@@ -2,9 +2,9 @@
 // SOURCES: hypervisor/sched/policy_fair.c
 // LIBS: -lm
 /*
- * Claim: the fair policy gives every unit its share by weight within 5 %, holds caps, wakes a mostly
- * idle unit soon even beside many that compute, starves nobody, and keeps its books right.  The
- * mechanism is played by a small simulator with a virtual clock: processors, wake-ups, slices.
+ * Claim: the fair policy gives every unit its share by weight within 5 %, holds caps, wakes a
+ * mostly idle unit soon even beside many that compute, starves nobody, and keeps its books right.
+ * The mechanism is played by a small simulator with a virtual clock: processors, wake-ups, slices.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -496,12 +496,18 @@ static void random_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights),        cmocka_unit_test(extreme_weights),
-        cmocka_unit_test(no_starvation),  cmocka_unit_test(wake_latency),
-        cmocka_unit_test(sleepers_gain_nothing), cmocka_unit_test(storm),
-        cmocka_unit_test(caps),           cmocka_unit_test(cap_of_group),
-        cmocka_unit_test(balance),        cmocka_unit_test(affinity),
-        cmocka_unit_test(yields),         cmocka_unit_test(retuned),
+        cmocka_unit_test(weights),
+        cmocka_unit_test(extreme_weights),
+        cmocka_unit_test(no_starvation),
+        cmocka_unit_test(wake_latency),
+        cmocka_unit_test(sleepers_gain_nothing),
+        cmocka_unit_test(storm),
+        cmocka_unit_test(caps),
+        cmocka_unit_test(cap_of_group),
+        cmocka_unit_test(balance),
+        cmocka_unit_test(affinity),
+        cmocka_unit_test(yields),
+        cmocka_unit_test(retuned),
         cmocka_unit_test(random_mix),
     };
 
