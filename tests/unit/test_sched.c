@@ -39,7 +39,8 @@ static struct domain doms[2], idle_dom = {.mem = {.id = DOMID_IDLE}};
 static struct vcpu vcpus[VCPUS], idles[CPUS];
 static struct vcpu *on[CPUS]; /* what each processor runs */
 static uint64_t now, ran[VCPUS], born;
-static jmp_buf switched;
+static jmp_buf *switched;     /* where a processor that has switched goes on */
+static bool busy[CPUS];       /* in the middle of a switch */
 static bool quiet;            /* nothing happens by itself any more */
 static bool in_switch[VCPUS]; /* being switched away from */
 
@@ -166,22 +167,30 @@ static void be_cpu(unsigned int cpu)
 }
 
 static void disturb(void);
+static void run_schedule(unsigned int cpu);
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
     unsigned int cpu = host_cpu_info.cpu;
 
     assert_ptr_equal(on[cpu], prev);
+    assert_true(next->domain == &idle_dom || !in_switch[next - vcpus]);
     for (unsigned int i = 0; i < CPUS; i++)
         assert_true(on[i] != next || i == cpu);
-    /* Others act while the registers are in between. */
+    /* Others act while the registers are in between: events, and other processors' switches. */
     if (prev->domain != &idle_dom)
         in_switch[prev - vcpus] = true;
-    while (!quiet && random() % 3 == 0)
-        disturb();
-    be_cpu(cpu);
+    busy[cpu] = true;
     on[cpu] = next;
-    set_current(next);
+    while (!quiet && random() % 3 == 0) {
+        unsigned int other = (unsigned int)random() % CPUS;
+
+        disturb();
+        if (!busy[other] && softirq_cpus[other].pending)
+            run_schedule(other);
+    }
+    busy[cpu] = false;
+    be_cpu(cpu);
     if (prev->domain != &idle_dom)
         in_switch[prev - vcpus] = false;
 }
@@ -189,15 +198,22 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 void continue_running(struct vcpu *v)
 {
     assert_ptr_equal(v, on[host_cpu_info.cpu]);
-    longjmp(switched, 1);
+    longjmp(*switched, 1);
 }
 
+/* May nest: one processor's switch in the middle of another's. */
 static void run_schedule(unsigned int cpu)
 {
+    jmp_buf here;
+    jmp_buf *volatile outer = switched;
+
     be_cpu(cpu);
     softirq_cpus[cpu].pending = 0;
-    if (setjmp(switched) == 0)
+    if (setjmp(here) == 0) {
+        switched = &here;
         schedule();
+    }
+    switched = outer;
 }
 
 static bool any_pending(void)
