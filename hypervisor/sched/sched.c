@@ -458,7 +458,8 @@ void sched_destroy_vcpu(struct vcpu *v)
 
 static void choose_policy(const char *name)
 {
-    if (!name)
+    /* Scheduler names of Xen that an existing boot entry may carry mean: the ordinary one. */
+    if (!name || strcmp(name, "credit2") == 0 || strcmp(name, "credit") == 0)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
         if (strcmp(policies[i]->name, name) == 0) {
