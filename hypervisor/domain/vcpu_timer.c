@@ -10,6 +10,9 @@
 
 #define NS_PER_MS 1000000ULL
 
+/* As on Xen a vCPU begins with a ticker of 100 Hz; kernels that want none stop it as they start. */
+#define DEFAULT_PERIOD_NS (10 * NS_PER_MS)
+
 static void singleshot_expired(void *arg)
 {
     send_guest_vcpu_virq(arg, VIRQ_TIMER);
@@ -50,6 +53,8 @@ static void periodic_expired(void *arg)
 
 void vcpu_timers_init(struct vcpu *v, unsigned int cpu)
 {
+    v->periodic_ns = DEFAULT_PERIOD_NS;
+    v->sched.periodic_last = now_ns();
     timer_init(&v->singleshot, singleshot_expired, v, cpu);
     timer_init(&v->periodic, periodic_expired, v, cpu);
     timer_init(&v->poll_timer, poll_expired, v, cpu);

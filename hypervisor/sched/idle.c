@@ -74,14 +74,25 @@ void event_check_ipi(void)
     /* Nothing: the exit path, or the idle loop after HLT, looks for what is pending. */
 }
 
+/* Freed memory is cleaned while there is nothing better to do, a little at a time; by one processor
+ * at a time, since they would only fight for the heap's lock. */
+static void scrub_while_idle(unsigned int cpu)
+{
+    static bool taken;
+
+    if (load_once(&taken) || atomic_xchg(&taken, true))
+        return;
+    while (!softirq_pending(cpu) && heap_scrub_some())
+        ;
+    store_release(&taken, false);
+}
+
 void idle_loop(void)
 {
     for (;;) {
         unsigned int cpu = smp_cpu_id();
 
-        /* Freed memory is cleaned while there is nothing better to do, a little at a time. */
-        while (!softirq_pending(cpu) && heap_scrub_some())
-            ;
+        scrub_while_idle(cpu);
         /* Whatever wakes us raises a softirq; tested with interrupts off, and STI takes effect
          * only after HLT has begun, so that no wake-up falls in between. */
         local_irq_disable();

@@ -69,10 +69,11 @@ static void first_changed(struct timer_queue *q)
 
     if (first >= q->programmed)
         return;
-    if (cpu == smp_cpu_id()) {
+    if (cpu == smp_cpu_id() && first > now_ns()) {
         program(q, first);
         return;
     }
+    /* Another processor programs its own; and what is due already needs no detour over the APIC. */
     q->programmed = first;
     cpu_raise_softirq(cpu, SOFTIRQ_TIMER);
 }
