@@ -180,7 +180,7 @@ void hv_free(void *p)
 
 int copy_from_guest(void *dst, uint64_t gva, size_t n)
 {
-    if (gva < 0x10000)
+    if (gva < 0x10000 || !guest_range_okay(gva, n))
         return -EFAULT;
     memcpy(dst, (void *)gva, n);
     return 0;
@@ -188,7 +188,7 @@ int copy_from_guest(void *dst, uint64_t gva, size_t n)
 
 int copy_to_guest(uint64_t gva, const void *src, size_t n)
 {
-    if (gva < 0x10000)
+    if (gva < 0x10000 || !guest_range_okay(gva, n))
         return -EFAULT;
     memcpy((void *)gva, src, n);
     return 0;
