@@ -720,6 +720,7 @@ static void no_vcpus_yet(void **state)
     assert_int_equal(send(mine), 0);
     assert_true(pending(2, port));
     send_guest_global_virq(&fake_domain[2], VIRQ_DOM_EXC);
+    evtchn_dump_all();
     fake_domain[2].vcpu[0] = &fake_vcpu[2][0];
 }
 

@@ -406,11 +406,17 @@ static void model_entry_lost(unsigned mapper, unsigned index)
 static uint64_t rnd_addr(unsigned me, bool pte, unsigned index)
 {
     if (rnd(12) == 0) {
-        static const uint64_t bad[] = {
-            0xffff800000000000,        0xffff87fffffff000,       0x0000800000000000, ~0UL, 0x1001,
-            (uint64_t)NR_FRAMES << 12, (uint64_t)FIRST_HV << 12, VA_BASE - 1};
+        const uint64_t bad[] = {0xffff800000000000,
+                                0xffff87fffffff000,
+                                0x0000800000000000,
+                                ~0UL,
+                                0x1001,
+                                (uint64_t)NR_FRAMES << 12,
+                                (uint64_t)FIRST_HV << 12,
+                                (uint64_t)me * PER_DOMAIN << 12, /* its own, but no table */
+                                VA_BASE - 1};
 
-        return pte && rnd(2) ? ((uint64_t)L1_OF((me + 1) % 3) << 12) : bad[rnd(8)];
+        return pte && rnd(2) ? ((uint64_t)L1_OF((me + 1) % 3) << 12) : bad[rnd(9)];
     }
     if (pte)
         return ((uint64_t)L1_OF(me) << 12) + index * 8 + (rnd(20) ? 0 : 4);
@@ -948,7 +954,7 @@ static void copies_in_pieces(void **state)
     lend(2, 9, 0, GTF_permit_access, 33);
     for (unsigned i = 0; i < 16; i++) {
         op[i].source.u.ref = i == 5 ? 77 : 8; /* one is not lent */
-        op[i].source.domid = 1;
+        op[i].source.domid = i == 12 ? 2 : 1; /* another domain's entry 8 */
         op[i].source.offset = (uint16_t)(i * 100);
         op[i].dest.u.ref = 9;
         op[i].dest.domid = i == 9 ? 1 : 2; /* nor this one, in that domain */
@@ -960,7 +966,7 @@ static void copies_in_pieces(void **state)
         memory[17][i] = (uint8_t)(i * 7);
     assert_int_equal(OP(GNTTABOP_copy, op, 16), 0);
     for (unsigned i = 0; i < 16; i++) {
-        bool bad = i == 5 || i == 9;
+        bool bad = i == 5 || i == 9 || i == 12;
 
         assert_int_equal(op[i].status, bad ? GNTST_general_error : GNTST_okay);
         for (unsigned b = 0; b < 96; b++)
@@ -974,6 +980,16 @@ static void copies_in_pieces(void **state)
     assert_int_equal(frames[33].type & TYPE_COUNT_MASK, 0);
     for (unsigned d = 0; d < FAKE_DOMAINS; d++)
         assert_int_equal(fake_domain[d].refcnt, 1);
+}
+
+/* A seeded entry is a grant like any other, and the debug key can print what is there. */
+static void seeded(void **state)
+{
+    assert_int_equal(grant_seed(&fake_domain[1], 1, 0, MFN(20)), 0);
+    assert_int_equal(grant_seed(&fake_domain[1], 512, 0, MFN(20)), -EINVAL);
+    ok_map(1, 1, GNTMAP_host_map, 7);
+    assert_int_equal(pte_mfn(*entry_at(0, 7)).n, 20);
+    grant_dump_all();
 }
 
 /* The audit finds a pin that no handle owns, and a handle whose pin is missing. */
@@ -1012,6 +1028,7 @@ int main(void)
         T(numbers_and_permissions),
         T(copies_in_pieces),
         T(audit_finds_faults),
+        T(seeded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
