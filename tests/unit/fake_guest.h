@@ -20,7 +20,7 @@
 #include "console/log.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
-#include "hypercall/continuation.h"
+#include "domain/continuation.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
 
@@ -212,14 +212,9 @@ bool hypercall_preempt_check(void)
     return fake_preempt_at && --fake_preempt_at == 0;
 }
 
-long hypercall_create_continuation(unsigned op, const char *fmt, ...)
+long hypercall_continue(unsigned op, unsigned nr, const uint64_t *args)
 {
-    va_list ap;
-
-    va_start(ap, fmt);
     fake_continuation.op = op;
-    for (unsigned i = 0; fmt[i]; i++)
-        fake_continuation.arg[i] = fmt[i] == 'i' ? va_arg(ap, unsigned) : va_arg(ap, uint64_t);
-    va_end(ap);
+    memcpy(fake_continuation.arg, args, min(nr, 3U) * sizeof(*args));
     return FAKE_CONTINUED;
 }
