@@ -43,19 +43,20 @@ bool vcpu_event_pending(const struct vcpu *v)
     return load_once(&info->evtchn_upcall_pending) && !load_once(&info->evtchn_upcall_mask);
 }
 
-/* Where v's selector word is now: VCPUOP_register_vcpu_info moves it, and then selects all. */
-static uint64_t *selector_of(struct vcpu *v)
+/* The bits of `port` are as they should be: what is left is to make v look. */
+static void select_for(struct vcpu *v, unsigned port)
 {
-    return v ? (uint64_t *)&load_once(&v->vcpu_info)->evtchn_pending_sel : NULL;
+    if (!v)
+        return; /* a builder's domain without vCPUs: nobody to tell yet */
+    if (evtchn_bits_select((uint64_t *)&load_once(&v->vcpu_info)->evtchn_pending_sel, port))
+        vcpu_mark_events_pending(v);
 }
 
 static void raise_for(struct domain *d, unsigned port, unsigned vcpu)
 {
-    struct vcpu *v = d->vcpu[vcpu]; /* NULL: a builder's domain without vCPUs, nobody to tell */
-
     d->evtchn.sent++;
-    if (evtchn_bits_raise(bits_of(d), selector_of(v), port))
-        vcpu_mark_events_pending(v);
+    if (evtchn_bits_raise(bits_of(d), port))
+        select_for(d->vcpu[vcpu], port);
     /* The pending bit was set by a locked operation: either this load sees the poller's bit, or the
      * poller, who sets it first and then looks, sees the event. */
     if (unlikely(load_once(&d->poll_mask)))
@@ -69,10 +70,8 @@ void evtchn_raise_port(struct domain *d, unsigned port)
 
 void evtchn_unmask_port(struct domain *d, unsigned port)
 {
-    struct vcpu *v = d->vcpu[load_once(&evtchn_lookup(d, port)->notify_vcpu)];
-
-    if (evtchn_bits_unmask(bits_of(d), selector_of(v), port))
-        vcpu_mark_events_pending(v);
+    if (evtchn_bits_unmask(bits_of(d), port))
+        select_for(d->vcpu[load_once(&evtchn_lookup(d, port)->notify_vcpu)], port);
 }
 
 int evtchn_send(struct domain *d, uint32_t port)

@@ -38,26 +38,27 @@ static inline bool evtchn_bit_test(const uint64_t *map, unsigned nr)
     return (load_once(&map[nr / EVTCHN_WORD_BITS]) >> (nr % EVTCHN_WORD_BITS)) & 1;
 }
 
-/*
- * Marks `port` pending.  True: the selector bit in *sel was newly set, so the vCPU must be told.
- * `sel` NULL: nobody to tell yet, the bit stays for whoever looks later.
- */
-static inline bool evtchn_bits_raise(struct evtchn_bits b, uint64_t *sel, unsigned port)
+/* Marks `port` pending; true: it was not, and is not masked, so it has to be selected. */
+static inline bool evtchn_bits_raise(struct evtchn_bits b, unsigned port)
 {
     if (atomic_test_and_set_bit(port, b.pending))
         return false; /* whoever set it told the vCPU, or left that to the unmasking */
-    if (evtchn_bit_test(b.mask, port) || !sel)
-        return false;
-    return !atomic_test_and_set_bit(port / EVTCHN_WORD_BITS, sel);
+    return !evtchn_bit_test(b.mask, port);
 }
 
-/* Unmasks `port`; true as above, when an event had been waiting. */
-static inline bool evtchn_bits_unmask(struct evtchn_bits b, uint64_t *sel, unsigned port)
+/* Unmasks `port`; true: an event had been waiting and has to be selected. */
+static inline bool evtchn_bits_unmask(struct evtchn_bits b, unsigned port)
 {
-    if (!atomic_test_and_clear_bit(port, b.mask))
-        return false;
-    if (!evtchn_bit_test(b.pending, port) || !sel)
-        return false;
+    return atomic_test_and_clear_bit(port, b.mask) && evtchn_bit_test(b.pending, port);
+}
+
+/*
+ * Selects the word of `port` for a vCPU; true: newly, so the vCPU must be told.  `sel` has to be
+ * looked up after the raise or unmask: a vCPU's vcpu_info can move, upon which everything is
+ * selected in the new place once, and that look finds only what was pending by then.
+ */
+static inline bool evtchn_bits_select(uint64_t *sel, unsigned port)
+{
     return !atomic_test_and_set_bit(port / EVTCHN_WORD_BITS, sel);
 }
 

@@ -155,38 +155,49 @@ static void random_against_model(void **state)
     }
 }
 
-static uint32_t board[64]; /* handles that anyone may close */
+static uint32_t board[2]; /* handles that anyone may close */
 static uint64_t opened, closed;
+
+/* Tries to close a handle that others may be closing, or have closed. */
+static const char *try_close(uint32_t h)
+{
+    struct maptrack_entry *e;
+    uint16_t flags;
+
+    e = maptrack_claim(&mt, h, &flags);
+    if (!e)
+        return NULL;
+    if (e->ref != h)
+        return "claimed a record of another handle";
+    e->ref = ~h;
+    maptrack_close(&mt, h);
+    atomic_inc(&closed);
+    return NULL;
+}
 
 static void *racer(void *arg)
 {
     unsigned seed = (unsigned)(uintptr_t)arg;
+    const char *why = NULL;
 
-    for (unsigned i = 0; i < 200000; i++) {
-        unsigned k = (unsigned)rand_r(&seed) % 64;
+    for (unsigned i = 0; i < 150000 && !why; i++) {
+        unsigned k = (unsigned)rand_r(&seed) % 2;
         uint32_t h = load_once(&board[k]);
         struct maptrack_entry *e;
-        uint16_t flags;
 
         if (rand_r(&seed) % 2) {
-            h = maptrack_open(&mt, &e);
-            if (h == MAPTRACK_INVALID_HANDLE)
-                continue;
-            e->ref = h; /* ours while busy: nobody else may write it */
-            atomic_inc(&opened);
-            maptrack_publish(e, 1);
-            store_once(&board[k], h);
+            why = try_close(h);
             continue;
         }
-        e = maptrack_claim(&mt, h, &flags);
-        if (!e)
-            continue;
-        if (e->ref != h)
-            return "claimed a record of another handle";
-        maptrack_close(&mt, h);
-        atomic_inc(&closed);
+        h = maptrack_open(&mt, &e);
+        if (h == MAPTRACK_INVALID_HANDLE)
+            return "records were lost";
+        e->ref = h; /* ours while busy: nobody else may write it */
+        atomic_inc(&opened);
+        maptrack_publish(e, 1);
+        why = try_close(atomic_xchg(&board[k], h));
     }
-    return NULL;
+    return (void *)(uintptr_t)why;
 }
 
 /* Of several CPUs that close one handle exactly one wins, and no record is lost or doubled. */
