@@ -7,6 +7,9 @@
 # The image holds a table of its own symbols.  It is made from a first link with an empty table; as
 # the table is the last thing that is not code, filling it moves no function, which is checked.
 
+include hypervisor/boot/libs.mk
+HV_LINK := $(HV_OBJ) $(HV_BOOT_LIBS_OBJ)
+
 HV_LDS := $B/hypervisor/hypervisor.lds
 HV_SYMS := $B/pavis-hv-syms
 HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections -z noexecstack -z max-page-size=4096 \
@@ -23,16 +26,16 @@ $B/hypervisor/symtab0.o: hypervisor/debug/gen-symtab
 	@mkdir -p $(@D)
 	@hypervisor/debug/gen-symtab </dev/null | $(CC) -c -x assembler - -o $@
 
-$B/pavis-hv.pass1: $(HV_OBJ) $B/hypervisor/symtab0.o $(HV_LDS)
+$B/pavis-hv.pass1: $(HV_LINK) $B/hypervisor/symtab0.o $(HV_LDS)
 	@echo "  LD      $@"
-	@$(LD) $(HV_LDFLAGS) $(HV_OBJ) $B/hypervisor/symtab0.o -o $@
+	@$(LD) $(HV_LDFLAGS) $(HV_LINK) $B/hypervisor/symtab0.o -o $@
 
 $B/hypervisor/symtab.o: $B/pavis-hv.pass1 hypervisor/debug/gen-symtab
 	@$(NM) -n $< | hypervisor/debug/gen-symtab | $(CC) -c -x assembler - -o $@
 
 $(HV_SYMS): $B/pavis-hv.pass1 $B/hypervisor/symtab.o
 	@echo "  LD      $@"
-	@$(LD) $(HV_LDFLAGS) $(HV_OBJ) $B/hypervisor/symtab.o -o $@
+	@$(LD) $(HV_LDFLAGS) $(HV_LINK) $B/hypervisor/symtab.o -o $@
 	@cmp <($(NM) $< | grep ' [tT] ' | grep -v '_end$$') <($(NM) $@ | grep ' [tT] ' | grep -v '_end$$') \
 	    || { echo "the symbol table moved code: see hypervisor/link.mk" >&2; rm -f $@; exit 1; }
 

@@ -65,9 +65,10 @@ stubs:
         vec = vec + 1
         .endr
 
-        .weak   syscall_entry, syscall32_entry
+        .weak   syscall_entry, syscall32_entry, sysenter_entry
 syscall_entry:
 syscall32_entry:
+sysenter_entry:
         ud2
 
         .section .rodata, "a"

@@ -281,13 +281,15 @@ void apic_timer_count_start(void)
     apic_write(APIC_TIMER_INITIAL, COUNT_MAX);
 }
 
-uint32_t apic_timer_count_left(void)
+uint64_t apic_timer_count(void)
 {
-    uint32_t left = apic_read(APIC_TIMER_CURRENT);
+    return apic_read(APIC_TIMER_CURRENT);
+}
 
+void apic_timer_count_stop(void)
+{
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (use_deadline ? TIMER_DEADLINE : 0));
-    return left;
 }
 
 uint64_t apic_msi_address(unsigned int cpu)

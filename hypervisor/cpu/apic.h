@@ -37,9 +37,10 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);
 void apic_timer_arm(uint64_t tsc);
 void apic_timer_stop(void);
 
-/* For calibration: counts down from the largest count without interrupting; what is left. */
+/* For calibration: counts down from the largest count without interrupting. */
 void apic_timer_count_start(void);
-uint32_t apic_timer_count_left(void);
+uint64_t apic_timer_count(void);
+void apic_timer_count_stop(void);
 
 /* What a message-signalled interrupt must carry to arrive as `vector` on `cpu`. */
 uint64_t apic_msi_address(unsigned int cpu);

@@ -27,15 +27,15 @@ static const struct clock *const clocks[] = {&hpet_clock, &pmtimer_clock, &pit_c
 static const struct clock *chosen;
 static uint64_t chosen_hz;
 
-/* The clock's count and the TSC at the same moment, as closely as TRIES readings show it. */
-static uint64_t read_both(const struct clock *c, uint64_t *tsc)
+/* A count and the TSC at the same moment, as closely as TRIES readings show it. */
+static uint64_t read_both(uint64_t (*read)(void), uint64_t *tsc)
 {
     uint64_t best = UINT64_MAX;
     uint64_t count = 0;
 
     for (int i = 0; i < TRIES; i++) {
         uint64_t before = rdtsc_ordered();
-        uint64_t now = c->read();
+        uint64_t now = read();
         uint64_t after = rdtsc_ordered();
 
         if (after - before < best) {
@@ -51,21 +51,24 @@ static void measure(const struct clock *c, uint64_t hz)
 {
     uint64_t ticks = hz * MEASURE_MS / 1000;
     uint64_t tsc_start, tsc_end, start, end, last;
+    uint64_t apic_tsc_start, apic_tsc_end, apic_start, apic_end;
     uint64_t passed = 0;
-    uint32_t apic;
 
     apic_timer_count_start();
-    start = read_both(c, &tsc_start);
+    apic_start = read_both(apic_timer_count, &apic_tsc_start);
+    start = read_both(c->read, &tsc_start);
     /* Summed up in small steps: the clock may wrap within the time. */
     for (last = start; passed < ticks; last = end) {
         end = c->read();
         passed += (end - last) & c->mask;
     }
-    end = read_both(c, &tsc_end);
+    end = read_both(c->read, &tsc_end);
     passed += (end - last) & c->mask;
-    apic = ~apic_timer_count_left();
+    apic_end = read_both(apic_timer_count, &apic_tsc_end);
+    apic_timer_count_stop();
     tsc_khz = (uint32_t)((tsc_end - tsc_start) * hz / passed / 1000);
-    apic_timer_khz = (uint32_t)max(apic * hz / passed / 1000, 1UL);
+    apic_timer_khz =
+        (uint32_t)max((apic_start - apic_end) * tsc_khz / (apic_tsc_end - apic_tsc_start), 1UL);
 }
 
 void clocksource_init(const char *prefer)
@@ -99,7 +102,7 @@ uint64_t clocksource_read(uint64_t *tsc, uint64_t *mask, uint64_t *hz)
 {
     *mask = chosen->mask;
     *hz = chosen_hz;
-    return read_both(chosen, tsc);
+    return read_both(chosen->read, tsc);
 }
 
 void delay_us(unsigned int us)

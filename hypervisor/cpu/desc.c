@@ -8,6 +8,7 @@
  * changes.  Page 15 does not exist: the limit ends before it.
  */
 #include "cpu/desc.h"
+#include "console/log.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
 #include "cpu/irq.h"
@@ -70,8 +71,6 @@ static struct tss_slot tss_slots[NR_CPUS] __aligned(4096)
     __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 static struct gate idt[256] __aligned(4096)
     __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
-
-extern char sysenter_entry[] __weak;
 
 static uint64_t *gdt_slot(unsigned int selector)
 {
@@ -229,11 +228,9 @@ void syscall_init_cpu(unsigned int cpu)
     wrmsr(MSR_CSTAR, va + STUB_SIZE / 2);
     wrmsr(MSR_SYSCALL_MASK, RFLAGS_AC | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_IOPL |
                                 RFLAGS_DF | RFLAGS_IF | RFLAGS_TF);
-    /* A null SYSENTER_CS makes SYSENTER fault. */
-    if (sysenter_entry && wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)cpu_info() + FRAME_SIZE) &&
-        wrmsr_safe(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry) &&
-        wrmsr_safe(MSR_SYSENTER_CS, SEL_HV_CS64))
-        return;
-    if (!wrmsr_safe(MSR_SYSENTER_CS, 0))
-        return;
+    /* AMD's have no SYSENTER in 64-bit mode, and some emulators no such MSRs: then it faults. */
+    if (!wrmsr_safe(MSR_SYSENTER_ESP, (uint64_t)cpu_info() + FRAME_SIZE) ||
+        !wrmsr_safe(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry) ||
+        !wrmsr_safe(MSR_SYSENTER_CS, SEL_HV_CS64))
+        printk(XENLOG_INFO "CPU %u has no SYSENTER\n", cpu);
 }

@@ -48,8 +48,8 @@ mfn_t desc_gdt_frame(void);
 void idt_set_dpl(uint8_t vector, unsigned int dpl);
 
 /*
- * Writes the calling CPU's SYSCALL stubs and loads STAR, LSTAR, CSTAR, the flag mask and, where
- * pv/entry.S has an entry for it, the SYSENTER registers.  After map_cpu_stub().
+ * Writes the calling CPU's SYSCALL stubs and loads STAR, LSTAR, CSTAR, the flag mask and the
+ * SYSENTER registers.
  */
 void syscall_init_cpu(unsigned int cpu);
 #endif

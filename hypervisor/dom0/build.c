@@ -22,7 +22,7 @@
 #include "domain/domain.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "mem/assign.h"
+#include "mem/buddy.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "mem/m2p.h"
@@ -31,8 +31,6 @@
 #include "pv/pv.h"
 #include "sched/sched.h"
 #include "time/clock.h"
-
-struct domain *dom0;
 
 /* dom0's memory: pseudo-physical frames [pfn, pfn + 2^order) are machine frames from mfn on. */
 struct extent {
@@ -112,7 +110,7 @@ static void unpack_kernel(const struct dom0_source *src, struct unpacked *out)
     if (err)
         panic("dom0's kernel cannot be unpacked: %s", err);
     free_block(arena.base, arena_order);
-    printk(LOG_INFO "dom0: kernel unpacked, %lu KiB to %lu KiB in %lu ms\n",
+    printk(XENLOG_INFO "dom0: kernel unpacked, %lu KiB to %lu KiB in %lu ms\n",
            (uint64_t)packed.len >> 10, size >> 10, (now_ns() - t0) / 1000000);
 }
 
@@ -279,7 +277,7 @@ static void write_start_info(struct domain *d)
     }
     snprintf((char *)si->cmd_line, sizeof si->cmd_line, "%s", b.src->cmdline);
     if (strlen(b.src->cmdline) >= sizeof si->cmd_line)
-        printk(LOG_WARN "dom0: kernel command line cut to %zu characters\n",
+        printk(XENLOG_WARNING "dom0: kernel command line cut to %zu characters\n",
                sizeof si->cmd_line - 1);
 }
 
@@ -298,7 +296,7 @@ static void write_hypercall_page(void)
 
 static unsigned nr_vcpus(const struct boot_options *opt)
 {
-    unsigned cpus = __builtin_popcountl(sched_online), nr = cpus;
+    unsigned cpus = (unsigned)__builtin_popcountl(sched_online), nr = cpus;
 
     if (opt->dom0_vcpus_max && nr > opt->dom0_vcpus_max)
         nr = opt->dom0_vcpus_max;
@@ -349,7 +347,7 @@ static void set_registers(struct domain *d)
     v->kernel_sp = v->regs.rsp;
     v->vcpu_info->evtchn_upcall_mask = 1;
     v->is_initialised = true;
-    atomic_and(&v->flags, ~VPF_DOWN);
+    atomic_get_and(&v->flags, ~VPF_DOWN);
 }
 
 static void print_plan(void)
@@ -357,7 +355,7 @@ static void print_plan(void)
     char line[128];
 
     for (unsigned n = 0; plan_line(&b.plan, n, line, sizeof line); n++)
-        printk(LOG_INFO "dom0: %s\n", line);
+        printk(XENLOG_INFO "dom0: %s\n", line);
 }
 
 void dom0_build(const struct dom0_source *src, const struct boot_options *opt)
@@ -378,7 +376,7 @@ void dom0_build(const struct dom0_source *src, const struct boot_options *opt)
 
     d = dom0 = create_domain(opt);
     dom0_permissions(d, opt);
-    dom0_mem_pages(&opt->dom0_mem, heap_free_frames(), &req.nr_pages, &max_pages);
+    dom0_mem_pages(&opt->dom0_mem, heap_free_pages(), &req.nr_pages, &max_pages);
     err = plan_dom0(&b.plan, &b.image, &req);
     if (err)
         panic("dom0 does not fit: %s", err);
@@ -398,7 +396,7 @@ void dom0_build(const struct dom0_source *src, const struct boot_options *opt)
     if (kernel.allocated)
         free_block(kernel.data, kernel.order);
     hv_free_pages(b.extent, 1);
-    printk(LOG_INFO "dom0: %lu MiB, %u vCPUs, entry %#lx\n", req.nr_pages >> 8, d->max_vcpus,
+    printk(XENLOG_INFO "dom0: %lu MiB, %u vCPUs, entry %#lx\n", req.nr_pages >> 8, d->max_vcpus,
            b.image.entry);
 }
 

@@ -69,6 +69,8 @@ struct vcpu {
     struct vcpu_callback cb_syscall, cb_event, cb_failsafe, cb_syscall32, cb_sysenter, cb_nmi;
     struct trap_entry *trap_table; /* 256 entries */
     uint64_t guest_cr4;    /* what the guest believes CR4 to be */
+    uint64_t iobmp;        /* PHYSDEVOP_set_iobitmap: guest linear address, 0: none */
+    unsigned iobmp_limit;  /* ports in it */
 
     /* --- saved at a context switch (pv/context.c) --------------------------------------------- */
     struct cpu_regs regs;
@@ -143,7 +145,7 @@ struct domain {
     uint32_t ssidref;
     uint32_t createdomain_flags;
     struct xen_arch_domainconfig arch_config;
-    unsigned vm_assist;    /* bits VMASST_TYPE_* */
+    uint64_t vm_assist;    /* bits VMASST_TYPE_*, atomic */
     int64_t time_offset_s;
 
     struct shared_info *shared_info; /* hypervisor mapping; MFN through frame_of() */
@@ -154,6 +156,8 @@ struct domain {
     struct sched_domain sched;
 
     struct rangeset *ioports, *irqs; /* permissions; NULL: none */
+    uint32_t pci_address;         /* what the guest last wrote to port 0xcf8, pv/ports.c */
+    uint8_t rtc_index;            /* and to 0x70 */
     struct pirq_table *pirqs;     /* dom0: GSI and MSI lines bound to ports, domain/irq.c */
     uint64_t poll_mask;           /* vCPUs in SCHEDOP_poll */
 

@@ -363,21 +363,27 @@ void evtchn_free(struct domain *d)
 
 /* --- debug key -------------------------------------------------------------------------------- */
 
+/* One line: port, pending and masked, vCPU, kind, and as far as they apply peer and number. */
 static void dump_port(struct domain *d, unsigned port, const struct evtchn_port *p)
 {
     static const char *const names[] = {"free", "reserved", "unbound", "interdomain",
                                         "pirq", "virq",     "ipi"};
     struct evtchn_bits b = bits_of(d);
+    unsigned dom = DOMID_INVALID, number = 0;
 
-    printk(XENLOG_INFO "  %4u %s%s vcpu%u %s", port, evtchn_bit_test(b.pending, port) ? "P" : "-",
-           evtchn_bit_test(b.mask, port) ? "M" : "-", p->notify_vcpu, names[p->state]);
     switch (p->state) {
-    case ECS_UNBOUND: printk(" for d%u\n", (unsigned)p->remote_domid); break;
-    case ECS_INTERDOMAIN: printk(" d%u:%u\n", p->remote->mem.id, p->remote_port); break;
+    case ECS_UNBOUND: dom = (unsigned)p->remote_domid; break;
+    case ECS_INTERDOMAIN:
+        dom = p->remote->mem.id;
+        number = p->remote_port;
+        break;
     case ECS_PIRQ:
-    case ECS_VIRQ: printk(" %u\n", (unsigned)p->number); break;
-    default: printk("\n"); break;
+    case ECS_VIRQ: number = (unsigned)p->number; break;
+    default: break;
     }
+    printk(XENLOG_INFO "  %4u %s%s vcpu%u %s d%u:%u\n", port,
+           evtchn_bit_test(b.pending, port) ? "P" : "-", evtchn_bit_test(b.mask, port) ? "M" : "-",
+           p->notify_vcpu, names[p->state], dom, number);
 }
 
 static void dump_domain(struct domain *d)
@@ -385,9 +391,9 @@ static void dump_domain(struct domain *d)
     struct evtchn_table *t = &d->evtchn;
     struct vcpu *v;
 
-    printk(XENLOG_INFO "d%u: %u ports in use of %u, limit %u, %lu events, polling %#lx\n", d->mem.id, t->active,
-           t->valid_ports, min(t->max_port, EVTCHN_MAX_PORTS - 1U), (unsigned long)t->sent,
-           (unsigned long)d->poll_mask);
+    printk(XENLOG_INFO "d%u: %u ports in use of %u, limit %u, %lu events, polling %#lx\n",
+           d->mem.id, t->active, t->valid_ports, min(t->max_port, EVTCHN_MAX_PORTS - 1U),
+           (unsigned long)t->sent, (unsigned long)d->poll_mask);
     for_each_vcpu (d, v) {
         printk(XENLOG_INFO "  vcpu%u upcall %u mask %u sel %016lx\n", v->id,
                v->vcpu_info->evtchn_upcall_pending, v->vcpu_info->evtchn_upcall_mask,

@@ -15,7 +15,7 @@
 #include "domain/evtchn_bits.h"
 #include "domain/evtchn_impl.h"
 #include "domain/irq.h"
-#include "hypercall/continuation.h"
+#include "domain/continuation.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
 #include "sched/sched.h"
@@ -346,8 +346,7 @@ static long op_reset(int cmd, uint64_t arg)
         rc = reset(d, cmd == EVTCHNOP_reset_cont);
     domain_put(d);
     if (rc == -ERESTART)
-        return hypercall_create_continuation(__HYPERVISOR_event_channel_op, "ip",
-                                             EVTCHNOP_reset_cont, arg);
+        return HYPERCALL_CONTINUE(__HYPERVISOR_event_channel_op, EVTCHNOP_reset_cont, arg);
     return rc;
 }
 

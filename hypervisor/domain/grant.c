@@ -2,8 +2,9 @@
 /*
  * Grant tables: their frames and life, the small operations on them, and hypercall 20.
  *
- * What is left out answers as Xen does where it is absent: version 2 (set_version -ENOSYS, no status
- * frames), transfer (each GNTST_general_error), unmap_and_replace, swap_grant_ref and dump_table
+ * What is left out answers as Xen does where it is absent: version 2 (set_version -ENOSYS, no
+ * status frames), transfer (each GNTST_general_error), unmap_and_replace, swap_grant_ref and
+ * dump_table
  * (-ENOSYS), cache_flush (-EOPNOTSUPP, as on x86).
  */
 #include "abi/errno.h"
@@ -13,7 +14,7 @@
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "domain/grant_impl.h"
-#include "hypercall/continuation.h"
+#include "domain/continuation.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
 #include "mem/page_type.h"
@@ -30,7 +31,8 @@ void grant_set_limits(unsigned max_frames, unsigned max_maptrack_frames)
         limit_maptrack = min(max_maptrack_frames, MAPTRACK_MAX_PAGES - 1);
 }
 
-/* --- frames of the table ------------------------------------------------------------------------ */
+/* --- frames of the table ------------------------------------------------------------------------
+ */
 
 #define ACTIVE_ORDER 1 /* two pages of 16-byte records for 512 entries */
 _Static_assert(GRANT_ENTRIES_PER_FRAME * sizeof(struct active_grant) == PAGE_SIZE << ACTIVE_ORDER,
@@ -103,7 +105,8 @@ int grant_seed(struct domain *d, unsigned ref, domid_t to, mfn_t frame)
     return 0;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 int grant_table_init(struct domain *d, int max_frames, int max_maptrack_frames)
 {
@@ -139,9 +142,9 @@ int grant_table_relinquish(struct domain *d)
     if (rc)
         return rc;
     /*
-     * The domain's hold on its table ends: the table's frames count as frames of d, which would keep
-     * d for ever.  The pages stay ours to write to until destroy, since others may still have d's
-     * memory mapped and clear the bits in them when they unmap (I8).
+     * The domain's hold on its table ends: the table's frames count as frames of d, which would
+     * keep d for ever.  The pages stay ours to write to until destroy, since others may still have
+     * d's memory mapped and clear the bits in them when they unmap (I8).
      */
     spin_lock(&t->lock);
     for (; t->nr_unshared < t->nr_frames; t->nr_unshared++)
@@ -175,7 +178,8 @@ void grant_table_destroy(struct domain *d)
     maptrack_init(&t->maptrack, NULL, 0);
 }
 
-/* --- shared by map and copy --------------------------------------------------------------------- */
+/* --- shared by map and copy ---------------------------------------------------------------------
+ */
 
 struct domain *grant_peer_find(struct grant_peer *p, domid_t id)
 {
@@ -219,7 +223,8 @@ void grant_frame_drop(struct frame *frame, bool write)
         frame_put(frame);
 }
 
-/* --- setup, query, version ---------------------------------------------------------------------- */
+/* --- setup, query, version ----------------------------------------------------------------------
+ */
 
 /* The domain a table operation is about, referenced, or NULL with *status.  Others' tables are for
  * the control domain. */
@@ -262,8 +267,9 @@ static long setup_table(uint64_t uop)
     d = table_owner(op.dom, &op.status);
     if (d) {
         /* Refused also for lack of memory, as in Xen. */
-        op.status = grow(d, op.nr_frames) ? GNTST_general_error
-                                          : (int16_t)write_frame_list(d, op.frame_list, op.nr_frames);
+        op.status = grow(d, op.nr_frames)
+                        ? GNTST_general_error
+                        : (int16_t)write_frame_list(d, op.frame_list, op.nr_frames);
         domain_put(d);
     }
     return copy_to_guest(uop + offsetof(struct gnttab_setup_table, status), &op.status,
@@ -344,7 +350,8 @@ static unsigned refuse_transfers(void *ops, unsigned n)
     return n;
 }
 
-/* --- the hypercall ------------------------------------------------------------------------------ */
+/* --- the hypercall ------------------------------------------------------------------------------
+ */
 
 struct array_op {
     uint16_t size;
@@ -392,8 +399,8 @@ static long do_array_op(const struct array_op *a, unsigned cmd, uint64_t uop, un
     if (done < 0 || (unsigned)done == count)
         return done < 0 ? done : 0;
     /* Exactly where it stopped: nothing is done twice (XSA-318). */
-    return hypercall_create_continuation(__HYPERVISOR_grant_table_op, "ipi", cmd,
-                                         uop + (uint64_t)done * a->size, count - (unsigned)done);
+    return HYPERCALL_CONTINUE(__HYPERVISOR_grant_table_op, cmd, uop + (uint64_t)done * a->size,
+                              count - (unsigned)done);
 }
 
 long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)

@@ -44,9 +44,9 @@ struct grant_entry_v1;
 
 struct active_grant {
     spinlock_t lock;
-    uint32_t pin;  /* who uses it: see GNTPIN_* */
-    uint32_t mfn;  /* valid while pin != 0; frames have 32-bit numbers in version 1 */
-    domid_t domid; /* whom it is lent to; valid while pin != 0 */
+    uint32_t pin;     /* who uses it: see GNTPIN_* */
+    uint32_t mfn;     /* valid while pin != 0; frames have 32-bit numbers in version 1 */
+    domid_t domid;    /* whom it is lent to; valid while pin != 0 */
     uint16_t recount; /* scratch of the audit */
 };
 _Static_assert(sizeof(struct active_grant) == 16, "two pages of active entries per shared frame");
@@ -61,10 +61,10 @@ struct grant_table {
     spinlock_t lock;
     unsigned nr_frames; /* grows only, under lock */
     unsigned max_frames;
-    unsigned nr_unshared; /* death: frames [0, here) are not the domain's any more */
+    unsigned nr_unshared;       /* death: frames [0, here) are not the domain's any more */
     struct grant_frame *frames; /* max_frames of them */
     struct maptrack maptrack;
-    unsigned release_next; /* death: handles below are closed */
+    unsigned release_next;                  /* death: handles below are closed */
     uint64_t maps, unmaps, copies, flushes; /* approximate, for the debug key */
 };
 

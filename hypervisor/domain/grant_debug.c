@@ -60,7 +60,7 @@ static void report(struct audit *a)
 {
     struct domain *d;
 
-    list_for_each(d, &domain_list, list) {
+    list_for_each (d, &domain_list, list) {
         for (unsigned i = 0; i < d->gnt.maptrack.nr_entries; i++) {
             const struct maptrack_entry *e = maptrack_at(&d->gnt.maptrack, i);
 
@@ -68,7 +68,7 @@ static void report(struct audit *a)
                 report_handle(a, d, e);
         }
     }
-    list_for_each(d, &domain_list, list) {
+    list_for_each (d, &domain_list, list) {
         check_pins(a, d);
     }
 }
@@ -78,7 +78,8 @@ void grant_audit_register(void)
     audit_register(report);
 }
 
-/* --- debug key ---------------------------------------------------------------------------------- */
+/* --- debug key ----------------------------------------------------------------------------------
+ */
 
 static void dump_pinned(const struct domain *d)
 {
@@ -88,9 +89,9 @@ static void dump_pinned(const struct domain *d)
         if (!grant_lookup(&d->gnt, ref, &g) || !load_once(&g.active->pin))
             continue;
         printk(XENLOG_INFO "  %5u mfn %x to d%u pins host r%u w%u dev r%u w%u, entry %04x d%u %x\n",
-               ref, g.active->mfn, g.active->domid, g.active->pin & 0xff,
-               g.active->pin >> 8 & 0xff, g.active->pin >> 16 & 0xff, g.active->pin >> 24,
-               g.shared->flags, g.shared->domid, g.shared->frame);
+               ref, g.active->mfn, g.active->domid, g.active->pin & 0xff, g.active->pin >> 8 & 0xff,
+               g.active->pin >> 16 & 0xff, g.active->pin >> 24, g.shared->flags, g.shared->domid,
+               g.shared->frame);
     }
 }
 
@@ -99,7 +100,7 @@ void grant_dump_all(void)
     struct domain *d;
 
     spin_lock(&domain_list_lock);
-    list_for_each(d, &domain_list, list) {
+    list_for_each (d, &domain_list, list) {
         const struct grant_table *t = &d->gnt;
 
         printk(XENLOG_INFO "d%u: %u frames of %u; %u handles of %u; maps %lu unmaps %lu flushes "

@@ -41,17 +41,17 @@ struct domain *grant_peer_find(struct grant_peer *p, domid_t id);
 void grant_peer_done(struct grant_peer *p);
 
 /*
- * A frame that `owner` lends or gives by number: a general reference, and a writable one if `write`.
- * GNTST_okay with *frame; GNTST_bad_page: not RAM of this owner; GNTST_general_error: it cannot be
- * written to (a page table, say).
+ * A frame that `owner` lends or gives by number: a general reference, and a writable one if
+ * `write`. GNTST_okay with *frame; GNTST_bad_page: not RAM of this owner; GNTST_general_error: it
+ * cannot be written to (a page table, say).
  */
 int grant_frame_hold(struct domain *owner, uint64_t mfn, bool write, struct frame **frame);
 void grant_frame_drop(struct frame *frame, bool write);
 
 /*
  * The operations on an array: each works through `n` fetched structures from the first on, puts a
- * status in each, and returns how many it has done: all, or fewer (at least one) when it stopped for
- * other work.
+ * status in each, and returns how many it has done: all, or fewer (at least one) when it stopped
+ * for other work.
  */
 unsigned grant_map_batch(void *ops, unsigned n);
 unsigned grant_unmap_batch(void *ops, unsigned n);

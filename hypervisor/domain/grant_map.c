@@ -8,10 +8,10 @@
  * references, pins and handles are given back.  So the granter sees its GTF bits clear only when no
  * processor can reach the frame any more, and a batch costs one flush.
  *
- * The flush is of every CPU that may hold translations of the mapper, global ones included (mappings
- * for applications are global), and of everything: the same table may be reached at several
- * addresses.  It is not skipped for entries whose accessed bit is clear: the mapper can clear that
- * bit itself after using the mapping.
+ * The flush is of every CPU that may hold translations of the mapper, global ones included
+ * (mappings for applications are global), and of everything: the same table may be reached at
+ * several addresses.  It is not skipped for entries whose accessed bit is clear: the mapper can
+ * clear that bit itself after using the mapping.
  */
 #include "abi/errno.h"
 #include "abi/grant_table.h"
@@ -37,7 +37,8 @@
 #define GNTMAP_AVAIL_SHIFT 16 /* bits 16-18 of the flags go to ... */
 #define PTE_AVAIL_SHIFT    9  /* ... bits 9-11 of the entry */
 
-/* --- handles ------------------------------------------------------------------------------------ */
+/* --- handles ------------------------------------------------------------------------------------
+ */
 
 /* One page more, within the limit.  False: no. */
 static bool maptrack_grow(struct grant_table *t)
@@ -70,7 +71,8 @@ static uint32_t handle_open(struct grant_table *t, struct maptrack_entry **entry
     return handle;
 }
 
-/* --- the page-table entry ----------------------------------------------------------------------- */
+/* --- the page-table entry -----------------------------------------------------------------------
+ */
 
 /* Opens the L1 table that host_addr names.  GNTST_okay or GNTST_general_error. */
 static int open_entry(struct domain *d, uint64_t host_addr, bool contains_pte, struct pte_table *t,
@@ -105,18 +107,14 @@ static int map_host(struct domain *d, const struct gnttab_map_grant_ref *op, mfn
                      ((uint64_t)((op->flags >> GNTMAP_AVAIL_SHIFT) & 7) << PTE_AVAIL_SHIFT);
     struct pte_table t;
     unsigned index;
-    pte_t old;
     int rc = open_entry(d, op->host_addr, op->flags & GNTMAP_contains_pte, &t, &index);
 
     if (rc != GNTST_okay)
         return rc;
-    rc = pte_grant_map(&t, index, mfn, writable, flags, &old);
+    rc = pte_grant_map(&t, index, mfn, writable, flags);
     pte_table_close(&t);
-    if (rc)
-        return guest_error(GNTST_general_error, "grant: the entry cannot be written");
-    if (old & PTE_P)
-        l1_entry_put(old); /* the guest's business to flush, as when it overwrites one itself */
-    return GNTST_okay;
+    return rc ? guest_error(GNTST_general_error, "grant: the entry cannot be written")
+              : GNTST_okay;
 }
 
 static int unmap_host(struct domain *d, uint64_t host_addr, uint16_t flags, mfn_t mfn)
@@ -133,7 +131,8 @@ static int unmap_host(struct domain *d, uint64_t host_addr, uint16_t flags, mfn_
               : GNTST_okay;
 }
 
-/* --- map ---------------------------------------------------------------------------------------- */
+/* --- map ----------------------------------------------------------------------------------------
+ */
 
 /* References of `kinds` mappings, each a general and, if `write`, a writable one. */
 static int hold_frames(struct domain *granter, uint32_t mfn, unsigned kinds, bool write,
@@ -240,7 +239,8 @@ unsigned grant_map_batch(void *ops, unsigned n)
     return i;
 }
 
-/* --- unmap -------------------------------------------------------------------------------------- */
+/* --- unmap --------------------------------------------------------------------------------------
+ */
 
 /* What the first pass leaves for the second. */
 struct unmap_work {
@@ -341,7 +341,8 @@ unsigned grant_unmap_batch(void *ops, unsigned n)
     return n;
 }
 
-/* --- death -------------------------------------------------------------------------------------- */
+/* --- death --------------------------------------------------------------------------------------
+ */
 
 /*
  * A dying domain never runs again, so its page tables, whether still there or not, are as good as

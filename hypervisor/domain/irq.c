@@ -210,7 +210,7 @@ static struct irq_line *new_line(struct domain *d, unsigned pirq)
         return NULL;
     l->vector = irq_alloc_vector();
     if (!l->vector) {
-        printk(LOG_WARN "No interrupt vector is left for pirq %u of d%u\n", pirq, d->mem.id);
+        printk(XENLOG_WARNING "No interrupt vector is left for pirq %u of d%u\n", pirq, d->mem.id);
         hv_free(l);
         return NULL;
     }
@@ -374,7 +374,7 @@ void pirq_dump(void)
 
         if (!l)
             continue;
-        printk(LOG_INFO "vector %02x pirq %4u %s cpu %u count %lu%s%s\n", vector, l->pirq,
+        printk(XENLOG_INFO "vector %02x pirq %4u %s cpu %u count %lu%s%s\n", vector, l->pirq,
                l->is_msi ? l->msi.is_msix ? "msi-x" : "msi" : l->level ? "level" : "edge", l->cpu,
                l->count, l->bound ? "" : " unbound", l->in_flight ? " awaits eoi" : "");
     }

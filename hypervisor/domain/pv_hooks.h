@@ -33,3 +33,5 @@ int pv_vcpu_relinquish(struct vcpu *v);
 int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c);
 /* getvcpucontext: the whole context of a vCPU that does not run. */
 void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *c);
+/* Registers of a vCPU that does not run, or of current, to the log. */
+void pv_vcpu_dump(struct vcpu *v);

@@ -5,6 +5,14 @@
  */
 #pragma once
 
+/*
+ * Everything declared from here on is in this image: addresses are taken relative to RIP, not
+ * through a table.  (-fvisibility=hidden says so only of definitions.)
+ */
+#ifndef PAVIS_HOST_TEST
+#pragma GCC visibility push(hidden)
+#endif
+
 #define likely(x)       __builtin_expect(!!(x), 1)
 #define unlikely(x)     __builtin_expect(!!(x), 0)
 #define barrier()       __asm__ volatile("" ::: "memory")

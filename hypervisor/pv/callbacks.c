@@ -17,6 +17,7 @@
 #include "domain/continuation.h"
 #include "domain/domain.h"
 #include "hypercall/handlers.h"
+#include "lib/string.h"
 #include "mem/guest_access.h"
 #include "pv/pv.h"
 
@@ -180,10 +181,10 @@ long do_vm_assist(unsigned cmd, unsigned type)
         return guest_error(-EINVAL, "no such assistance");
     switch (cmd) {
     case VMASST_CMD_enable:
-        atomic_or(&d->vm_assist, BIT(type));
+        atomic_get_or(&d->vm_assist, BIT(type));
         return 0;
     case VMASST_CMD_disable:
-        atomic_and(&d->vm_assist, ~BIT(type));
+        atomic_get_and(&d->vm_assist, ~BIT(type));
         return 0;
     default:
         return guest_error(-ENOSYS, "no such vm_assist command");

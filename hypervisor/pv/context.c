@@ -11,8 +11,11 @@
  * The extended (FPU) state is switched eagerly: nothing of another guest is ever in the registers
  * while a guest runs (XSA-52 and its successors).
  */
+#include "sched/set_current.h"
+
 #include "abi/errno.h"
 #include "abi/xen.h"
+#include "console/log.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_info.h"
 #include "cpu/desc.h"
@@ -31,14 +34,15 @@
 #include "mem/page_type.h"
 #include "mem/tlb.h"
 #include "pv/debugreg.h"
+#include "pv/emulate.h"
 #include "pv/pv.h"
 #include "pv/vcpu_offsets.h"
 
 _Static_assert(offsetof(struct vcpu, vcpu_info) == VCPU_VCPU_INFO, "entry.S reads it");
 _Static_assert(offsetof(struct vcpu, in_kernel) == VCPU_IN_KERNEL, "entry.S reads it");
 
-noreturn void continue_guest(void);
-noreturn void call_on_fresh_stack(void (*fn)(void));
+__noreturn void continue_guest(void);
+__noreturn void call_on_fresh_stack(void (*fn)(void));
 
 static struct {
     struct vcpu *v;
@@ -144,14 +148,21 @@ static void load_state(struct vcpu *v, bool same_domain)
     info->regs = v->regs;
     /* Before the load of the root: a flush for this domain from now on must reach us. */
     if (!same_domain)
-        atomic_or(&v->domain->mem.dirty_cpus, BIT(info->cpu));
+        atomic_get_or(&v->domain->mem.dirty_cpus, BIT(info->cpu));
     pv_load_cr3(v, true);
     pv_load_descriptors(v);
-    fpu_restore(v->fpu);
+    if (unlikely(!fpu_restore(v->fpu, v->xcr0)))
+        printk(XENLOG_G_WARNING "d%uv%u: extended state refused by the processor, reset\n",
+               v->domain->mem.id, v->id);
     if (v->ts_set)
         write_cr0(read_cr0() | CR0_TS);
     debugreg_switch_in(v);
-    set_tsc_aux(v->tsc_aux);
+    if (cpu_caps.rdtscp)
+        wrmsr(MSR_TSC_AUX, v->tsc_aux);
+    if (unlikely(info->cr4 != pv_real_cr4(v))) {
+        info->cr4 = pv_real_cr4(v); /* differs in TSD alone */
+        write_cr4(info->cr4);
+    }
     /* Last, since the failsafe frame is built from the complete state. */
     if (unlikely(!load_segments(v)))
         pv_failsafe(v, &info->regs);
@@ -169,7 +180,7 @@ static void unload(void)
     desc_load_hv_gdt();
     desc_load_ldt(0, 0);
     loaded[cpu].v = NULL;
-    atomic_and(&old->domain->mem.dirty_cpus, ~BIT(cpu));
+    atomic_get_and(&old->domain->mem.dirty_cpus, ~BIT(cpu));
     store_release(&old->sched.state_cpu, NO_CPU);
 }
 
@@ -207,7 +218,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
         sync_vcpu_state(next);
 
     flags = local_irq_save();
-    cpu_info()->current = next;
+    set_current(next);
     old = loaded[cpu].v;
     if (!is_idle_vcpu(next) && old != next) {
         bool same = old && old->domain == next->domain;
@@ -219,14 +230,14 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
         load_state(next, same);
         if (old) {
             if (!same)
-                atomic_and(&old->domain->mem.dirty_cpus, ~BIT(cpu));
+                atomic_get_and(&old->domain->mem.dirty_cpus, ~BIT(cpu));
             store_release(&old->sched.state_cpu, NO_CPU);
         }
     }
     local_irq_restore(flags);
 }
 
-noreturn void continue_running(struct vcpu *v)
+__noreturn void continue_running(struct vcpu *v)
 {
     if (is_idle_vcpu(v))
         call_on_fresh_stack(idle_loop);

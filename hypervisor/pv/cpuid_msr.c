@@ -6,6 +6,7 @@
  * guest (#GP), as a kernel expects of a processor that lacks it.  CPUID comes from the domain's
  * policy (pv/cpu_policy.h); here are only the facts that change while it runs.
  */
+#include "cpu/clocksource.h"
 #include "cpu/cpu.h"
 #include "cpu/cpu_info.h"
 #include "cpu/fpu.h"
@@ -179,12 +180,10 @@ bool pv_set_xcr0(struct vcpu *v, uint64_t val)
 {
     uint64_t allowed = cpu_policy_xcr0(v->domain->cpu_policy);
 
-    /* The x87 part cannot be off, AVX needs SSE; the processor would refuse the rest (XSA-52). */
-    if (!(v->guest_cr4 & CR4_OSXSAVE) || (val & ~allowed) || !(val & 1) ||
-        ((val & 4) && !(val & 2)) || ((val & 0xe0) && (val & 0xe6) != 0xe6))
+    if (!(v->guest_cr4 & CR4_OSXSAVE) || (val & ~allowed) || !fpu_xcr0_valid(val))
         return false;
     v->xcr0 = val;
-    fpu_set_xcr0(val);
+    xsetbv(0, val);
     return true;
 }
 

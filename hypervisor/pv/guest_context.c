@@ -45,6 +45,22 @@ static int check_context(const struct vcpu *v, const struct vcpu_guest_context *
     return 0;
 }
 
+/* x87 and SSE state from an FXSAVE image; everything else as after a reset. */
+static void import_fxsave(struct vcpu *v, const char image[512])
+{
+    char *area = v->fpu;
+    uint32_t mxcsr;
+
+    fpu_area_init(area);
+    memcpy(area, image, 512 - 48); /* the last 48 bytes are software's */
+    /* MXCSR at offset 24: a reserved bit would fault in our XRSTOR (Intel SDM vol. 1, 10.2.3.1). */
+    memcpy(&mxcsr, area + 24, sizeof mxcsr);
+    mxcsr &= 0xffff;
+    memcpy(area + 24, &mxcsr, sizeof mxcsr);
+    if (fpu_xcr0_supported())
+        area[512] |= 3; /* XSTATE_BV: both parts are there */
+}
+
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     const struct cpu_user_regs *u = &c->user_regs;
@@ -74,9 +90,9 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->guest_cr4 = c->ctrlreg[4];
     debugreg_set_all(v, c->debugreg);
     if (c->flags & VGCF_i387_valid)
-        fpu_import_fxsave(v->fpu, c->fpu_ctxt.x);
+        import_fxsave(v, c->fpu_ctxt.x);
     else
-        fpu_init_area(v->fpu);
+        fpu_area_init(v->fpu);
 }
 
 static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -122,9 +138,9 @@ int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c)
     set_entries(v, c);
     v->is_initialised = true;
     if (c->flags & VGCF_online)
-        atomic_and(&v->flags, ~VPF_DOWN);
+        atomic_get_and(&v->flags, ~VPF_DOWN);
     else
-        atomic_or(&v->flags, VPF_DOWN);
+        atomic_get_or(&v->flags, VPF_DOWN);
     return 0;
 }
 
@@ -148,7 +164,7 @@ static void get_registers(const struct vcpu *v, struct cpu_user_regs *u)
 void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
     memset(c, 0, sizeof *c);
-    fpu_export_fxsave(v->fpu, c->fpu_ctxt.x);
+    memcpy(c->fpu_ctxt.x, v->fpu, sizeof c->fpu_ctxt.x); /* the legacy part comes first */
     c->flags = VGCF_i387_valid;
     if (v->in_kernel)
         c->flags |= VGCF_in_kernel;

@@ -8,9 +8,8 @@
 #include "cpu/frame.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
+#include "domain/pv_hooks.h"
 #include "lib/types.h"
-
-struct vcpu_guest_context;
 
 /* Is `a` an address that a guest may have code or data at: canonical, and not ours? */
 static inline bool guest_address_ok(uint64_t a)
@@ -46,21 +45,6 @@ void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
 void pv_toggle_mode(struct vcpu *v);
 /* Loads the root that v's mode asks for.  flush_global: entries of user pages go too. */
 void pv_load_cr3(struct vcpu *v, bool flush_global);
-/* Sets a vCPU's whole state from the ABI's structure; v must not be running.  0 or -errno;
- * -ERESTART with progress kept in v: call again with the same structure. */
-int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c);
-void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *c);
-/* Descriptor area, trap table, FPU area of a new vCPU; and back.  0 or -ENOMEM. */
-int pv_vcpu_init(struct vcpu *v);
-void pv_vcpu_destroy(struct vcpu *v);
-/* Drops the references that a vCPU's state holds on guest frames (roots, GDT, LDT), step by step:
- * 0 when all are gone, -ERESTART. */
-int pv_vcpu_relinquish(struct vcpu *v);
-/* Scheduler hooks: see sched/sched.h. */
-void context_switch(struct vcpu *prev, struct vcpu *next);
-void sync_vcpu_state(struct vcpu *v);
-noreturn void continue_running(struct vcpu *v);
-
 /* --- pv/segments.c ------------------------------------------------------------------------------ */
 /* Maps the shadow LDT page that a fault at `addr` in the vCPU's descriptor area asks for.
  * true: done, try again. */

@@ -58,11 +58,10 @@ int pv_vcpu_init(struct vcpu *v)
         return -ENOMEM;
     v->desc_slot = slot;
     v->trap_table = hv_alloc_page();
-    v->fpu = fpu_alloc_area();
+    v->fpu = hv_zalloc(max(fpu_area_size(), (unsigned)PAGE_SIZE));
     if (!v->trap_table || !v->fpu ||
         !map_pages(hv_gdt_page(v), desc_gdt_frame(), 1, MAP_RW)) {
-        if (v->fpu)
-            fpu_free_area(v->fpu);
+        hv_free(v->fpu);
         if (v->trap_table)
             hv_free_page(v->trap_table);
         free_desc_slot(slot);
@@ -70,6 +69,8 @@ int pv_vcpu_init(struct vcpu *v)
     }
     for (unsigned i = 0; i < ARRAY_SIZE(v->gdt_frames); i++)
         v->gdt_frames[i] = INVALID_MFN;
+    fpu_area_init(v->fpu); /* a page or more: aligned to 64 bytes as XSAVE wants */
+    v->xcr0 = fpu_xcr0_supported() ? 1 : 0;
     v->guest_cr4 = pv_initial_cr4(v->domain);
     v->debugreg[6] = 0xffff0ff0UL; /* the processor's values after reset */
     v->debugreg[7] = 0x400;
@@ -80,7 +81,7 @@ int pv_vcpu_init(struct vcpu *v)
 void pv_vcpu_destroy(struct vcpu *v)
 {
     unmap_pages(hv_gdt_page(v), 1);
-    fpu_free_area(v->fpu);
+    hv_free(v->fpu);
     hv_free_page(v->trap_table);
     free_desc_slot(v->desc_slot);
 }
