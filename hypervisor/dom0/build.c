@@ -32,6 +32,8 @@
 #include "sched/sched.h"
 #include "time/clock.h"
 
+struct domain *dom0;
+
 /* dom0's memory: pseudo-physical frames [pfn, pfn + 2^order) are machine frames from mfn on. */
 struct extent {
     uint64_t pfn;

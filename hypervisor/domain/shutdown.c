@@ -10,9 +10,10 @@
 #include "abi/errno.h"
 #include "console/log.h"
 #include "cpu/machine.h"
-#include "debug/assert.h"
+#include "cpu/machine.h"
+#include "cpu/cpu_info.h"
+#include "debug/panic.h"
 #include "domain/domain.h"
-#include "domain/pv_hooks.h"
 #include "lib/format.h"
 
 /* Who hears of each global VIRQ: NULL is dom0.  A reference is held on a domain named here. */
@@ -113,7 +114,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     if (!d->is_shutting_down) {
         printk(XENLOG_ERR "d%u crashed: %s\n", d->mem.id, why);
         if (d == current_domain)
-            pv_vcpu_dump(current);
+            show_registers(guest_regs());
     }
     domain_shutdown(d, SHUTDOWN_crash);
 }

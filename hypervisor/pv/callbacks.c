@@ -190,11 +190,3 @@ long do_vm_assist(unsigned cmd, unsigned type)
         return guest_error(-ENOSYS, "no such vm_assist command");
     }
 }
-
-/* Performance counters are not virtualised; this is the answer Linux takes as "none". */
-long do_xenpmu_op(unsigned cmd, uint64_t arg)
-{
-    (void)cmd;
-    (void)arg;
-    return guest_error(-EOPNOTSUPP, "performance counters are not virtualised");
-}
