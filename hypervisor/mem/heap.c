@@ -107,7 +107,7 @@ static void *small_alloc(unsigned c)
             return NULL;
         small_page_init(fresh, c);
         spin_lock(&small_lock);
-        list_add(&fresh->list, &partial[c]);
+        list_add(&partial[c], &fresh->list);
     }
     p = container_of(partial[c].next, struct small_page, list);
     object = p->free;
@@ -130,7 +130,7 @@ static void small_free(void *object)
     spin_lock(&small_lock);
     BUG_ON(p->used == 0);
     if (!p->free)
-        list_add(&p->list, &partial[p->class]);
+        list_add(&partial[p->class], &p->list);
     *(void **)object = p->free;
     p->free = object;
     empty = --p->used == 0;
