@@ -54,22 +54,23 @@ struct fair_unit {
     uint64_t vtime;     /* service received; relative to the queue's average while detached */
     uint64_t vdeadline; /* when the current request should have been served */
     bool detached;
-    bool urgent;        /* woke with service owed to it: goes before those that compete for CPU */
-    bool yielded;       /* passes over its turn once */
-    bool throttled;     /* present, but its group has used up its cap */
-    uint32_t weight;    /* as accounted in the queue; the group's may have changed since */
+    bool urgent;       /* woke with service owed to it: goes before those that compete for CPU */
+    bool yielded;      /* passes over its turn once */
+    bool throttled;    /* present, but its group has used up its cap */
+    uint32_t weight;   /* as accounted in the queue; the group's may have changed since */
+    uint64_t moved_at; /* when it last came from another queue to even out the load */
 };
 
 struct sched_unit {
-    struct list_head link;     /* in its queue, while present */
+    struct list_head link; /* in its queue, while present */
     struct sched_group *group;
-    unsigned int cpu;          /* the queue it is, or was last, present on */
+    unsigned int cpu; /* the queue it is, or was last, present on */
     bool present;
-    bool on_cpu;               /* state is (still) being held by a processor: must not move */
-    cpumask_t hard, soft;      /* where it may run; where it would like to, within hard */
+    bool on_cpu;          /* state is (still) being held by a processor: must not move */
+    cpumask_t hard, soft; /* where it may run; where it would like to, within hard */
     union {
         struct fair_unit fair;
-        uint64_t room[6];
+        uint64_t room[8];
     };
 };
 

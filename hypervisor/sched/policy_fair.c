@@ -27,12 +27,12 @@
 #define US 1000ULL
 #define MS 1000000ULL
 
-#define SLICE         (5 * MS)   /* of a unit that competes: long, switching costs TLBs and caches */
+#define SLICE         (5 * MS) /* of a unit that competes: long, switching costs TLBs and caches */
 #define SLICE_MIN     (250 * US) /* remainders shorter than this are not worth a switch */
 #define URGENT_SLICE  (1 * MS)   /* ahead of the others after a wake-up */
 #define LAG_MAX       (10 * MS)  /* what may be owed, either way, at a wake-up */
 #define BALANCE_EVERY (30 * MS)
-#define CAP_PERIOD    (10 * MS)  /* the bucket holds the cap's share of this */
+#define CAP_PERIOD    (10 * MS) /* the bucket holds the cap's share of this */
 #define CAP_SLICE_MIN (100 * US)
 
 #define VT_SHIFT 16
@@ -198,8 +198,10 @@ static void fair_enqueue(struct sched_rq *rq, struct sched_unit *u, uint64_t now
     u->present = true;
     u->fair.yielded = false;
     join(rq, u);
-    if (why != ENQUEUE_WAKE)
+    if (why == ENQUEUE_MOVE) {
         u->fair.urgent = false;
+        u->fair.moved_at = rq->fair.balanced_at = now;
+    }
 }
 
 static void fair_dequeue(struct sched_rq *rq, struct sched_unit *u, uint64_t now)
@@ -429,26 +431,49 @@ static unsigned int fair_pick_cpu(const struct sched_unit *u, struct sched_rq *r
     return least_loaded(u, rqs, soft);
 }
 
-static struct sched_unit *fair_pick_to_move(struct sched_rq *busy, struct sched_rq *other,
-                                            bool idle, uint64_t now)
+/* For a processor without work: whoever is owed most. */
+static struct sched_unit *pick_for_idle(struct sched_rq *busy, cpumask_t there)
+{
+    struct sched_unit *u, *best = NULL;
+
+    list_for_each (u, &busy->units, link) {
+        if (u == busy->curr || u->on_cpu || !(u->hard & there))
+            continue;
+        if (!best || vt_diff(u->fair.vtime, best->fair.vtime) < 0)
+            best = u;
+    }
+    return best;
+}
+
+/*
+ * To even out: with three equal units on two processors one has company and one has none, and it
+ * is by moving that they take turns.  Always the one moved longest ago goes to join the other
+ * queue; so with units A B | C: A goes (B alone), then C (A alone), then B (C alone).
+ */
+static struct sched_unit *pick_in_turn(struct sched_rq *busy, struct sched_rq *other)
 {
     struct sched_unit *u, *best = NULL;
     cpumask_t there = BIT(other->cpu), here = BIT(busy->cpu);
 
     list_for_each (u, &busy->units, link) {
-        if (u == busy->curr || u->on_cpu || !(u->hard & there))
+        if (!(u->hard & there) || busy->load < other->load + u->fair.weight)
             continue;
-        if (!idle) {
-            /* Moving one of equal weight between 2 and 1 pays too: in turn each gets its share. */
-            if (busy->load < other->load + u->fair.weight)
-                continue;
-            if ((u->soft & here) && !(u->soft & there))
-                continue;
-        }
-        if (!best || vt_diff(u->fair.vtime, best->fair.vtime) < 0)
+        if ((u->soft & here) && !(u->soft & there))
+            continue;
+        if (!best || u->fair.moved_at < best->fair.moved_at)
             best = u;
     }
+    if (best && (best == busy->curr || best->on_cpu)) {
+        busy->fair.balanced_at -= BALANCE_EVERY; /* it runs: asked again after this slice */
+        return NULL;
+    }
     return best;
+}
+
+static struct sched_unit *fair_pick_to_move(struct sched_rq *busy, struct sched_rq *other,
+                                            bool idle, uint64_t now)
+{
+    return idle ? pick_for_idle(busy, BIT(other->cpu)) : pick_in_turn(busy, other);
 }
 
 static bool fair_balance_due(struct sched_rq *rq, uint64_t now)

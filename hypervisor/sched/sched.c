@@ -10,6 +10,9 @@
  *   present   the policy has it queued;
  *   on_cpu    a processor runs it, or has not finished switching away from it.
  * A vCPU that is on_cpu never changes processors: its registers are on that processor's stack.
+ * What runs is always present: it leaves the queue in schedule() only, with rq->curr.  So a vCPU
+ * that is not present does not run, though it may still be on_cpu, and its run state may be
+ * changed.
  */
 #include "sched/sched.h"
 
@@ -18,6 +21,7 @@
 #include "cpu/smp.h"
 #include "debug/assert.h"
 #include "domain/vcpu.h"
+#include "lib/cpumask.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "sched/runstate.h"
@@ -97,7 +101,7 @@ void vcpu_wake(struct vcpu *v)
         rq = vcpu_rq_lock(v, &flags);
         if (!vcpu_runnable(v) || u->present || (u->on_cpu && v->sched.migrate)) {
             /* Unblocked but paused, say. */
-            if (!u->present && !u->on_cpu)
+            if (!u->present)
                 runstate_change(&v->sched.runstate, resting_state(v), now_ns());
             vcpu_rq_unlock(rq, flags);
             return;
@@ -112,8 +116,7 @@ void vcpu_wake(struct vcpu *v)
         vcpu_rq_unlock(rq, flags);
     }
     now = now_ns();
-    if (!u->on_cpu)
-        runstate_change(&v->sched.runstate, RUNSTATE_runnable, now);
+    runstate_change(&v->sched.runstate, RUNSTATE_runnable, now);
     policy->enqueue(rq, u, now, ENQUEUE_WAKE);
     reschedule_in(rq, now, policy->wake_check(rq, u, now));
     vcpu_rq_unlock(rq, flags);
@@ -133,8 +136,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
 
             if (u->present)
                 policy->dequeue(rq, u, now);
-            if (!u->on_cpu)
-                runstate_change(&v->sched.runstate, resting_state(v), now);
+            runstate_change(&v->sched.runstate, resting_state(v), now);
         }
     }
     vcpu_rq_unlock(rq, flags);
@@ -195,7 +197,8 @@ bool hypercall_preempt_check(void)
     return !is_idle_vcpu(v) && vcpu_event_pending(v);
 }
 
-/* --- between processors ------------------------------------------------------------------------ */
+/* --- between processors ------------------------------------------------------------------------
+ */
 
 static void move_unit(struct sched_rq *from, struct sched_rq *to, struct sched_unit *u,
                       uint64_t now)
@@ -246,32 +249,46 @@ static bool steal(struct sched_rq *rq, uint64_t now)
     return false;
 }
 
+/* The least loaded other processor, if it is less loaded than this; of equals the next in turn. */
+static struct sched_rq *find_idlest(struct sched_rq *rq)
+{
+    cpumask_t online = load_once(&sched_online);
+    struct sched_rq *best = NULL;
+    uint64_t load = load_once(&rq->load);
+
+    for (unsigned int cpu = cpumask_cycle(online, rq->cpu); cpu != rq->cpu;
+         cpu = cpumask_cycle(online, cpu)) {
+        uint64_t other = load_once(&sched_rqs[cpu].load);
+
+        if (other < load) {
+            best = &sched_rqs[cpu];
+            load = other;
+        }
+    }
+    return best;
+}
+
 /* This processor is shared: gives a waiting unit to a less loaded one, so that three equal units on
  * two processors get two thirds each and not a half, a half and a whole. */
 static void push(struct sched_rq *rq)
 {
-    struct sched_rq *idlest = NULL;
+    struct sched_rq *to = find_idlest(rq);
     struct sched_unit *u;
-    uint64_t now = now_ns();
+    uint64_t now;
 
-    for (cpumask_t left = load_once(&sched_online) & ~BIT(rq->cpu); left; left &= left - 1) {
-        struct sched_rq *q = &sched_rqs[__builtin_ctzl(left)];
-
-        if (!idlest || load_once(&q->load) < load_once(&idlest->load))
-            idlest = q;
-    }
-    if (!idlest || load_once(&idlest->load) >= load_once(&rq->load))
+    if (!to)
         return;
     local_irq_disable();
-    spin_lock(rq < idlest ? &rq->lock : &idlest->lock);
-    spin_lock(rq < idlest ? &idlest->lock : &rq->lock);
-    u = policy->pick_to_move(rq, idlest, false, now);
+    spin_lock(rq < to ? &rq->lock : &to->lock);
+    spin_lock(rq < to ? &to->lock : &rq->lock);
+    now = now_ns();
+    u = policy->pick_to_move(rq, to, false, now);
     if (u) {
-        move_unit(rq, idlest, u, now);
-        reschedule_in(idlest, now, policy->wake_check(idlest, u, now));
+        move_unit(rq, to, u, now);
+        reschedule_in(to, now, policy->wake_check(to, u, now));
         sched_cpus[rq->cpu].pushes++;
     }
-    spin_unlock(&idlest->lock);
+    spin_unlock(&to->lock);
     spin_unlock(&rq->lock);
     local_irq_enable();
 }
@@ -293,7 +310,8 @@ bool vcpu_evict(struct sched_rq *rq, struct vcpu *v)
     return false;
 }
 
-/* --- the switch ---------------------------------------------------------------------------------- */
+/* --- the switch ----------------------------------------------------------------------------------
+ */
 
 /* Nothing holds prev's registers any more but struct vcpu, or this processor lazily. */
 static void context_saved(struct vcpu *prev)
@@ -381,7 +399,8 @@ void schedule(void)
     arrive(next);
 }
 
-/* --- objects ------------------------------------------------------------------------------------ */
+/* --- objects ------------------------------------------------------------------------------------
+ */
 
 void sched_init_domain(struct domain *d)
 {
@@ -434,7 +453,8 @@ void sched_destroy_vcpu(struct vcpu *v)
     vcpu_rq_unlock(rq, flags);
 }
 
-/* --- boot --------------------------------------------------------------------------------------- */
+/* --- boot ---------------------------------------------------------------------------------------
+ */
 
 static void choose_policy(const char *name)
 {

@@ -34,13 +34,13 @@ struct vcpu_sched {
     /* The processor that may hold this vCPU's registers although something else (idle) runs there,
      * or NO_CPU.  Written by pv/context.c alone, see sync_vcpu_state(). */
     unsigned int state_cpu;
-    unsigned int timer_cpu;     /* where its timers are; they follow it lazily */
-    bool areas_stale;           /* runstate or time area could not be written, see below */
-    bool migrate;               /* must leave its processor when it stops running */
-    cpumask_t hard_saved;       /* during SCHEDOP_pin_override */
+    unsigned int timer_cpu; /* where its timers are; they follow it lazily */
+    bool areas_stale;       /* runstate or time area could not be written, see below */
+    bool migrate;           /* must leave its processor when it stops running */
+    cpumask_t hard_saved;   /* during SCHEDOP_pin_override */
     bool pin_override;
-    spinlock_t periodic_lock;   /* guards the two words of the periodic timer; softirq context */
-    uint64_t periodic_last;     /* when it last ticked, ns; its period is v->periodic_ns */
+    spinlock_t periodic_lock; /* guards the two words of the periodic timer; softirq context */
+    uint64_t periodic_last;   /* when it last ticked, ns; its period is v->periodic_ns */
 };
 
 struct sched_domain {
@@ -84,7 +84,8 @@ static inline bool vcpu_running_unit(const struct sched_unit *u)
 {
     return load_once(&u->on_cpu);
 }
-/* Something that kept v from running (a flag, a pause) may be gone: queues it if so.  Any context. */
+/* Something that kept v from running (a flag, a pause) may be gone: queues it if so.  Any context.
+ */
 void vcpu_wake(struct vcpu *v);
 /* Something now keeps v from running: gets it off its processor, soon / and waits until its state
  * is in struct vcpu.  _sync not for `current`, and with interrupts on. */
@@ -122,7 +123,8 @@ void continue_running(struct vcpu *v) __attribute__((noreturn));
  * be.  Interrupts on. */
 void sync_vcpu_state(struct vcpu *v);
 
-/* --- run states and the areas guests register (sched/runstate.c) ------------------------------- */
+/* --- run states and the areas guests register (sched/runstate.c) -------------------------------
+ */
 /* A consistent copy with the time up to now accounted. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 /*
@@ -136,7 +138,8 @@ void vcpu_areas_leave(struct vcpu *prev);
 /* ns that `cpu` was idle since boot (sysctl getcpuinfo, XENPF_getidletime). */
 uint64_t sched_idle_time(unsigned int cpu);
 
-/* --- affinity, parameters (sched/tune.c) -------------------------------------------------------- */
+/* --- affinity, parameters (sched/tune.c) --------------------------------------------------------
+ */
 /* -EINVAL when the mask holds no online processor, -EBUSY while pin_override is on. */
 int vcpu_set_hard_affinity(struct vcpu *v, cpumask_t mask);
 int vcpu_set_soft_affinity(struct vcpu *v, cpumask_t mask);
@@ -149,5 +152,6 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op);
 /* XEN_SYSCTL_scheduler_op (cpupool checked by the caller). */
 int sched_sysctl(struct xen_sysctl_scheduler_op *op);
 
-/* --- sched/sched_op.c -------------------------------------------------------------------------- */
+/* --- sched/sched_op.c --------------------------------------------------------------------------
+ */
 long do_sched_op(int cmd, uint64_t arg);

@@ -45,7 +45,7 @@ struct work {
     struct list_head link;
     void (*fn)(void *arg);
     void *arg;
-    unsigned int cpu;   /* where it is queued, or ran last */
+    unsigned int cpu; /* where it is queued, or ran last */
     bool queued, running;
 };
 

@@ -115,14 +115,11 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
         op->u.credit2.weight = (uint16_t)d->sched.group.weight;
         op->u.credit2.cap = (uint16_t)d->sched.group.cap;
         return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        set_group(d, &op->u.credit2);
-        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo: set_group(d, &op->u.credit2); return 0;
     case XEN_DOMCTL_SCHEDOP_putvcpuinfo:
     case XEN_DOMCTL_SCHEDOP_getvcpuinfo:
         return guest_error(-EINVAL, "parameters are per domain, not per vCPU");
-    default:
-        return guest_error(-EINVAL, "unknown scheduler_op command");
+    default: return guest_error(-EINVAL, "unknown scheduler_op command");
     }
 }
 
@@ -145,12 +142,12 @@ int sched_sysctl(struct xen_sysctl_scheduler_op *op)
     case XEN_SYSCTL_SCHEDOP_getinfo:
         op->u.sched_credit2.ratelimit_us = (uint32_t)(load_once(&sched_ratelimit_ns) / 1000);
         return 0;
-    default:
-        return guest_error(-EINVAL, "unknown scheduler_op command");
+    default: return guest_error(-EINVAL, "unknown scheduler_op command");
     }
 }
 
-/* --- debug keys ----------------------------------------------------------------------------------- */
+/* --- debug keys
+ * ----------------------------------------------------------------------------------- */
 
 static void dump_vcpu(struct vcpu *v)
 {
@@ -162,9 +159,8 @@ static void dump_vcpu(struct vcpu *v)
     printk(XENLOG_INFO "  d%uv%u cpu %u %s%s%s flags %#x pause %u ran %lu ms waited %lu ms "
                        "hard %#lx soft %#lx\n",
            v->domain->mem.id, v->id, u->cpu, names[r.state & 3], u->present ? " present" : "",
-           u->on_cpu ? " on-cpu" : "", v->flags, v->pause_count,
-           r.time[RUNSTATE_running] / 1000000, r.time[RUNSTATE_runnable] / 1000000, u->hard,
-           u->soft);
+           u->on_cpu ? " on-cpu" : "", v->flags, v->pause_count, r.time[RUNSTATE_running] / 1000000,
+           r.time[RUNSTATE_runnable] / 1000000, u->hard, u->soft);
 }
 
 static void dump_runq(char key)

@@ -88,7 +88,8 @@ void clock_check_tsc(void)
     clock_sync_start();
 }
 
-/* --- publication ------------------------------------------------------------------------------------ */
+/* --- publication
+ * ------------------------------------------------------------------------------------ */
 
 /* Whether RDTSC in this domain reads the processor's own counter. */
 static bool guest_tsc_native(const struct domain *d)

@@ -43,7 +43,8 @@ uint64_t clock_guest_tsc(const struct domain *d, uint64_t system_ns);
 /* set_timer_op: 0 stops current's single-shot timer.  Always 0. */
 long do_set_timer_op(int64_t timeout);
 
-/* --- time/wallclock.c: seconds and ns since 1970 ------------------------------------------------ */
+/* --- time/wallclock.c: seconds and ns since 1970 ------------------------------------------------
+ */
 /* Reads the CMOS clock. */
 void wallclock_init(void);
 /* It is `sec`.`nsec` UTC at system time `system_ns` (XENPF_settime64): tells all domains. */

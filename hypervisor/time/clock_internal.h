@@ -17,7 +17,8 @@ extern struct clock_stamp clock_stamps[NR_CPUS];
 
 uint64_t clock_stamp_ns(const struct clock_stamp *s, uint64_t tsc);
 
-/* --- time/clock_sync.c ------------------------------------------------------------------------- */
+/* --- time/clock_sync.c -------------------------------------------------------------------------
+ */
 /* All processors compare their TSCs for a moment: false when one was seen going back. */
 bool clock_warp_test(void);
 /* Sets every stamp to the boot processor's time (before any guest runs: it may step back), and
@@ -32,5 +33,6 @@ void clock_sync_start(void);
 struct clock_stamp clock_corrected(struct time_scale nominal, uint64_t tsc, uint64_t own_ns,
                                    uint64_t ref_ns, uint64_t interval_ns);
 
-/* --- time/clock_keys.c ------------------------------------------------------------------------- */
+/* --- time/clock_keys.c -------------------------------------------------------------------------
+ */
 void clock_register_keys(void);

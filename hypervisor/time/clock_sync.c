@@ -26,10 +26,10 @@ static struct time_scale nominal;
 static struct {
     unsigned int arrived; /* processors at the meeting point */
     unsigned int expected;
-    uint64_t go_ns;       /* the boot processor's time as it let them go; 0: wait */
+    uint64_t go_ns; /* the boot processor's time as it let them go; 0: wait */
     uint64_t highest_tsc;
     bool went_back;
-    bool step;            /* set stamps without regard to what they show */
+    bool step; /* set stamps without regard to what they show */
 } meet;
 
 static void warp_rounds(void)

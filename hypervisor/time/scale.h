@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * TSC ticks to nanoseconds exactly as a pvclock reader does it: ns = ((ticks << shift) * mul) >> 32,
- * shift negative for a right shift.  Pure.
+ * TSC ticks to nanoseconds exactly as a pvclock reader does it: ns = ((ticks << shift) * mul) >>
+ * 32, shift negative for a right shift.  Pure.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Timers in order of expiry: a pairing heap threaded through the timers themselves, so that setting
- * one never allocates and so never fails.  Insert and peek take constant time, removal the logarithm
- * of the number in the mean, with no recursion.  Pure; the caller locks.
+ * one never allocates and so never fails.  Insert and peek take constant time, removal the
+ * logarithm of the number in the mean, with no recursion.  Pure; the caller locks.
  */
 #pragma once
 

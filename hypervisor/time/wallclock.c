@@ -51,7 +51,8 @@ static bool rtc_read_stable(struct rtc_registers *r)
         if (rtc_cmos_read(RTC_STATUS_A) & STATUS_A_UIP)
             continue;
         rtc_read(r);
-        if (!(rtc_cmos_read(RTC_STATUS_A) & STATUS_A_UIP) && rtc_cmos_read(RTC_SECONDS) == r->second)
+        if (!(rtc_cmos_read(RTC_STATUS_A) & STATUS_A_UIP) &&
+            rtc_cmos_read(RTC_SECONDS) == r->second)
             return true;
     }
     return false;
