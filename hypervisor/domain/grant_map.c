@@ -107,18 +107,15 @@ static int map_host(struct domain *d, const struct gnttab_map_grant_ref *op, mfn
                      ((uint64_t)((op->flags >> GNTMAP_AVAIL_SHIFT) & 7) << PTE_AVAIL_SHIFT);
     struct pte_table t;
     unsigned index;
-    pte_t old;
     int rc = open_entry(d, op->host_addr, op->flags & GNTMAP_contains_pte, &t, &index);
 
     if (rc != GNTST_okay)
         return rc;
-    rc = pte_grant_map(&t, index, mfn, writable, flags, &old);
+    /* What the entry mapped before is let go of.  To flush is the guest's business, as when it
+     * overwrites an entry itself. */
+    rc = pte_grant_map(&t, index, mfn, writable, flags);
     pte_table_close(&t);
-    if (rc)
-        return guest_error(GNTST_general_error, "grant: the entry cannot be written");
-    if (old & PTE_P)
-        l1_entry_put(old); /* the guest's business to flush, as when it overwrites one itself */
-    return GNTST_okay;
+    return rc ? guest_error(GNTST_general_error, "grant: the entry cannot be written") : GNTST_okay;
 }
 
 static int unmap_host(struct domain *d, uint64_t host_addr, uint16_t flags, mfn_t mfn)
