@@ -111,10 +111,11 @@ static int map_host(struct domain *d, const struct gnttab_map_grant_ref *op, mfn
 
     if (rc != GNTST_okay)
         return rc;
+    /* What the entry mapped before is let go of.  To flush is the guest's business, as when it
+     * overwrites an entry itself. */
     rc = pte_grant_map(&t, index, mfn, writable, flags);
     pte_table_close(&t);
-    return rc ? guest_error(GNTST_general_error, "grant: the entry cannot be written")
-              : GNTST_okay;
+    return rc ? guest_error(GNTST_general_error, "grant: the entry cannot be written") : GNTST_okay;
 }
 
 static int unmap_host(struct domain *d, uint64_t host_addr, uint16_t flags, mfn_t mfn)

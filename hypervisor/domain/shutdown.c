@@ -10,10 +10,9 @@
 #include "abi/errno.h"
 #include "console/log.h"
 #include "cpu/machine.h"
-#include "cpu/machine.h"
-#include "cpu/cpu_info.h"
-#include "debug/panic.h"
+#include "debug/assert.h"
 #include "domain/domain.h"
+#include "domain/pv_hooks.h"
 #include "lib/format.h"
 
 /* Who hears of each global VIRQ: NULL is dom0.  A reference is held on a domain named here. */
@@ -114,7 +113,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     if (!d->is_shutting_down) {
         printk(XENLOG_ERR "d%u crashed: %s\n", d->mem.id, why);
         if (d == current_domain)
-            show_registers(guest_regs());
+            pv_vcpu_dump(current);
     }
     domain_shutdown(d, SHUTDOWN_crash);
 }

@@ -46,7 +46,8 @@ static void raise_tells_once(void **state)
     assert_int_equal(p.upcall, 1);
 }
 
-/* A masked event waits, and unmasking tells of it, once; unmasking without an event tells nothing. */
+/* A masked event waits, and unmasking tells of it, once; unmasking without an event tells nothing.
+ */
 static void masked_waits(void **state)
 {
     struct page p = {0};

@@ -24,7 +24,8 @@ static struct grant_entry_v1 entry_of(uint16_t flags)
     return (struct grant_entry_v1){.flags = flags, .domid = USER, .frame = MFN_};
 }
 
-/* For every flags word: used exactly if it is a permit_access entry for this user that allows it. */
+/* For every flags word: used exactly if it is a permit_access entry for this user that allows it.
+ */
 static void every_flags_word(void **state)
 {
     for (unsigned f = 0; f < 0x10000; f++) {
@@ -202,10 +203,8 @@ static void hostile_granter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_flags_word),
-        cmocka_unit_test(frame_is_read_once),
-        cmocka_unit_test(counters_do_not_wrap),
-        cmocka_unit_test(bits_follow_pins),
+        cmocka_unit_test(every_flags_word),     cmocka_unit_test(frame_is_read_once),
+        cmocka_unit_test(counters_do_not_wrap), cmocka_unit_test(bits_follow_pins),
         cmocka_unit_test(hostile_granter),
     };
 
