@@ -21,7 +21,6 @@
 #define TABLE_SIZE  (1u << TABLE_BITS)
 #define TABLE_PAGES (((unsigned)DOMID_FIRST_RESERVED >> TABLE_BITS) + 1)
 
-struct domain *dom0;
 spinlock_t domain_list_lock;
 struct list_head domain_list = LIST_INIT(domain_list);
 
