@@ -27,6 +27,7 @@
 #include "mem/layout.h"
 #include "mem/map.h"
 #include "mem/memory_map.h"
+#include "sched/sched.h"
 
 #define PAVIS_VERSION "4.17-pavis"
 
@@ -140,7 +141,7 @@ static __noreturn void boot_on_final_stack(void)
     boot_late_subsystems();    /* domains, dom0: everything that may use all CPUs */
 
     map_release_boot_sections(); /* nothing of .boot.* is used from here on */
-    cpu_idle_entry();
+    idle_loop(); /* the boot processor is prepared already: dom0 is waiting in its queue */
 }
 
 /* Leaves the boot's stack for good. */
