@@ -13,7 +13,7 @@ HV_LINK := $(HV_OBJ) $(HV_BOOT_LIBS_OBJ)
 HV_LDS := $B/hypervisor/hypervisor.lds
 HV_SYMS := $B/pavis-hv-syms
 HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections -z noexecstack -z max-page-size=4096 \
-        --no-warn-rwx-segments --orphan-handling=warn --build-id=none -T $(HV_LDS)
+        --no-warn-rwx-segments --orphan-handling=warn --build-id=sha1 -T $(HV_LDS)
 
 .PHONY: hypervisor
 hypervisor: $B/pavis-hv $B/pavis-hv.gz
@@ -49,7 +49,7 @@ $B/pavis-hv: $(HV_SYMS) hypervisor/boot/wrap/wrap.S
 	$(CC) -m32 -c -DIMAGE_FILE="\"$B/pavis-hv.bin\"" -DIMAGE_BSS_SIZE=$$((mem - size)) \
 	    hypervisor/boot/wrap/wrap.S -o $B/hypervisor/wrap.o && \
 	$(LD) -m elf_i386 -nostdlib -N -Ttext=0x200000 --section-start=.bss=$$((0x200000 + size)) \
-	    -e $$entry --build-id=none --no-warn-rwx-segments $B/hypervisor/wrap.o -o $@
+	    -e $$entry --build-id=sha1 --no-warn-rwx-segments $B/hypervisor/wrap.o -o $@
 
 $B/pavis-hv.gz: $B/pavis-hv
 	@gzip -9 -n -c $< > $@

@@ -15,6 +15,7 @@
 #include "domain/grant.h"
 #include "domain/irq.h"
 
+#include "hypercall/version.h"
 #include "lib/compiler.h"
 #include "mem/boot_alloc.h"
 #include "mem/frame.h"
@@ -31,6 +32,7 @@ void boot_early_subsystems(void)
     clock_init();             /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);
     wallclock_init();
+    version_set_commandline(boot_info.cmdline);
     cpu_policy_boot();        /* what guests may see of the processor: before any domain exists */
 }
 
