@@ -71,7 +71,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     }
     d->is_shutting_down = true;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (v->paused_for_shutdown)
             continue;
         v->paused_for_shutdown = true;
@@ -92,7 +92,7 @@ void domain_resume(struct domain *d)
     flags = spin_lock_irqsave(&d->shutdown_lock);
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = SHUTDOWN_CODE_INVALID;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (!v->paused_for_shutdown)
             continue;
         v->paused_for_shutdown = false;

@@ -97,14 +97,17 @@ static long destroy(unsigned domid)
 static long populate(unsigned domid, uint64_t *list, unsigned nr, unsigned order)
 {
     struct xen_memory_reservation r = {
-        .extent_start = (uint64_t)list, .nr_extents = nr, .extent_order = order,
+        .extent_start = (uint64_t)list,
+        .nr_extents = nr,
+        .extent_order = order,
         .domid = (domid_t)domid,
     };
 
     return hc_memory_op(XENMEM_populate_physmap, &r);
 }
 
-/* --- a guest that runs -------------------------------------------------------------------------- */
+/* --- a guest that runs --------------------------------------------------------------------------
+ */
 
 /*
  * Its code: counts a word up, for ever, or until the word behind it is set; then shuts down with
@@ -120,10 +123,10 @@ __asm__(".section .rodata\n"
         "  je 1b\n"
         "  mov 8(%rbx), %eax\n"
         "  dec %eax\n"
-        "  mov %eax, 16(%rbx)\n"      /* struct sched_shutdown */
-        "  mov $2, %edi\n"            /* SCHEDOP_shutdown */
+        "  mov %eax, 16(%rbx)\n" /* struct sched_shutdown */
+        "  mov $2, %edi\n"       /* SCHEDOP_shutdown */
         "  lea 16(%rbx), %rsi\n"
-        "  mov $29, %eax\n"           /* sched_op */
+        "  mov $29, %eax\n" /* sched_op */
         "  syscall\n"
         "  ud2\n"
         "guest_code_end:\n"
@@ -135,7 +138,8 @@ static struct tree window; /* where we map the guest's frames */
 /* Maps guest frame `i` into our window, page `i`. */
 static void *map_frame(unsigned domid, unsigned i)
 {
-    long rc = mmu_update_for(pte_machine(&window.l1[i]), guest_mfn[i] * PAGE_SIZE | RW_FLAGS, domid);
+    long rc =
+        mmu_update_for(pte_machine(&window.l1[i]), guest_mfn[i] * PAGE_SIZE | RW_FLAGS, domid);
 
     EXPECT_RC(rc, 0);
     return rc ? NULL : (void *)(window.va + i * PAGE_SIZE);
@@ -407,7 +411,8 @@ static void test_domctl_bad(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------------------
+ */
 
 /* The limit holds: populate stops there, and says how far it came. */
 static void test_limit(void)
@@ -425,8 +430,8 @@ static void test_limit(void)
     EXPECT_EQ(list[GUEST_PAGES], GUEST_PAGES); /* untouched */
     /* Others' frames are not given back. */
     list[0] = mfn_of(&ctl);
-    struct xen_memory_reservation r = {.extent_start = (uint64_t)list, .nr_extents = 1,
-                                       .domid = (domid_t)domid};
+    struct xen_memory_reservation r = {
+        .extent_start = (uint64_t)list, .nr_extents = 1, .domid = (domid_t)domid};
     EXPECT_RC(hc_memory_op(XENMEM_decrease_reservation, &r), 0);
     EXPECT_RC(destroy(domid), 0);
 }
@@ -484,7 +489,8 @@ static void test_resource(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-/* --- CPU policy --------------------------------------------------------------------------------- */
+/* --- CPU policy ---------------------------------------------------------------------------------
+ */
 
 static struct xen_cpuid_leaf leaves[256];
 static struct xen_msr_entry msrs[8];
@@ -524,7 +530,8 @@ static void test_cpu_policy(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-/* --- the machine -------------------------------------------------------------------------------- */
+/* --- the machine --------------------------------------------------------------------------------
+ */
 
 /* sysctl tells tools about the machine, and refuses what it does not know. */
 static void test_sysctl(void)

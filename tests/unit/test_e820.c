@@ -17,9 +17,9 @@ static void test_accepted(void **state)
 {
     struct e820_entry map[] = {
         {0, 0x9f000, 1},
-        {~0ull, 1, 2},       /* the very last byte */
+        {~0ull, 1, 2}, /* the very last byte */
         {0x100000, ~0xfffffull, 2},
-        {0, 0x9f000, 77},    /* overlaps and unknown types are the guest's own affair */
+        {0, 0x9f000, 77}, /* overlaps and unknown types are the guest's own affair */
     };
 
     assert_null(e820_check(map, 4));
