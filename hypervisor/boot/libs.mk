@@ -1,6 +1,6 @@
 # The boot-only decompressors: Debian's static archives, linked into the hypervisor without a C library.
 #
-# unpack.o (our calls), unpack_libs.o (what the archives expect of a C library) and the archive
+# unpack*.o (our calls), unpack_libs.o (what the archives expect of a C library) and the archive
 # members they need become one object, unpack_all.o:
 #   1. ld -r with unpack_libs.lds: everything in .boot.text/.boot.rodata/.boot.data/.boot.bss, unwind
 #      tables dropped, unused sections too;
@@ -15,7 +15,8 @@
 ifndef HV_BOOT_LIBS_OBJ
 
 UNPACK_ARCHIVES := $(shell for a in lzma z lz4 zstd; do $(CC) -print-file-name=lib$$a.a; done)
-UNPACK_PARTS := $B/hypervisor/dom0/unpack.o $B/hypervisor/boot/unpack_libs.o
+UNPACK_PARTS := $(addprefix $B/hypervisor/,dom0/unpack.o dom0/unpack_xz.o dom0/bcj_x86.o \
+        boot/unpack_libs.o)
 HV_BOOT_LIBS_OBJ := $B/hypervisor/boot/unpack_all.o
 UNPACK_EXPORTS := unpack unpack_size unpack_libs_init
 UNPACK_IMPORTS := panic
@@ -35,5 +36,7 @@ $(HV_BOOT_LIBS_OBJ): $(UNPACK_PARTS) $(UNPACK_ARCHIVES) hypervisor/boot/unpack_l
 	@rm $@.tmp
 	@alien=$$($(NM) -u $@ | awk '{print $$2}' | grep -vxE '$(subst $() ,|,$(UNPACK_IMPORTS) _GLOBAL_OFFSET_TABLE_)'); \
 	if [ -n "$$alien" ]; then echo "unpack_all.o needs unexpected symbols:" $$alien; rm $@; exit 1; fi
+
+-include $(UNPACK_PARTS:.o=.d)
 
 endif

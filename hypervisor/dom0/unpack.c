@@ -8,28 +8,24 @@
  * input when given true buffer sizes.  If a size check were wrong here, a damaged kernel would
  * overwrite memory behind the buffer during boot.
  */
-#include "dom0/unpack.h"
+#include "dom0/unpack_xz.h"
 
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticDCtx, to keep zstd away from malloc */
 #include <lz4.h>
-#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "lib/string.h"
 
-#define TRAILER         4u          /* bytes of unpacked size at the end of a bzImage's payload */
-#define LZ4_MAGIC       0x184C2102u /* legacy frame; block size below is fixed by the format */
-#define LZ4_BLOCK       (8u << 20)
-#define ARENA_ALIGN     64u
-#define GZIP_ONLY       (16 + 15)   /* inflateInit2: gzip header, window of 32 KiB */
-#define INFLATE_NEEDS   (64u << 10) /* zlib's manual: below 44 KiB (window and state) */
-#define XZ_SLACK        (64u << 10) /* alignment of a dozen allocations over liblzma's estimate */
-#define XZ_HEADER_NEEDS 16384u /* what liblzma allocates before it looks at the dictionary size */
+#define TRAILER       4u          /* bytes of unpacked size at the end of a bzImage's payload */
+#define LZ4_MAGIC     0x184C2102u /* legacy frame; block size below is fixed by the format */
+#define LZ4_BLOCK     (8u << 20)
+#define GZIP_ONLY     (16 + 15)   /* inflateInit2: gzip header, window of 32 KiB */
+#define INFLATE_NEEDS (64u << 10) /* zlib's manual: below 44 KiB (window and state) */
 
-static void *arena_alloc(struct unpack_arena *arena, size_t size)
+void *unpack_arena_alloc(struct unpack_arena *arena, size_t size)
 {
-    size_t start = (arena->used + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    size_t start = (arena->used + UNPACK_ARENA_ALIGN - 1) & ~(size_t)(UNPACK_ARENA_ALIGN - 1);
 
     if (start > arena->size || size > arena->size - start)
         return NULL;
@@ -46,112 +42,14 @@ static uint32_t read_le32(const uint8_t *p)
 }
 
 /* The compressed bytes without what Linux' build put behind them; gzip's own end is its size. */
-static uint64_t stream_len(const struct packed_image *p)
+uint64_t unpack_stream_len(const struct packed_image *p)
 {
     return p->in_bzimage && p->packing != IMAGE_GZIP ? p->len - TRAILER : p->len;
 }
 
-static void *xz_alloc(void *opaque, size_t count, size_t size)
-{
-    size_t bytes;
-
-    return __builtin_mul_overflow(count, size, &bytes) ? NULL : arena_alloc(opaque, bytes);
-}
-
-static void xz_free(void *opaque, void *address)
-{
-}
-
-static const char *xz_sentence(lzma_ret ret)
-{
-    switch (ret) {
-    case LZMA_FORMAT_ERROR: return "the kernel's XZ data does not start as an XZ file";
-    case LZMA_OPTIONS_ERROR:
-        return "the kernel's XZ data uses a filter or check that is not supported";
-    case LZMA_DATA_ERROR: return "the kernel's XZ data is damaged";
-    case LZMA_BUF_ERROR:
-        return "the kernel's XZ data is cut off or unpacks to more than its stated size";
-    case LZMA_MEM_ERROR:
-    case LZMA_MEMLIMIT_ERROR:
-        return "the kernel's XZ dictionary does not fit in the memory set aside for unpacking";
-    default: return "the XZ library failed in a way it should not";
-    }
-}
-
-static lzma_ret xz_decode(const struct packed_image *p, void *dst, size_t dst_size, size_t *in_pos,
-                          size_t *out_pos, uint64_t *memlimit, struct unpack_arena *arena)
-{
-    lzma_allocator allocator = {.alloc = xz_alloc, .free = xz_free, .opaque = arena};
-
-    *in_pos = 0;
-    *out_pos = 0;
-    return lzma_stream_buffer_decode(memlimit, 0, &allocator, p->data, in_pos, stream_len(p), dst,
-                                     out_pos, dst_size);
-}
-
-/* With a limit of one byte liblzma reads as far as the dictionary's size and reports the need. */
-static const char *xz_needs(const struct packed_image *p, uint64_t *needs)
-{
-    static uint8_t scratch[XZ_HEADER_NEEDS] __aligned(ARENA_ALIGN);
-    struct unpack_arena arena = {.base = scratch, .size = sizeof(scratch)};
-    size_t in_pos, out_pos;
-    uint64_t memory = 1;
-    uint8_t nowhere;
-    lzma_ret ret = xz_decode(p, &nowhere, sizeof(nowhere), &in_pos, &out_pos, &memory, &arena);
-
-    if (ret != LZMA_MEMLIMIT_ERROR)
-        return ret == LZMA_OK ? "the kernel's XZ data holds nothing" : xz_sentence(ret);
-    *needs = memory;
-    return NULL;
-}
-
-/*
- * A lone XZ file tells its size in the index at its end, found through the last twelve bytes: a
- * zero byte, the number of records, and for each block its packed and unpacked size, as
- * variable-length integers.  (liblzma's index functions would do it, but reach their allocator
- * through a global offset table, which the hypervisor has no other use for.)
- */
-static const char *xz_lone_size(const struct packed_image *p, uint64_t *out_size)
-{
-    static const char damaged[] = "the kernel's XZ file is damaged or cut off at its end";
-    lzma_stream_flags footer;
-    lzma_vli records, packed_size, unpacked_size, total = 0;
-    size_t pos, end;
-
-    if (p->len < 2 * LZMA_STREAM_HEADER_SIZE)
-        return damaged;
-    end = p->len - LZMA_STREAM_HEADER_SIZE;
-    if (lzma_stream_footer_decode(&footer, p->data + end) != LZMA_OK || footer.backward_size > end)
-        return damaged;
-    pos = end - footer.backward_size + 1;
-    if (lzma_vli_decode(&records, NULL, p->data, &pos, end) != LZMA_OK)
-        return damaged;
-    while (records--) {
-        if (lzma_vli_decode(&packed_size, NULL, p->data, &pos, end) != LZMA_OK ||
-            lzma_vli_decode(&unpacked_size, NULL, p->data, &pos, end) != LZMA_OK ||
-            unpacked_size > UNPACK_MAX_SIZE - total)
-            return damaged;
-        total += unpacked_size;
-    }
-    *out_size = total;
-    return NULL;
-}
-
-static const char *xz_unpack(const struct packed_image *p, void *dst, size_t dst_size,
-                             struct unpack_arena *arena, size_t *got)
-{
-    uint64_t memlimit = arena->size;
-    size_t in_pos;
-    lzma_ret ret = xz_decode(p, dst, dst_size, &in_pos, got, &memlimit, arena);
-
-    if (ret != LZMA_OK)
-        return xz_sentence(ret);
-    return in_pos == stream_len(p) ? NULL : "bytes are left over behind the kernel's XZ data";
-}
-
 static void *gzip_alloc(void *opaque, unsigned count, unsigned size)
 {
-    return arena_alloc(opaque, (size_t)count * size);
+    return unpack_arena_alloc(opaque, (size_t)count * size);
 }
 
 static void gzip_free(void *opaque, void *address)
@@ -167,7 +65,7 @@ static const char *gzip_unpack(const struct packed_image *p, void *dst, size_t d
     if (ret != Z_OK)
         return "the gzip library has too little memory";
     stream.next_in = (uint8_t *)(uintptr_t)p->data;
-    stream.avail_in = (unsigned)stream_len(p);
+    stream.avail_in = (unsigned)unpack_stream_len(p);
     stream.next_out = dst;
     stream.avail_out = (unsigned)dst_size;
     ret = inflate(&stream, Z_FINISH);
@@ -183,7 +81,7 @@ static const char *gzip_unpack(const struct packed_image *p, void *dst, size_t d
 static const char *lz4_unpack(const struct packed_image *p, uint8_t *dst, size_t dst_size,
                               size_t *got)
 {
-    uint64_t end = stream_len(p), in = sizeof(uint32_t); /* behind the magic, seen before */
+    uint64_t end = unpack_stream_len(p), in = sizeof(uint32_t); /* behind the magic, seen before */
     size_t out = 0;
 
     while (in < end) {
@@ -214,13 +112,13 @@ static const char *zstd_unpack(const struct packed_image *p, void *dst, size_t d
                                struct unpack_arena *arena, size_t *got)
 {
     size_t needs = ZSTD_estimateDCtxSize();
-    void *space = arena_alloc(arena, needs);
+    void *space = unpack_arena_alloc(arena, needs);
     ZSTD_DCtx *dctx = space ? ZSTD_initStaticDCtx(space, needs) : NULL;
     size_t ret;
 
     if (!dctx)
         return "the zstd library has too little memory";
-    ret = ZSTD_decompressDCtx(dctx, dst, dst_size, p->data, stream_len(p));
+    ret = ZSTD_decompressDCtx(dctx, dst, dst_size, p->data, unpack_stream_len(p));
     if (ZSTD_isError(ret))
         return "the kernel's zstd data is damaged, cut off, or unpacks to more than its stated "
                "size";
@@ -264,7 +162,7 @@ const char *unpack_size(const struct packed_image *p, uint64_t *out_size, uint64
     case IMAGE_PLAIN: return "the kernel is not compressed";
     case IMAGE_LZ4: break;
     case IMAGE_GZIP: needs = INFLATE_NEEDS; break;
-    case IMAGE_ZSTD: needs = ZSTD_estimateDCtxSize() + ARENA_ALIGN; break;
+    case IMAGE_ZSTD: needs = ZSTD_estimateDCtxSize() + UNPACK_ARENA_ALIGN; break;
     case IMAGE_XZ:
         why = xz_needs(p, &needs);
         if (why)

@@ -6,7 +6,7 @@
  *
  * Rules for the caller: boot CPU, before any domain runs (XMM registers are clobbered, not saved),
  * IDT loaded and exceptions fatal, NMI, #MC and #DF on stacks of their own (red zone), 8 KiB of
- * stack left (measured: 3 KiB).  Interrupts are off inside, for as long as it takes: seconds under
+ * stack left (measured: 2 KiB).  Interrupts are off inside, for as long as it takes: seconds under
  * emulation.  All of it is boot-only and is freed with the other .boot.* sections.
  */
 #pragma once

@@ -12,6 +12,7 @@
 #include "mem/buddy.h"
 #include "hooks.h"
 #include "mem/heap.h"
+#include "mem/tlb.h"
 #include "sched/sched_internal.h"
 #include "sched/runstate.h"
 #include "sched/softirq.h"
@@ -54,6 +55,7 @@ void sched_start_cpu(void)
     set_current(idle);
     runstate_init(&idle->sched.runstate, RUNSTATE_running, now_ns());
     idle->sched.unit.on_cpu = true;
+    tlb_cpu_up(cpu); /* before a guest can run here: flushes must reach us from then on */
     atomic_get_or(&sched_online, BIT(cpu));
 }
 

@@ -361,6 +361,14 @@ static void refusals(void **state)
     EXPECT_NOTE(note_string(XEN_ELFNOTE_LOADER, "own");
                 note_string(XEN_ELFNOTE_GUEST_OS, "BSD"), "loader");
 
+    /* Section names that begin inside the name table and would end behind it and the file. */
+    new_elf();
+    sections("__xen_guest", 1, 0, 16);
+    ((struct elf64_shdr *)(file + header()->e_shoff))[1].sh_offset = file_len - 4;
+    ((struct elf64_shdr *)(file + header()->e_shoff))[1].sh_size = 4;
+    ((struct elf64_shdr *)(file + header()->e_shoff))[2].sh_name = 2;
+    assert_says(parse(&img), "not built to run on Xen");
+
     new_elf();
     linux_notes();
     for (uint64_t len = 0; len < file_len; len++)

@@ -6,7 +6,8 @@
  * If Debian kernels lie in ${PAVIS_CACHE:-~/.cache/pavis}/kernels, they are unpacked and parsed
  * too.
  */
-// SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/image.c hypervisor/dom0/image_notes.c
+// SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/unpack_xz.c hypervisor/dom0/bcj_x86.c
+// SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c
 // SOURCES: hypervisor/lib/format.c hypervisor/lib/string.c
 // LIBS: -llzma -lz -llz4 -lzstd
 #include <glob.h>
@@ -257,6 +258,41 @@ static void damage(void **state)
     }
 }
 
+/* Single bytes whose damage only one check can see. */
+static void aimed_damage(void **state)
+{
+    lzma_stream_flags footer;
+    uint64_t size = 0, end;
+    uint32_t block;
+    uint8_t *out;
+
+    pack(IMAGE_XZ, false);
+    end = space_len - LZMA_STREAM_HEADER_SIZE;
+    assert_int_equal(lzma_stream_footer_decode(&footer, space + end), LZMA_OK);
+    space[end - footer.backward_size - 1] ^= 1;
+    assert_says(unpack_copy(IMAGE_XZ, false, space, space_len, &out, &size), "wrong checksum");
+    free(out);
+    space[end - footer.backward_size - 1] ^= 1;
+    space[end - 1] ^= 1; /* the index' own checksum */
+    assert_says(unpack_copy(IMAGE_XZ, false, space, space_len, &out, &size), "behind its one");
+    free(out);
+    space[end - 1] ^= 1;
+    space[space_len] = 0; /* in a bzImage nothing may follow */
+    memcpy(space + space_len + 1, &(uint32_t){PLAIN}, TRAILER);
+    assert_says(unpack_copy(IMAGE_XZ, true, space, space_len + 1 + TRAILER, &out, &size),
+                "left over");
+    free(out);
+
+    pack(IMAGE_LZ4, true);
+    memcpy(&block, space + 4, sizeof(block));
+    end = 8 + block; /* the second block's size */
+    memcpy(&block, space + end, sizeof(block));
+    block++;
+    memcpy(space + end, &block, sizeof(block));
+    assert_says(unpack_copy(IMAGE_LZ4, true, space, space_len, &out, &size), "ends behind its end");
+    free(out);
+}
+
 /* Noise behind a valid start, for the paths that damage to long files seldom meets. */
 static void noise(void **state)
 {
@@ -330,8 +366,8 @@ static void debian_kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips), cmocka_unit_test(limits),         cmocka_unit_test(damage),
-        cmocka_unit_test(noise),       cmocka_unit_test(debian_kernels),
+        cmocka_unit_test(round_trips),  cmocka_unit_test(limits), cmocka_unit_test(damage),
+        cmocka_unit_test(aimed_damage), cmocka_unit_test(noise),  cmocka_unit_test(debian_kernels),
     };
 
     return cmocka_run_group_tests(tests, make_plain, NULL);
