@@ -13,6 +13,7 @@
 #include "dom0/unpack_env.h"
 #include "domain/evtchn.h"
 #include "domain/grant.h"
+#include "domain/inspect.h"
 #include "domain/irq.h"
 
 #include "hypercall/version.h"
@@ -34,6 +35,7 @@ void boot_early_subsystems(void)
     wallclock_init();
     version_set_commandline(boot_info.cmdline);
     cpu_policy_boot();        /* what guests may see of the processor: before any domain exists */
+    inspect_init();           /* debug keys, audit */
 }
 
 static void read_source(struct dom0_source *s)
