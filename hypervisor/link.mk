@@ -13,7 +13,7 @@ HV_LINK := $(HV_OBJ) $(HV_BOOT_LIBS_OBJ)
 HV_LDS := $B/hypervisor/hypervisor.lds
 HV_SYMS := $B/pavis-hv-syms
 HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections -z noexecstack -z max-page-size=4096 \
-        --no-warn-rwx-segments --orphan-handling=warn --build-id=none -T $(HV_LDS)
+        --no-warn-rwx-segments --orphan-handling=warn --build-id=sha1 -T $(HV_LDS)
 
 .PHONY: hypervisor
 hypervisor: $B/pavis-hv $B/pavis-hv.gz

@@ -57,6 +57,10 @@ SECTIONS
         rodata_start = .;
         .rodata : LOAD(.rodata) {
                 *(.rodata .rodata.*)
+                . = ALIGN(4);
+                __start_build_id = .; /* XENVER_build_id */
+                KEEP(*(.note.gnu.build-id))
+                __stop_build_id = .;
                 . = ALIGN(8);
                 ex_table_start = .;
                 KEEP(*(.ex_table))

@@ -13,12 +13,15 @@
 #include "dom0/unpack_env.h"
 #include "domain/evtchn.h"
 #include "domain/grant.h"
+#include "domain/inspect.h"
 #include "domain/irq.h"
-void cpu_policy_boot(void);
+
+#include "hypercall/version.h"
 #include "lib/compiler.h"
 #include "mem/boot_alloc.h"
 #include "mem/frame.h"
 #include "mem/map.h"
+#include "pv/cpu_policy.h"
 #include "sched/sched.h"
 #include "sched/softirq.h"
 #include "time/clock.h"
@@ -30,7 +33,9 @@ void boot_early_subsystems(void)
     clock_init();             /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);
     wallclock_init();
+    version_set_commandline(boot_info.cmdline);
     cpu_policy_boot();        /* what guests may see of the processor: before any domain exists */
+    inspect_init();           /* debug keys, audit */
 }
 
 static void read_source(struct dom0_source *s)

@@ -44,7 +44,7 @@ static int stop(struct domain *d)
     mem_claim(&d->mem, 0);
     clear_global_virq_handlers(d);
     sched_destroy_domain(d); /* watchdogs */
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         timer_kill(&v->singleshot);
         timer_kill(&v->periodic);
         timer_kill(&v->poll_timer);
@@ -57,7 +57,7 @@ static int release_vcpus(struct domain *d)
     struct vcpu *v;
     int rc;
 
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         vcpu_info_release(v);
         rc = pv_vcpu_relinquish(v);
         if (rc)
@@ -87,7 +87,7 @@ static int bury(struct domain *d)
 
 int domain_kill(struct domain *d)
 {
-    static int (*const steps[])(struct domain *d) = {
+    static int (*const steps[])(struct domain * d) = {
         [STEP_STOP] = stop,
         [STEP_EVENTS] = evtchn_destroy_step,
         [STEP_VCPUS] = release_vcpus,

@@ -136,6 +136,7 @@ struct domain {
 
     spinlock_t pause_lock;     /* irqsave; nests outside run queue locks */
     unsigned pause_count;      /* what each vCPU's pause_count holds for the whole domain */
+    bool paused_for_audit;     /* domain/inspect.c: one of those pauses is its */
 
     spinlock_t shutdown_lock;  /* irqsave; nests outside pause_lock */
     bool is_shut_down, is_shutting_down;

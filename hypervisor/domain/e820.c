@@ -75,8 +75,7 @@ long e820_get_machine(uint64_t arg)
         *m = machine_map;
         reserve_controllers(m);
         for (unsigned i = 0; i < m->nr; i++)
-            copy[i] = (struct e820_entry){m->region[i].start, m->region[i].size,
-                                          m->region[i].type};
+            copy[i] = (struct e820_entry){m->region[i].start, m->region[i].size, m->region[i].type};
         rc = put_map(arg, copy, m->nr);
     }
     hv_free(copy);

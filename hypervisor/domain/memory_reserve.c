@@ -136,8 +136,7 @@ static bool parse(struct reservation *r, const struct xen_memory_reservation *ar
         return guest_error(-EINVAL, "address width below a page"), false;
     if (arg->mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
         return guest_error(-EINVAL, "no populate-on-demand, no virtual NUMA"), false;
-    if ((list_needed || r->list) &&
-        !guest_array_okay(r->list, r->nr_extents, sizeof(uint64_t)))
+    if ((list_needed || r->list) && !guest_array_okay(r->list, r->nr_extents, sizeof(uint64_t)))
         return guest_error(-EFAULT, "extent list outside guest space"), false;
     return true;
 }

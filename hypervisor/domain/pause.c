@@ -36,7 +36,7 @@ void domain_pause_nosync(struct domain *d)
     uint64_t flags = spin_lock_irqsave(&d->pause_lock);
 
     d->pause_count++;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_pause_nosync(v);
     spin_unlock_irqrestore(&d->pause_lock, flags);
 }
@@ -46,7 +46,7 @@ void domain_pause(struct domain *d)
     struct vcpu *v;
 
     domain_pause_nosync(d);
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         if (v != current)
             vcpu_sleep_sync(v);
 }
@@ -58,7 +58,7 @@ void domain_unpause(struct domain *d)
 
     ASSERT(d->pause_count);
     d->pause_count--;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         vcpu_unpause(v);
     spin_unlock_irqrestore(&d->pause_lock, flags);
 }

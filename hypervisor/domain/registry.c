@@ -75,7 +75,7 @@ struct domain *domain_get_next(unsigned id)
     struct domain *d, *found = NULL;
 
     spin_lock(&domain_list_lock);
-    list_for_each(d, &domain_list, list) {
+    list_for_each (d, &domain_list, list) {
         if (d->mem.id >= id && domain_get(d)) {
             found = d;
             break;
@@ -152,7 +152,7 @@ int domain_register(struct domain *d)
         return guest_error(-EEXIST, "domain id in use");
     }
     *slot = d;
-    list_for_each(at, &domain_list, list) {
+    list_for_each (at, &domain_list, list) {
         if (at->mem.id > id) {
             before = &at->list;
             break;

@@ -10,10 +10,9 @@
 #include "abi/errno.h"
 #include "console/log.h"
 #include "cpu/machine.h"
-#include "cpu/machine.h"
-#include "cpu/cpu_info.h"
-#include "debug/panic.h"
+#include "debug/assert.h"
 #include "domain/domain.h"
+#include "domain/pv_hooks.h"
 #include "lib/format.h"
 
 /* Who hears of each global VIRQ: NULL is dom0.  A reference is held on a domain named here. */
@@ -72,7 +71,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     }
     d->is_shutting_down = true;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (v->paused_for_shutdown)
             continue;
         v->paused_for_shutdown = true;
@@ -93,7 +92,7 @@ void domain_resume(struct domain *d)
     flags = spin_lock_irqsave(&d->shutdown_lock);
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = SHUTDOWN_CODE_INVALID;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         if (!v->paused_for_shutdown)
             continue;
         v->paused_for_shutdown = false;
@@ -114,7 +113,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     if (!d->is_shutting_down) {
         printk(XENLOG_ERR "d%u crashed: %s\n", d->mem.id, why);
         if (d == current_domain)
-            show_registers(guest_regs());
+            pv_vcpu_dump(current);
     }
     domain_shutdown(d, SHUTDOWN_crash);
 }

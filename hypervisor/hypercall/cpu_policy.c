@@ -39,10 +39,9 @@ static long put_policy(const struct cpu_policy *p, struct policy_buffers *b)
 
     if (!s)
         return -ENOMEM;
-    b->nr_leaves = b->leaves ? cpu_policy_to_leaves(p, s->leaf, CPU_POLICY_MAX_LEAVES)
-                             : CPU_POLICY_MAX_LEAVES;
-    b->nr_msrs = b->msrs ? cpu_policy_to_msrs(p, s->msr, CPU_POLICY_MAX_MSRS)
-                         : CPU_POLICY_MAX_MSRS;
+    b->nr_leaves =
+        b->leaves ? cpu_policy_to_leaves(p, s->leaf, CPU_POLICY_MAX_LEAVES) : CPU_POLICY_MAX_LEAVES;
+    b->nr_msrs = b->msrs ? cpu_policy_to_msrs(p, s->msr, CPU_POLICY_MAX_MSRS) : CPU_POLICY_MAX_MSRS;
     if ((b->leaves && room_leaves < b->nr_leaves) || (b->msrs && room_msrs < b->nr_msrs))
         rc = guest_error(-ENOBUFS, "no room for the CPU policy");
     else if ((b->leaves && copy_to_guest(b->leaves, s->leaf, b->nr_leaves * sizeof(s->leaf[0]))) ||

@@ -23,6 +23,7 @@ struct cpu_topology cpu_topology_of(const struct cpu_policy *raw)
     if (raw->basic[0].a >= 0xb && raw->topo[0].b && (raw->topo[0].c >> 8 & 0xff) == 1) {
         t.core_shift = raw->topo[0].a & 0x1f;
         t.package_shift = raw->topo[1].b ? raw->topo[1].a & 0x1f : t.core_shift;
+        t.package_shift = max(t.package_shift, t.core_shift);
         return t;
     }
     if (!(raw->basic[1].d & 1u << 28)) /* HTT: more than one logical processor in a package */
@@ -33,11 +34,11 @@ struct cpu_topology cpu_topology_of(const struct cpu_policy *raw)
 
         cores = (raw->extd[8].c & 0xff) + 1;
         t.package_shift = width ? width : bits_for(cores);
-        t.core_shift = logical > cores ? bits_for(logical / cores) : 0;
+        t.core_shift = logical > cores ? min(bits_for(logical / cores), t.package_shift) : 0;
         return t;
     }
     cores = raw->basic[0].a >= 4 ? (raw->cache[0].a >> 26 & 0x3f) + 1 : 1;
     t.package_shift = bits_for(logical);
-    t.core_shift = logical > cores ? bits_for(logical / cores) : 0;
+    t.core_shift = logical > cores ? min(bits_for(logical / cores), t.package_shift) : 0;
     return t;
 }

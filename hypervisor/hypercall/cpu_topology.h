@@ -22,8 +22,7 @@ static inline uint32_t topology_package(struct cpu_topology t, uint32_t apic_id)
 /* Within its package. */
 static inline uint32_t topology_core(struct cpu_topology t, uint32_t apic_id)
 {
-    uint32_t in_package =
-        t.package_shift < 32 ? apic_id & ((1u << t.package_shift) - 1) : apic_id;
+    uint32_t in_package = t.package_shift < 32 ? apic_id & ((1u << t.package_shift) - 1) : apic_id;
 
     return in_package >> t.core_shift;
 }

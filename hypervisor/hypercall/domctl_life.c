@@ -78,7 +78,7 @@ static uint32_t sum_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *inf
     struct vcpu *v;
 
     info->max_vcpu_id = ~0u;
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         struct vcpu_runstate_info runstate;
         unsigned vflags = load_once(&v->flags);
 
@@ -206,7 +206,7 @@ long domctl_settscinfo(struct domctl_call *c)
     d->tsc_emulated = info->tsc_mode == TSC_MODE_ALWAYS_EMULATE;
     d->tsc_khz_guest = d->tsc_emulated ? (info->gtsc_khz ? info->gtsc_khz : tsc_khz) : 0;
     d->tsc_incarnation = info->incarnation + 1;
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         clock_force_vcpu_time(v);
     domain_unpause(d);
     return 0;

@@ -131,8 +131,7 @@ long domctl_ioport_permission(struct domctl_call *c)
 {
     const struct xen_domctl_ioport_permission *arg = &c->op->u.ioport_permission;
 
-    if (!arg->nr_ports || arg->first_port >= NR_PORTS ||
-        arg->nr_ports > NR_PORTS - arg->first_port)
+    if (!arg->nr_ports || arg->first_port >= NR_PORTS || arg->nr_ports > NR_PORTS - arg->first_port)
         return guest_error(-EINVAL, "empty range, or ports beyond 65535");
     return change_permission(current_domain->ioports, c->d->ioports, arg->first_port,
                              arg->first_port + arg->nr_ports - 1, arg->allow_access);

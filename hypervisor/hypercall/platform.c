@@ -118,7 +118,7 @@ static long getidletime(struct xenpf_getidletime *arg)
         return rc;
     arg->now = now_ns();
     wanted &= cpu_online_map;
-    for_each_cpu(cpu, wanted) {
+    for_each_cpu (cpu, wanted) {
         if (put_guest_u64(arg->idletime + cpu * sizeof(uint64_t), sched_idle_time(cpu)))
             return -EFAULT;
     }

@@ -109,9 +109,8 @@ static long sysctl_availheap(struct xen_sysctl *op)
 
     if (arg->node != -1 && arg->node != 0)
         return guest_error(-EINVAL, "the only node is number 0");
-    pages = arg->max_bitwidth && arg->max_bitwidth < 64
-                ? heap_free_pages_below(arg->max_bitwidth)
-                : heap_free_pages();
+    pages = arg->max_bitwidth && arg->max_bitwidth < 64 ? heap_free_pages_below(arg->max_bitwidth)
+                                                        : heap_free_pages();
     if (arg->min_bitwidth && arg->min_bitwidth < 64)
         pages -= min(pages, heap_free_pages_below(arg->min_bitwidth));
     arg->avail_bytes = pages << PAGE_SHIFT;

@@ -39,7 +39,7 @@ static void count_siblings(struct xen_sysctl_physinfo *info)
 {
     unsigned cpu, in_package = 0, in_core = 0;
 
-    for_each_cpu(cpu, cpu_online_map) {
+    for_each_cpu (cpu, cpu_online_map) {
         if (package_of(cpu) != package_of(0))
             continue;
         in_package++;

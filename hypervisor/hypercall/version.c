@@ -13,9 +13,9 @@
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "hypercall/handlers.h"
+#include "hypercall/version.h"
 #include "lib/string.h"
 #include "mem/guest_access.h"
-#include "hypercall/version.h"
 
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
@@ -78,7 +78,8 @@ static long get_features(uint64_t arg)
         return -EFAULT;
     if (info.submap_idx != 0)
         return guest_error(-EINVAL, "feature words: there is only number 0");
-    info.submap = F(mmu_pt_update_preserve_ad) | F(gnttab_map_avail_bits) | F(not_direct_mapped);
+    /* "Direct mapped": frame numbers in page tables are the machine's; Xen says so to all PV. */
+    info.submap = F(mmu_pt_update_preserve_ad) | F(gnttab_map_avail_bits) | F(direct_mapped);
     if (d->vm_assist & 1u << VMASST_TYPE_pae_extended_cr3)
         info.submap |= F(pae_pgdir_above_4gb);
     if (d->is_control)

@@ -13,7 +13,7 @@
 
 #define F(n) (1u << (n))
 
-#define EXTD_BASE  0x80000000u
+#define EXTD_BASE                    0x80000000u
 #define PLATFORM_INFO_CPUID_FAULTING (1ull << 31)
 
 /* The XSAVE area: 512 bytes of FXSAVE image and a 64-byte header come before any component. */
@@ -35,28 +35,28 @@ struct dependency {
 };
 
 static const struct dependency dependencies[] = {
-    {CPU_1D, CPU_1D, F(24), F(25)},                             /* FXSR: SSE */
-    {CPU_1D, CPU_1D, F(25), F(26)},                             /* SSE: SSE2 */
-    {CPU_1D, CPU_1C, F(26), F(0)},                              /* SSE2: SSE3 */
-    {CPU_1D, CPU_7B0, F(26), F(29)},                            /* SSE2: SHA */
-    {CPU_1D, CPU_1C, F(26), F(1) | F(25)},                      /* SSE2: PCLMUL AES */
-    {CPU_1C, CPU_1C, F(0), F(9)},                               /* SSE3: SSSE3 */
-    {CPU_1C, CPU_1C, F(9), F(19)},                              /* SSSE3: SSE4.1 */
-    {CPU_1C, CPU_1C, F(19), F(20)},                             /* SSE4.1: SSE4.2 */
-    {CPU_1C, CPU_1C, F(26), F(27) | F(28)},                     /* XSAVE: OSXSAVE AVX */
-    {CPU_1C, CPU_DA1, F(26), ~0u},                              /* XSAVE: its variants */
-    {CPU_1C, CPU_1C, F(28), F(12) | F(29)},                     /* AVX: FMA F16C */
-    {CPU_1C, CPU_E1C, F(28), F(11) | F(16)},                    /* AVX: XOP FMA4 */
-    {CPU_1C, CPU_7B0, F(28), F(5)},                             /* AVX: AVX2 */
-    {CPU_1C, CPU_7C0, F(28), F(9) | F(10)},                     /* AVX: VAES VPCLMULQDQ */
-    {CPU_7B0, CPU_7B0, F(5), F(16)},                            /* AVX2: AVX512F */
-    {CPU_7B0, CPU_7A1, F(5), F(4) | F(23)},                     /* AVX2: AVX_VNNI AVX_IFMA */
-    {CPU_7B0, CPU_7D1, F(5), F(4) | F(5)},                      /* AVX2: INT8 NE_CONVERT */
+    {CPU_1D, CPU_1D, F(24), F(25)},                                   /* FXSR: SSE */
+    {CPU_1D, CPU_1D, F(25), F(26)},                                   /* SSE: SSE2 */
+    {CPU_1D, CPU_1C, F(26), F(0)},                                    /* SSE2: SSE3 */
+    {CPU_1D, CPU_7B0, F(26), F(29)},                                  /* SSE2: SHA */
+    {CPU_1D, CPU_1C, F(26), F(1) | F(25)},                            /* SSE2: PCLMUL AES */
+    {CPU_1C, CPU_1C, F(0), F(9)},                                     /* SSE3: SSSE3 */
+    {CPU_1C, CPU_1C, F(9), F(19)},                                    /* SSSE3: SSE4.1 */
+    {CPU_1C, CPU_1C, F(19), F(20)},                                   /* SSE4.1: SSE4.2 */
+    {CPU_1C, CPU_1C, F(26), F(27) | F(28)},                           /* XSAVE: OSXSAVE AVX */
+    {CPU_1C, CPU_DA1, F(26), ~0u},                                    /* XSAVE: its variants */
+    {CPU_1C, CPU_1C, F(28), F(12) | F(29)},                           /* AVX: FMA F16C */
+    {CPU_1C, CPU_E1C, F(28), F(11) | F(16)},                          /* AVX: XOP FMA4 */
+    {CPU_1C, CPU_7B0, F(28), F(5)},                                   /* AVX: AVX2 */
+    {CPU_1C, CPU_7C0, F(28), F(9) | F(10)},                           /* AVX: VAES VPCLMULQDQ */
+    {CPU_7B0, CPU_7B0, F(5), F(16)},                                  /* AVX2: AVX512F */
+    {CPU_7B0, CPU_7A1, F(5), F(4) | F(23)},                           /* AVX2: AVX_VNNI AVX_IFMA */
+    {CPU_7B0, CPU_7D1, F(5), F(4) | F(5)},                            /* AVX2: INT8 NE_CONVERT */
     {CPU_7B0, CPU_7B0, F(16), F(17) | F(21) | F(28) | F(30) | F(31)}, /* AVX512F: the others */
     {CPU_7B0, CPU_7C0, F(16), F(1) | F(6) | F(11) | F(12) | F(14)},
     {CPU_7B0, CPU_7D0, F(16), F(2) | F(3) | F(8) | F(23)},
     {CPU_7B0, CPU_7A1, F(16), F(5)},
-    {CPU_E1D, CPU_E1C, F(29), F(0)},                            /* LM: LAHF_LM */
+    {CPU_E1D, CPU_E1C, F(29), F(0)}, /* LM: LAHF_LM */
 };
 
 static void drop_dependents(uint32_t words[CPU_WORDS])

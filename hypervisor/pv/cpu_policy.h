@@ -128,7 +128,8 @@ bool cpu_policy_has(const struct cpu_policy *p, enum cpu_word word, unsigned bit
 
 /* XSAVE components that the policy allows in XCR0 (0: no XSAVE). */
 uint64_t cpu_policy_xcr0(const struct cpu_policy *p);
-/* Bytes of an uncompressed XSAVE area for `xcr0`; at least the 576 of the legacy part and header. */
+/* Bytes of an uncompressed XSAVE area for `xcr0`; at least the 576 of the legacy part and header.
+ */
 uint32_t cpu_policy_xsave_size(const struct cpu_policy *p, uint64_t xcr0);
 
 /*
@@ -146,9 +147,9 @@ int cpu_policy_from_msr(struct cpu_policy *p, const struct xen_msr_entry *m);
 /* What changes while a vCPU runs, and what the hypervisor's own leaves report. */
 struct cpuid_view {
     uint64_t xcr0;
-    bool tsc_emulated;      /* RDTSC traps for this domain */
-    bool tsc_reliable;      /* the machine's TSC is invariant and the same on all CPUs */
-    uint32_t tsc_mode;      /* as in XEN_DOMCTL_settscinfo */
+    bool tsc_emulated; /* RDTSC traps for this domain */
+    bool tsc_reliable; /* the machine's TSC is invariant and the same on all CPUs */
+    uint32_t tsc_mode; /* as in XEN_DOMCTL_settscinfo */
     uint32_t tsc_incarnation;
     uint32_t guest_tsc_khz, host_tsc_khz;
     uint64_t tsc_offset_ns; /* guest time at TSC 0 */

@@ -10,10 +10,10 @@
 #include "abi/errno.h"
 #include "lib/string.h"
 
-#define EXTD_BASE             0x80000000u
-#define HV2_LEAF              0x40000100u
-#define MSR_PLATFORM_INFO     0xceu
-#define MSR_ARCH_CAPABILITIES 0x10au
+#define EXTD_BASE                    0x80000000u
+#define HV2_LEAF                     0x40000100u
+#define MSR_PLATFORM_INFO            0xceu
+#define MSR_ARCH_CAPABILITIES        0x10au
 #define PLATFORM_INFO_CPUID_FAULTING (1ull << 31)
 
 struct leaf_sink {
@@ -146,9 +146,7 @@ int cpu_policy_from_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
             return -EOVERFLOW;
         p->platform_info = m->val;
         return 0;
-    case MSR_ARCH_CAPABILITIES:
-        p->arch_caps = m->val;
-        return 0;
+    case MSR_ARCH_CAPABILITIES: p->arch_caps = m->val; return 0;
     default: return -ERANGE;
     }
 }
@@ -191,7 +189,7 @@ static void lookup_hypervisor(const struct cpu_policy *p, const struct cpuid_vie
         break;
     case 1: out->a = 4 << 16 | 17; break; /* the version of the ABI, as xen_version reports it */
     case 2:
-        out->a = 1; /* one hypercall page */
+        out->a = 1;                    /* one hypercall page */
         out->b = XEN_CPUID_FIRST_LEAF; /* the MSR that fills it */
         out->c = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
         break;

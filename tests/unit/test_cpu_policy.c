@@ -108,26 +108,26 @@ static void test_subsets(void **state)
 static void test_never_shown(void **state)
 {
     build(full_machine);
-    assert_false(cpu_policy_has(&pv_max, CPU_1D, 3));    /* PSE */
-    assert_false(cpu_policy_has(&pv_max, CPU_1D, 13));   /* PGE */
-    assert_false(cpu_policy_has(&pv_max, CPU_E1D, 26));  /* PAGE1GB */
-    assert_false(cpu_policy_has(&pv_max, CPU_1C, 17));   /* PCID */
-    assert_false(cpu_policy_has(&pv_max, CPU_1C, 5));    /* VMX */
-    assert_false(cpu_policy_has(&pv_max, CPU_E1C, 2));   /* SVM */
-    assert_false(cpu_policy_has(&pv_max, CPU_7B0, 7));   /* SMEP */
-    assert_false(cpu_policy_has(&pv_max, CPU_7B0, 20));  /* SMAP */
-    assert_false(cpu_policy_has(&pv_max, CPU_7C0, 3));   /* PKU */
-    assert_false(cpu_policy_has(&pv_max, CPU_7C0, 16));  /* LA57 */
+    assert_false(cpu_policy_has(&pv_max, CPU_1D, 3));   /* PSE */
+    assert_false(cpu_policy_has(&pv_max, CPU_1D, 13));  /* PGE */
+    assert_false(cpu_policy_has(&pv_max, CPU_E1D, 26)); /* PAGE1GB */
+    assert_false(cpu_policy_has(&pv_max, CPU_1C, 17));  /* PCID */
+    assert_false(cpu_policy_has(&pv_max, CPU_1C, 5));   /* VMX */
+    assert_false(cpu_policy_has(&pv_max, CPU_E1C, 2));  /* SVM */
+    assert_false(cpu_policy_has(&pv_max, CPU_7B0, 7));  /* SMEP */
+    assert_false(cpu_policy_has(&pv_max, CPU_7B0, 20)); /* SMAP */
+    assert_false(cpu_policy_has(&pv_max, CPU_7C0, 3));  /* PKU */
+    assert_false(cpu_policy_has(&pv_max, CPU_7C0, 16)); /* LA57 */
     assert_int_equal(cpu_policy_xcr0(&pv_max), 0xe7);
     assert_true(cpu_policy_has(&pv_max, CPU_E7D, 8));
     assert_false(cpu_policy_has(&pv_def, CPU_E7D, 8)); /* ITSC is opt-in */
     cpu_policy_allow_itsc(&pv_def, &pv_max);
     assert_true(cpu_policy_has(&pv_def, CPU_E7D, 8));
     /* What Linux needs to boot. */
-    assert_true(cpu_policy_has(&pv_def, CPU_1D, 6));    /* PAE */
-    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 20));  /* NX */
-    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 29));  /* LM */
-    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 11));  /* SYSCALL */
+    assert_true(cpu_policy_has(&pv_def, CPU_1D, 6));   /* PAE */
+    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 20)); /* NX */
+    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 29)); /* LM */
+    assert_true(cpu_policy_has(&pv_def, CPU_E1D, 11)); /* SYSCALL */
 }
 
 /* Hiding XSAVE hides all that lives in its area, and the area itself. */
@@ -245,8 +245,8 @@ static void test_refusals(void **state)
 /* Answers: our leaves say Xen 4.17, limits hold, the XSAVE size follows XCR0. */
 static void test_lookup(void **state)
 {
-    struct cpuid_view view = {.xcr0 = 7, .machine_address_bits = 40, .guest_tsc_khz = 1234,
-                              .tsc_shift = -1};
+    struct cpuid_view view = {
+        .xcr0 = 7, .machine_address_bits = 40, .guest_tsc_khz = 1234, .tsc_shift = -1};
     struct cpuid_leaf r;
 
     build(full_machine);
@@ -279,10 +279,10 @@ static void test_lookup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filter_rows), cmocka_unit_test(test_subsets),
-        cmocka_unit_test(test_never_shown), cmocka_unit_test(test_dependencies),
+        cmocka_unit_test(test_filter_rows),  cmocka_unit_test(test_subsets),
+        cmocka_unit_test(test_never_shown),  cmocka_unit_test(test_dependencies),
         cmocka_unit_test(test_clamp_random), cmocka_unit_test(test_serialise),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_lookup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
