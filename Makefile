@@ -78,6 +78,11 @@ $B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(wil
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(call unit_says,LIBS,$*)
 
+# Rules of the folders included above, for `make help`.
+guests: ## Build the tiny PV kernels (build/guests/*.elf)
+abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
+unpack-check: ## Let the hypervisor's decompressors, linked as in the image, unpack Debian's kernels
+
 # --- running and testing ------------------------------------------------------------------------
 deps: ## Install the Debian packages that building, running and testing need
 	@scripts/deps test
