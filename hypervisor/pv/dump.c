@@ -3,20 +3,8 @@
 #include "console/log.h"
 #include "cpu/cpu_info.h"
 #include "domain/domain.h"
-#include "hooks.h"
-#include "lib/format.h"
 #include "mem/guest_access.h"
 #include "pv/pv.h"
-
-void describe_current(char *buf, size_t size)
-{
-    const struct vcpu *v = current;
-
-    if (v && !is_idle_vcpu(v))
-        snprintf(buf, size, "d%uv%u", v->domain->mem.id, v->id);
-    else if (size)
-        buf[0] = '\0';
-}
 
 static void dump_guest_stack(const struct cpu_regs *r)
 {
