@@ -2,10 +2,9 @@
 /*
  * Grant tables: their frames and life, the small operations on them, and hypercall 20.
  *
- * What is left out answers as Xen does where it is absent: version 2 (set_version -ENOSYS, no
- * status frames), transfer (each GNTST_general_error), unmap_and_replace, swap_grant_ref and
- * dump_table
- * (-ENOSYS), cache_flush (-EOPNOTSUPP, as on x86).
+ * Left out, and answered as Xen answers what it lacks: version 2 (set_version -ENOSYS, no status
+ * frames), transfer (each GNTST_general_error); unmap_and_replace, swap_grant_ref, dump_table and
+ * cache_flush (-ENOSYS).
  */
 #include "abi/errno.h"
 #include "abi/grant_table.h"
@@ -429,7 +428,6 @@ long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
     case GNTTABOP_get_status_frames: return count == 1 ? get_status_frames(uop) : -EINVAL;
     case GNTTABOP_set_version: return set_version(uop);
     case GNTTABOP_get_version: return get_version(uop);
-    case GNTTABOP_cache_flush: return -EOPNOTSUPP;
     default: return -ENOSYS;
     }
 }

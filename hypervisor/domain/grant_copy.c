@@ -133,8 +133,9 @@ static int copy_one(struct copy_side *src, struct copy_side *dst, const struct g
     /* 16-bit numbers, added as int. */
     if (op->source.offset + op->len > (int)PAGE_SIZE || op->dest.offset + op->len > (int)PAGE_SIZE)
         return guest_error(GNTST_bad_copy_arg, "copy: beyond the end of a page");
-    memcpy((uint8_t *)frame_virt(dst->frame) + op->dest.offset,
-           (uint8_t *)frame_virt(src->frame) + op->source.offset, op->len);
+    /* Both sides may be one page. */
+    memmove((uint8_t *)frame_virt(dst->frame) + op->dest.offset,
+            (uint8_t *)frame_virt(src->frame) + op->source.offset, op->len);
     current_domain->gnt.copies++;
     return GNTST_okay;
 }
