@@ -163,7 +163,8 @@ static void test_ipi(void)
                        __ATOMIC_SEQ_CST);
     for (unsigned i = 1; i <= 10; i++) {
         command = IPI_BACK;
-        EXPECT(event_wait(ipi_to_0, i, 2000));
+        EXPECT(event_wait(ipi_to_0, i, 5000));
+        EXPECT(wait_for(&command, 0, 5000)); /* or it would undo the next command */
     }
     EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
     bind.vcpu = 1;
