@@ -15,7 +15,7 @@ static char *trampoline __boot_bss;
 
 static void *__boot_text in_page(const char *sym)
 {
-    return trampoline + (sym - ap_start);
+    return trampoline + ((uint64_t)sym - (uint64_t)ap_start);
 }
 
 void __boot_text ap_trampoline_install(mfn_t page)

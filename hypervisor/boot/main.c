@@ -100,7 +100,7 @@ static void __boot_text read_memory_map(void)
 
 static void __boot_text reserve_what_is_in_use(void)
 {
-    uint64_t image_size = (uint64_t)(boot_bss_end - image_start);
+    uint64_t image_size = (uint64_t)boot_bss_end - (uint64_t)image_start;
 
     boot_alloc_reserve(HV_LOAD_PADDR, HV_LOAD_PADDR + image_size);
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)

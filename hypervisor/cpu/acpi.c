@@ -111,7 +111,7 @@ static void read_table(paddr_t p)
     }
     printk(XENLOG_INFO "ACPI: %.4s at %#lx, %u bytes\n", (const char *)table, p, size);
     for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
-        if (memcmp(table, known[i].signature, 4))
+        if (memcmp(table, known[i].signature, 4) != 0)
             continue;
         wrong = "wrong checksum";
         if (acpi_table_ok(table, size, known[i].signature))

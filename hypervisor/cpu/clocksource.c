@@ -76,7 +76,7 @@ void clocksource_init(const char *prefer)
     uint64_t hz;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(clocks) && !chosen; i++) {
-        if (prefer && strcmp(prefer, clocks[i]->name))
+        if (prefer && strcmp(prefer, clocks[i]->name) != 0)
             continue;
         hz = clocks[i]->start();
         if (hz) {

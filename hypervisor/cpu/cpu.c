@@ -168,7 +168,7 @@ void __boot_text cpu_patch_smap_sites(void)
     if (!cpu_caps.smap)
         return;
     /* Through the direct map: the code itself is not writable. */
-    for (uint8_t *const *site = smap_sites_start; site < smap_sites_end; site++)
+    for (uint8_t *const *site = smap_sites_start; (uint64_t)site < (uint64_t)smap_sites_end; site++)
         memcpy((uint8_t *)mfn_to_virt(image_to_mfn(*site)) + ((uint64_t)*site & ~PAGE_MASK),
                clac_bytes, sizeof(clac_bytes));
 }

@@ -45,7 +45,7 @@ const char *const trap_names[32] = {"divide error",
 
 bool fault_fixup(struct cpu_regs *regs)
 {
-    for (const struct ex_entry *e = ex_table_start; e < ex_table_end; e++) {
+    for (const struct ex_entry *e = ex_table_start; (uint64_t)e < (uint64_t)ex_table_end; e++) {
         if ((uint64_t)&e->from + (uint64_t)(int64_t)e->from == regs->rip) {
             regs->rip = (uint64_t)&e->to + (uint64_t)(int64_t)e->to;
             return true;

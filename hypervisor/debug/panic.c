@@ -35,9 +35,9 @@ void (*panic_stop_other_cpus)(void);
 
 extern const char image_start[], text_end[], boot_start[], boot_end[];
 
-void panic_set_noreboot(bool on)
+void panic_set_noreboot(bool halt)
 {
-    noreboot = on;
+    noreboot = halt;
 }
 
 bool panic_in_progress(void)

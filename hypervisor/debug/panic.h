@@ -14,7 +14,7 @@ __noreturn void panic_regs(const struct cpu_regs *regs, const char *fmt, ...) __
 bool panic_in_progress(void);
 
 /* Boot options noreboot / reboot=: after a panic halt instead of restarting. */
-void panic_set_noreboot(bool noreboot);
+void panic_set_noreboot(bool halt);
 
 /*
  * Something an upper layer can say about the moment: who was running, the last trace records.

@@ -133,9 +133,9 @@ static void put_signed(struct out *o, const struct spec *sp, int64_t v, unsigned
     char sign = sp->plus ? '+' : sp->space ? ' ' : 0;
 
     if (bytes == 1)
-        v = (int8_t)v;
+        v = (int64_t)((uint64_t)v << 56) >> 56;
     else if (bytes == 2)
-        v = (int16_t)v;
+        v = (int64_t)((uint64_t)v << 48) >> 48;
     if (v < 0)
         sign = '-';
     put_number(o, sp, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, sign);

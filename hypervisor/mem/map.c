@@ -176,7 +176,8 @@ static void __boot_text must_map(uint64_t va, mfn_t mfn, uint64_t n, uint64_t fl
 
 static void __boot_text map_section(const char *start, const char *end, uint64_t flags)
 {
-    must_map((uint64_t)start, image_to_mfn(start), (uint64_t)(end - start) >> PAGE_SHIFT, flags);
+    must_map((uint64_t)start, image_to_mfn(start), ((uint64_t)end - (uint64_t)start) >> PAGE_SHIFT,
+             flags);
 }
 
 /* Whole frames of RAM; nothing else is in the direct map, so no device is ever cached by it. */
@@ -282,14 +283,19 @@ uint64_t map_cpu_stack(unsigned int cpu)
     return base;
 }
 
-void map_release_boot_sections(void)
+static uint64_t release_section(uint64_t start, uint64_t end)
 {
     paddr_t base = HV_LOAD_PADDR - HV_IMAGE_BASE;
 
-    unmap_pages((uint64_t)boot_start, (uint64_t)(boot_end - boot_start) >> PAGE_SHIFT);
-    unmap_pages((uint64_t)boot_bss_start, (uint64_t)(boot_bss_end - boot_bss_start) >> PAGE_SHIFT);
-    boot_memory_release((uint64_t)boot_start + base, (uint64_t)boot_end + base);
-    boot_memory_release((uint64_t)boot_bss_start + base, (uint64_t)boot_bss_end + base);
-    printk(XENLOG_INFO "Freed %lu KiB of boot code and data\n",
-           (uint64_t)(boot_end - boot_start + boot_bss_end - boot_bss_start) >> 10);
+    unmap_pages(start, (end - start) >> PAGE_SHIFT);
+    boot_memory_release(start + base, end + base);
+    return end - start;
+}
+
+void map_release_boot_sections(void)
+{
+    uint64_t freed = release_section((uint64_t)boot_start, (uint64_t)boot_end);
+
+    freed += release_section((uint64_t)boot_bss_start, (uint64_t)boot_bss_end);
+    printk(XENLOG_INFO "Freed %lu KiB of boot code and data\n", freed >> 10);
 }
