@@ -100,6 +100,7 @@ struct vcpu {
     /* --- events (domain/evtchn.c) ------------------------------------------------------------- */
     uint16_t virq_port[NR_VIRQS]; /* guarded by the domain's event lock */
     int poll_port;         /* SCHEDOP_poll: 0 = several (see poll mask), >0 = the only one */
+    unsigned irq_cpu;      /* where its physical interrupts are sent */
     mfn_t vcpu_info_mfn;   /* registered frame, INVALID_MFN while in shared_info */
 
     /* --- time (time/, domain/vcpu.c) ---------------------------------------------------------- */

@@ -233,6 +233,10 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
                 atomic_get_and(&old->domain->mem.dirty_cpus, ~BIT(cpu));
             store_release(&old->sched.state_cpu, NO_CPU);
         }
+        if (next->domain->pirqs && next->irq_cpu != cpu) {
+            next->irq_cpu = cpu; /* its devices' interrupts follow it */
+            evtchn_move_pirqs(next);
+        }
     }
     local_irq_restore(flags);
 }
