@@ -142,3 +142,11 @@ void pv_iret_fault(struct cpu_regs *regs, uint32_t vector, uint32_t error)
     (void)regs;
     pv_failsafe(v, regs);
 }
+
+/* A hardware NMI that is not the hypervisor's own: no domain drives a device that raises one, so
+ * nobody takes it, and the caller reports it. */
+bool nmi_upcall(const struct cpu_regs *regs)
+{
+    (void)regs;
+    return false;
+}
