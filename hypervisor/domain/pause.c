@@ -87,7 +87,7 @@ static void finish_creation(struct domain *d)
 
     d->creation_finished = true;
     wallclock_update_domain(d);
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         clock_force_vcpu_time(v);
 }
 
