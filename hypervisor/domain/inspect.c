@@ -70,8 +70,9 @@ static void report_vcpus(struct audit *a)
 /* --- the audit ----------------------------------------------------------------------------------
  */
 
-#define AUDIT_RETRY_NS 50000 /* a timer, not a work: that would come before the scheduler's turn   \
-                              */
+#define AUDIT_RETRY_NS                                                                             \
+    50000 /* a timer, not a work: that would come before the scheduler's turn                      \
+           */
 
 static struct work audit_work;
 static struct timer audit_retry;

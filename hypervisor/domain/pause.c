@@ -9,6 +9,7 @@
 #include "abi/errno.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
+#include "time/clock.h"
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -79,16 +80,31 @@ int domain_pause_by_tools(struct domain *d)
     return 0;
 }
 
+/* The builder has cleared or written all of shared_info: what we had put there is put again. */
+static void finish_creation(struct domain *d)
+{
+    struct vcpu *v;
+
+    d->creation_finished = true;
+    wallclock_update_domain(d);
+    for_each_vcpu (d, v)
+        clock_force_vcpu_time(v);
+}
+
 int domain_unpause_by_tools(struct domain *d)
 {
+    bool first;
+
     spin_lock(&d->lock);
     if (!d->pause_by_tools) {
         spin_unlock(&d->lock);
         return guest_error(-EINVAL, "not paused by tools");
     }
     d->pause_by_tools--;
-    d->creation_finished = true;
+    first = !d->creation_finished;
     spin_unlock(&d->lock);
+    if (first)
+        finish_creation(d); /* paused still: only the domctl lock's holder is here */
     domain_unpause(d);
     return 0;
 }

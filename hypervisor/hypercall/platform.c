@@ -12,6 +12,7 @@
 #include "console/log.h"
 #include "cpu/acpi.h"
 #include "cpu/apic.h"
+#include "cpu/clocksource.h"
 #include "cpu/cpu.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
@@ -24,6 +25,7 @@
 
 #define NS_PER_S       1000000000u
 #define ACPI_STATE_S5  5
+#define POWER_OFF_US   2000000
 #define INVALID_APICID ~0u
 
 static long settime(uint64_t secs, uint32_t nsecs, uint64_t system_time)
@@ -62,6 +64,7 @@ static long enter_acpi_sleep(const struct xenpf_enter_acpi_sleep *arg)
         return guest_error(-EOPNOTSUPP, "the machine can be switched off, but not sleep");
     printk("Powering off\n");
     acpi_enter_s5(arg->val_a, arg->val_b);
+    delay_us(POWER_OFF_US); /* an emulated chipset switches off when its main loop comes round */
     return guest_error(-EIO, "the machine did not switch off");
 }
 
