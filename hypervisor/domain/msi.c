@@ -64,6 +64,24 @@ static uint64_t bar_address(unsigned bus, unsigned devfn, unsigned bir)
     return (uint64_t)hi << 32 | (lo & ~0xfu);
 }
 
+int msi_protect_table(unsigned bus, unsigned devfn)
+{
+    unsigned cap = find_cap(bus, devfn, CAP_MSIX);
+    uint32_t where, size;
+    uint64_t bar, first, last;
+
+    if (!cap)
+        return 0;
+    where = pci_read(bus, devfn, cap + MSIX_TABLE, 4);
+    size = (pci_read(bus, devfn, cap + MSIX_CONTROL, 2) & MSIX_SIZE_MASK) + 1;
+    bar = bar_address(bus, devfn, where & 7);
+    if (!bar)
+        return 0; /* not placed yet: msi_open() comes here again */
+    first = bar + (where & ~7u);
+    last = first + size * MSIX_ENTRY_BYTES - 1;
+    return rangeset_add(mem_io_read_only, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+}
+
 static int open_msix(struct msi_source *m, unsigned entry, uint64_t table_base)
 {
     uint32_t control, where;
@@ -81,12 +99,12 @@ static int open_msix(struct msi_source *m, unsigned entry, uint64_t table_base)
     /* The address comes from the device; what dom0 says is only held against it. */
     if (!bar || bar != table_base)
         return guest_error(-EINVAL, "MSI-X table is not in the BAR that was named");
+    if (msi_protect_table(m->bus, m->devfn))
+        return -ENOMEM;
     table = bar + (where & ~7u) + entry * MSIX_ENTRY_BYTES;
     page = ioremap(table & PAGE_MASK, PAGE_SIZE);
     if (!page)
         return -ENOMEM;
-    /* I9: a store to this page could send any vector to any CPU. */
-    rangeset_add(mem_io_read_only, table >> PAGE_SHIFT, table >> PAGE_SHIFT);
     m->is_msix = true;
     m->entry = entry;
     m->table = (volatile uint32_t *)(page + (table & ~PAGE_MASK));

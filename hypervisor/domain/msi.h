@@ -31,3 +31,10 @@ void msi_write(struct msi_source *m, uint8_t vector, unsigned cpu);
 void msi_mask(struct msi_source *m, bool masked);
 /* Switches the capability on.  Linux does so too; doing it twice is harmless. */
 void msi_enable(struct msi_source *m);
+
+/*
+ * I9: makes the pages of a function's MSI-X table, if it has one, read-only for every domain's
+ * mappings from now on; a store there could send any vector to any CPU.  To be called when dom0
+ * announces the function, before its driver maps it.  0 or -ENOMEM.
+ */
+int msi_protect_table(unsigned bus, unsigned devfn);

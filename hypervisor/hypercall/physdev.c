@@ -4,7 +4,6 @@
  *
  * dom0's kernel finds devices and routes by itself and tells the hypervisor what it found; the
  * hypervisor programs the IO-APICs and the MSI messages, so that no guest ever writes a vector.
- * Announcements of PCI devices are accepted and need nothing: there is no IOMMU to set up.
  */
 #include "abi/physdev.h"
 
@@ -13,6 +12,7 @@
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "domain/irq.h"
+#include "domain/msi.h"
 #include "hypercall/handlers.h"
 #include "mem/guest_access.h"
 
@@ -187,6 +187,27 @@ static long op_get_free_pirq(struct domain *d, uint64_t arg)
     return STORE(arg, g);
 }
 
+/* dom0 tells of a PCI function before any driver of it runs.  There is no IOMMU to set up; what
+ * must be done is to take the MSI-X table out of its reach. */
+static long op_pci_device_add(uint64_t arg)
+{
+    struct physdev_pci_device_add a;
+    long rc = FETCH(arg, a);
+
+    if (rc)
+        return rc;
+    return a.seg ? guest_error(-EINVAL, "only PCI segment 0 is supported")
+                 : msi_protect_table(a.bus, a.devfn);
+}
+
+static long op_manage_pci_add(uint64_t arg)
+{
+    struct physdev_manage_pci a;
+    long rc = FETCH(arg, a);
+
+    return rc ? rc : msi_protect_table(a.bus, a.devfn);
+}
+
 long do_physdev_op(int cmd, uint64_t arg)
 {
     struct vcpu *v = current;
@@ -213,9 +234,9 @@ long do_physdev_op(int cmd, uint64_t arg)
     case PHYSDEVOP_map_pirq: return op_map_pirq(d, arg);
     case PHYSDEVOP_unmap_pirq: return op_unmap_pirq(d, arg);
     case PHYSDEVOP_manage_pci_add:
+    case PHYSDEVOP_manage_pci_add_ext: return op_manage_pci_add(arg);
+    case PHYSDEVOP_pci_device_add: return op_pci_device_add(arg);
     case PHYSDEVOP_manage_pci_remove:
-    case PHYSDEVOP_manage_pci_add_ext:
-    case PHYSDEVOP_pci_device_add:
     case PHYSDEVOP_pci_device_remove:
     case PHYSDEVOP_pci_mmcfg_reserved: return 0;
     default: return guest_error(-ENOSYS, "physdev_op that is not offered");

@@ -145,7 +145,8 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 uint64_t pv_initial_cr4(const struct domain *d)
 {
     (void)d;
-    return hv_cr4 & (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_DE);
+    return hv_cr4 & (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE |
+                     CR4_DE);
 }
 
 uint64_t pv_real_cr4(const struct vcpu *v)
@@ -189,8 +190,6 @@ bool pv_set_xcr0(struct vcpu *v, uint64_t val)
 
 /* --- CPUID ---------------------------------------------------------------------------------------- */
 
-#define LEAF1_ECX_OSXSAVE BIT(27)
-
 static struct cpuid_view view_of(struct vcpu *v)
 {
     const struct domain *d = v->domain;
@@ -217,13 +216,9 @@ void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     struct cpuid_leaf l;
 
     cpu_policy_lookup(v->domain->cpu_policy, &view, leaf, subleaf, &l);
-    if (leaf == 1) {
+    /* OSXSAVE is always shown with XSAVE: a PV kernel looks for both before it ever writes CR4. */
+    if (leaf == 1)
         l.b = (l.b & 0xffffff) | (v->id * 2) << 24; /* initial APIC id, as topology leaves say */
-        if (v->guest_cr4 & CR4_OSXSAVE)
-            l.c |= LEAF1_ECX_OSXSAVE;
-        else
-            l.c &= ~LEAF1_ECX_OSXSAVE;
-    }
     out[0] = l.a;
     out[1] = l.b;
     out[2] = l.c;
