@@ -225,6 +225,10 @@ static void limits(void **state)
         assert_true(frame_put_alloc(f[i]));
         EXPECT_BUG(frame_put(f[i]));
     }
+    big = must(frame_alloc(NULL, 2, 0, 0));
+    assert_int_equal(frame_assign(big, 2, o, 0), -ENOMEM);
+    assert_int_equal(o->tot_pages, 0);
+    frame_free_hv(big, 2);
     o->max_pages = 20000;
     assert_int_equal(mem_claim(o, total + 1), -ENOMEM);
     assert_int_equal(mem_claim(o, 20001), -EINVAL);

@@ -85,6 +85,40 @@ static void bits(void **state)
         }
 }
 
+/* The same rules hold for a table that is promoted whole. */
+static void bits_of_whole_tables(void **state)
+{
+    const uint64_t bad[] = {PTE_PSE, PTE_PCD, PTE_PWT, BIT(59), BIT(60), BIT(61), BIT(62), BIT(50)};
+    struct frame *f[5];
+
+    mem_address_mask = 0xfffffff000UL;
+    for (unsigned l = 0; l <= 4; l++) {
+        f[l] = new_frame(&owner[1]);
+        if (l > 0)
+            table_at(f[l])[17] = pte_make(frame_mfn(f[l - 1]), PTE_P | PTE_RW);
+    }
+    for (unsigned l = 1; l <= 4; l++) {
+        pte_t good = table_at(f[l])[17];
+
+        for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+            table_at(f[l])[17] = good | bad[i];
+            assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), -EINVAL);
+            assert_int_equal(type_count(f[l]), 0);
+        }
+        table_at(f[l])[17] = good | PTE_G;
+        assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), l == 1 ? 0 : -EINVAL);
+        if (l == 1)
+            assert_int_equal(page_unpin(f[l], &owner[1], 0), 0);
+        table_at(f[l])[17] = good;
+        assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), 0);
+        assert_int_equal(page_unpin(f[l], &owner[1], 0), 0);
+    }
+    mem_address_mask = PTE_ADDR;
+    audit_clean();
+    for (unsigned l = 0; l <= 4; l++)
+        frame_put_alloc(f[l]);
+}
+
 /* User pages global, kernel pages not, US everywhere; what is read back may be written again. */
 static void completion(void **state)
 {
@@ -378,11 +412,17 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits),           cmocka_unit_test(completion),
-        cmocka_unit_test(l1_moves),       cmocka_unit_test(update_flags),
-        cmocka_unit_test(whose_frame),    cmocka_unit_test(device_memory),
-        cmocka_unit_test(upper_levels),   cmocka_unit_test(grant_maps),
-        cmocka_unit_test(finding_tables), cmocka_unit_test(l1tf),
+        cmocka_unit_test(bits),
+        cmocka_unit_test(completion),
+        cmocka_unit_test(bits_of_whole_tables),
+        cmocka_unit_test(l1_moves),
+        cmocka_unit_test(update_flags),
+        cmocka_unit_test(whose_frame),
+        cmocka_unit_test(device_memory),
+        cmocka_unit_test(upper_levels),
+        cmocka_unit_test(grant_maps),
+        cmocka_unit_test(finding_tables),
+        cmocka_unit_test(l1tf),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
