@@ -16,6 +16,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mem/buddy.h"
+#include "mem/heap.h"
 #include "mem/page_type.h"
 #include "mem/tlb.h"
 
@@ -201,6 +202,8 @@ void frame_last_put(struct frame *f, uint64_t ref)
         store_release(&f->ref, REF_STATE(FRAME_HV));
     } else {
         buddy_free(f, 0, tlb_clock());
+        if (shared)
+            hv_page_gone();
     }
     account_out(o, shared);
 }

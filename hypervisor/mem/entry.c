@@ -14,10 +14,11 @@
 
 /* The processor's meaning is harmless, or the entry is completed by us. */
 #define UPPER_ALLOWED                                                                              \
-    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDR)
+    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_AVAIL_HIGH | PTE_NX)
 #define L1_ALLOWED (UPPER_ALLOWED | PTE_G)
 
 pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
+uint64_t mem_address_mask = PTE_ADDR;
 struct rangeset *mem_io_read_only;
 bool (*mem_l1tf_unsafe)(pte_t e);
 
@@ -30,7 +31,7 @@ enum mem_io mem_io_access(const struct mem_owner *o, mfn_t mfn)
 
 bool entry_bits_ok(unsigned level, pte_t e, const struct mem_owner *o)
 {
-    uint64_t allowed = level == 1 ? L1_ALLOWED : UPPER_ALLOWED;
+    uint64_t allowed = (level == 1 ? L1_ALLOWED : UPPER_ALLOWED) | mem_address_mask;
 
     /* Index 0 of the PAT is write-back, every other index is something else; a domain without
      * devices maps write-back only, or it could make our view of its tables differ from its own. */

@@ -40,6 +40,11 @@ uint64_t hv_pages_used(void)
     return load_once(&pages_used);
 }
 
+void hv_page_gone(void)
+{
+    atomic_dec(&pages_used);
+}
+
 void *hv_alloc_pages(unsigned order)
 {
     struct frame *f = frame_alloc(NULL, order, 0, 0);

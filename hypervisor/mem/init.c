@@ -6,6 +6,7 @@
  * the buddy lists.  Memory the boot releases later (modules, its own code) follows on its own.
  */
 #include "console/log.h"
+#include "cpu/cpu.h"
 #include "debug/assert.h"
 #include "mem/boot_alloc.h"
 #include "mem/buddy.h"
@@ -60,6 +61,7 @@ void __boot_text mem_init(void)
     m2p_init(ram, nr, &ops);
     boot_memory_for_each_free(take_range);
     map_set_table_allocator(table_page);
+    mem_address_mask = PTE_ADDR & ((1UL << cpu_caps.phys_bits) - 1);
     /* Slots 256 to 271 never change after map_init(): what is mapped later lies below them. */
     for (unsigned i = 0; i < ARRAY_SIZE(hv_l4_slots); i++)
         hv_l4_slots[i] = hv_l4[HV_SLOT_FIRST + i];

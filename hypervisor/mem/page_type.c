@@ -180,7 +180,7 @@ int page_type_get(struct frame *f, enum page_type type, unsigned flags)
             continue;
         }
         if (type_of(x) != type)
-            return guest_error(-EBUSY, "frame is in use as something else");
+            return guest_error(-EINVAL, "frame is in use as something else");
         if (x & TYPE_PARTIAL) {
             if (!atomic_cmpxchg(&f->type, &x, type_bits(type) | 1))
                 continue;

@@ -63,8 +63,8 @@ static inline bool page_type_is_table(enum page_type t)
 
 /*
  * Takes a type reference; the caller holds a general one.  Promotes the frame if nobody uses it as
- * this yet.  0; -EBUSY: in use as something else, or the count is at its limit; -EINVAL (or what
- * the validator says): contents not acceptable; -ERESTART (only with PTF_PREEMPT): nothing taken,
+ * this yet.  0; -EINVAL: in use as something else, or (what the validator says) contents not
+ * acceptable; -EBUSY: the count is at its limit; -ERESTART (only with PTF_PREEMPT): nothing taken,
  * progress is kept in the frame; ask again.
  */
 int __must_check page_type_get(struct frame *f, enum page_type type, unsigned flags);

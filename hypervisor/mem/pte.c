@@ -64,7 +64,7 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
     int rc;
 
     if (!guest_range_okay(va, 1))
-        return guest_error(-EFAULT, "address is not the guest's to map");
+        return guest_error(-EINVAL, "address is not the guest's to map");
     for (unsigned shift = 39; shift > 12; shift -= 9) {
         const pte_t *table = mfn_to_virt(mfn);
         pte_t e = load_once(&table[(va >> shift) & (PTE_ENTRIES - 1)]);
@@ -73,14 +73,14 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
          * now, which leads to some frame or none; what we end at is checked for what it is. */
         mfn = pte_mfn(e);
         if (!(e & PTE_P) || !frame_is_ram(mfn))
-            return guest_error(-EFAULT, "no page table there");
+            return guest_error(-EINVAL, "no page table there");
     }
     f = frame_of(mfn);
     if (!frame_get(f, owner->id))
-        return guest_error(-EFAULT, "no page table there");
+        return guest_error(-EINVAL, "no page table there");
     x = load_once(&f->type);
     if ((x & TYPE_MASK) >> TYPE_SHIFT != PT_L1 || (x & TYPE_COUNT_MASK) == 0)
-        rc = guest_error(-EFAULT, "no page table there");
+        rc = guest_error(-EINVAL, "no page table there");
     else
         rc = page_type_get(f, PT_L1, PTF_PREEMPT);
     if (unlikely(rc)) {

@@ -60,7 +60,7 @@ int pte_table_close_preempt(struct pte_table *t, struct pte_context *c);
 
 /*
  * Opens the L1 table that maps `va` under the root `l4` (a frame the caller knows to be a validated
- * L4) for an owner; *index is the entry.  -EFAULT: no such table.
+ * L4) for an owner; *index is the entry.  -EINVAL: no such table.
  */
 int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, mfn_t l4,
                 uint64_t va);
@@ -123,6 +123,9 @@ static inline bool l4_slot_is_hv(unsigned index)
 {
     return index >= HV_SLOT_FIRST && index <= HV_SLOT_LAST;
 }
+/* The address bits that this processor has: any other is a reserved bit (I5).  All of PTE_ADDR
+ * until mem_init() knows better. */
+extern uint64_t mem_address_mask;
 /* The hypervisor's own entries for slots 256-271 of each L4; set once at boot. */
 extern pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 /* Non-present entries that L1TF could abuse; refused where true.  Off (all false) by default. */

@@ -78,7 +78,45 @@ static void bits(void **state)
 
             assert_int_equal(entry_bits_ok(level, BIT(b), &owner[1]), ok);
             assert_int_equal(entry_bits_ok(level, BIT(b), &owner[0]), ok || cache);
+            /* A processor with 40 address bits. */
+            mem_address_mask = 0xfffffff000UL;
+            assert_int_equal(entry_bits_ok(level, BIT(b), &owner[1]), ok && (b < 40 || b >= 52));
+            mem_address_mask = PTE_ADDR;
         }
+}
+
+/* The same rules hold for a table that is promoted whole. */
+static void bits_of_whole_tables(void **state)
+{
+    const uint64_t bad[] = {PTE_PSE, PTE_PCD, PTE_PWT, BIT(59), BIT(60), BIT(61), BIT(62), BIT(50)};
+    struct frame *f[5];
+
+    mem_address_mask = 0xfffffff000UL;
+    for (unsigned l = 0; l <= 4; l++) {
+        f[l] = new_frame(&owner[1]);
+        if (l > 0)
+            table_at(f[l])[17] = pte_make(frame_mfn(f[l - 1]), PTE_P | PTE_RW);
+    }
+    for (unsigned l = 1; l <= 4; l++) {
+        pte_t good = table_at(f[l])[17];
+
+        for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+            table_at(f[l])[17] = good | bad[i];
+            assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), -EINVAL);
+            assert_int_equal(type_count(f[l]), 0);
+        }
+        table_at(f[l])[17] = good | PTE_G;
+        assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), l == 1 ? 0 : -EINVAL);
+        if (l == 1)
+            assert_int_equal(page_unpin(f[l], &owner[1], 0), 0);
+        table_at(f[l])[17] = good;
+        assert_int_equal(page_pin(f[l], &owner[1], (enum page_type)l, 0), 0);
+        assert_int_equal(page_unpin(f[l], &owner[1], 0), 0);
+    }
+    mem_address_mask = PTE_ADDR;
+    audit_clean();
+    for (unsigned l = 0; l <= 4; l++)
+        frame_put_alloc(f[l]);
 }
 
 /* User pages global, kernel pages not, US everywhere; what is read back may be written again. */
@@ -118,12 +156,12 @@ static void l1_moves(void **state)
     assert_int_equal(frame_count(page), 1);
     assert_int_equal(frame_count(other), 2);
     /* I1: a table may be mapped read-only, not writable; a refusal changes nothing. */
-    assert_int_equal(set(0, l2, PTE_P | PTE_RW), -EBUSY);
+    assert_int_equal(set(0, l2, PTE_P | PTE_RW), -EINVAL);
     assert_int_equal(frame_count(other), 2);
     assert_int_equal(set(0, l2, PTE_P), 0);
-    assert_int_equal(set(0, l2, PTE_P | PTE_RW), -EBUSY);
+    assert_int_equal(set(0, l2, PTE_P | PTE_RW), -EINVAL);
     assert_int_equal(set(1, l1, PTE_P), 0); /* itself, read-only */
-    assert_int_equal(set(1, l1, PTE_P | PTE_RW), -EBUSY);
+    assert_int_equal(set(1, l1, PTE_P | PTE_RW), -EINVAL);
     assert_int_equal(set(0, page, PTE_P | PTE_PSE), -EINVAL);
     assert_int_equal(set(0, page, PTE_P | PTE_PCD), -EINVAL);
     assert_int_equal(set(0, page, PTE_P | BIT(60)), -EINVAL);
@@ -239,8 +277,8 @@ static void upper_levels(void **state)
     for (unsigned i = 256; i < 272; i++)
         assert_int_equal(pte_update(&u, i, i % 2 ? pte_make(frame_mfn(l3), PTE_P) : 0, 0, NULL, &c),
                          -EINVAL);
-    assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l4), PTE_P), 0, NULL, &c), -EBUSY);
-    assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l2), PTE_P), 0, NULL, &c), -EBUSY);
+    assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l4), PTE_P), 0, NULL, &c), -EINVAL);
+    assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l2), PTE_P), 0, NULL, &c), -EINVAL);
     assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l3), PTE_P | PTE_PSE), 0, NULL, &c),
                      -EINVAL);
     assert_int_equal(pte_update(&u, 1, pte_make(MFN(200), PTE_P), 0, NULL, &c), -EINVAL);
@@ -331,11 +369,11 @@ static void finding_tables(void **state)
     assert_ptr_equal(u.frame, l1);
     assert_int_equal(index, 300);
     pte_table_close(&u);
-    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), va + (1UL << 21)), -EFAULT);
-    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0xffff800000000000), -EFAULT);
-    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0xffff87ffffffffff), -EFAULT);
-    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0x0000800000000000), -EFAULT);
-    assert_int_equal(pte_find_l1(&u, &index, &owner[2], frame_mfn(l4), va), -EFAULT);
+    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), va + (1UL << 21)), -EINVAL);
+    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0xffff800000000000), -EINVAL);
+    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0xffff87ffffffffff), -EINVAL);
+    assert_int_equal(pte_find_l1(&u, &index, o, frame_mfn(l4), 0x0000800000000000), -EINVAL);
+    assert_int_equal(pte_find_l1(&u, &index, &owner[2], frame_mfn(l4), va), -EINVAL);
     assert_int_equal(pte_table_open(&u, &owner[2], frame_mfn(l1)), -EINVAL);
     assert_int_equal(pte_table_open(&u, o, MFN(200)), -EINVAL);
     assert_int_equal(pte_table_open(&u, o, MFN(1UL << 50)), -EINVAL);
@@ -374,11 +412,17 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits),           cmocka_unit_test(completion),
-        cmocka_unit_test(l1_moves),       cmocka_unit_test(update_flags),
-        cmocka_unit_test(whose_frame),    cmocka_unit_test(device_memory),
-        cmocka_unit_test(upper_levels),   cmocka_unit_test(grant_maps),
-        cmocka_unit_test(finding_tables), cmocka_unit_test(l1tf),
+        cmocka_unit_test(bits),
+        cmocka_unit_test(completion),
+        cmocka_unit_test(bits_of_whole_tables),
+        cmocka_unit_test(l1_moves),
+        cmocka_unit_test(update_flags),
+        cmocka_unit_test(whose_frame),
+        cmocka_unit_test(device_memory),
+        cmocka_unit_test(upper_levels),
+        cmocka_unit_test(grant_maps),
+        cmocka_unit_test(finding_tables),
+        cmocka_unit_test(l1tf),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
