@@ -103,7 +103,7 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg)
     vcpu_runstate_get(v, &r);
     /* A fault here is no error: the guest may map the area later. */
     if (area.addr.p && copy_to_guest(area.addr.p, &r, sizeof(r)))
-        v->sched.areas_stale = true;
+        guest_error(-EFAULT, "runstate area is not mapped yet");
     return 0;
 }
 

@@ -2,10 +2,11 @@
 /*
  * Run states as guests and tools read them, and the copies in memory that a guest registered.
  *
- * A registered area is a guest virtual address.  It can be written only while the guest's kernel
- * page tables are loaded, that is for `current` in kernel mode; a vCPU that was in user mode is
- * marked areas_stale, and brought up to date as it enters its kernel.  A copy that faults is the
- * guest's loss: it unmapped its own area.
+ * A registered area is a guest virtual address, mapped by the guest's kernel page tables but, as a
+ * rule, not by those of its user mode.  So for a vCPU that comes back into user mode the kernel's
+ * are loaded for a moment: that costs two loads of CR3 per such switch, and saves the hot path of
+ * every system call from looking whether something has to be made up for.  A copy that faults is
+ * the guest's loss: it unmapped its own area.
  */
 #include "sched/runstate.h"
 
@@ -52,10 +53,6 @@ static void update_runstate_area(struct vcpu *v)
 
     if (!v->runstate_guest)
         return;
-    if (!v->in_kernel) {
-        v->sched.areas_stale = true;
-        return;
-    }
     /* The state is not copied under the lock: this vCPU runs here, nobody else changes it. */
     r = v->sched.runstate;
     write_area(v, &r);
@@ -64,14 +61,19 @@ static void update_runstate_area(struct vcpu *v)
 void vcpu_areas_update(void)
 {
     struct vcpu *v = current;
+    bool toggle = !v->in_kernel && (v->runstate_guest || v->time_guest);
 
-    v->sched.areas_stale = false;
+    if (toggle)
+        pv_toggle_mode(v);
     clock_update_vcpu_time(v);
     update_runstate_area(v);
+    if (toggle)
+        pv_toggle_mode(v);
 }
 
 void vcpu_areas_leave(struct vcpu *prev)
 {
+    /* What other vCPUs want to know is whether one that holds a lock runs: it is in its kernel. */
     if (prev->in_kernel)
         update_runstate_area(prev);
 }

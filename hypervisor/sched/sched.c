@@ -388,8 +388,11 @@ void schedule(void)
 
     if (unbalanced)
         push(rq);
-    if (next == prev)
+    if (next == prev) {
+        if (!clock_tsc_stable() && !is_idle_vcpu(prev))
+            clock_update_vcpu_time(prev);
         return;
+    }
     if (!is_idle_vcpu(prev)) {
         vcpu_periodic_suspend(prev);
         vcpu_areas_leave(prev);

@@ -35,7 +35,6 @@ struct vcpu_sched {
      * or NO_CPU.  Written by pv/context.c alone, see sync_vcpu_state(). */
     unsigned int state_cpu;
     unsigned int timer_cpu; /* where its timers are; they follow it lazily */
-    bool areas_stale;       /* runstate or time area could not be written, see below */
     bool migrate;           /* must leave its processor when it stops running */
     cpumask_t hard_saved;   /* during SCHEDOP_pin_override */
     bool pin_override;
@@ -119,6 +118,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next);
 /* Drops the C frames of this stack and goes on as `v` (== current): to the guest exit path, for
  * an idle vCPU to idle_loop(). */
 void continue_running(struct vcpu *v) __attribute__((noreturn));
+/* Switches current between the page tables of its kernel and its user mode. */
+void pv_toggle_mode(struct vcpu *v);
 /* v does not run: makes sure its whole state is in struct vcpu, asking v->sched.state_cpu if need
  * be.  Interrupts on. */
 void sync_vcpu_state(struct vcpu *v);
@@ -127,11 +128,8 @@ void sync_vcpu_state(struct vcpu *v);
  */
 /* A consistent copy with the time up to now accounted. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-/*
- * Writes current's runstate and time areas where registered, through its kernel's page tables.
- * For pv/context.c after a switch, and for the user-to-kernel toggle when areas_stale is set (the
- * address may not be mapped in user mode; then areas_stale stays set).
- */
+/* Brings current's runstate and time areas up to date, where registered; by schedule() after a
+ * switch.  Nothing else has to be done for them. */
 void vcpu_areas_update(void);
 /* Before a switch: tells prev's guest that it lost the processor. */
 void vcpu_areas_leave(struct vcpu *prev);

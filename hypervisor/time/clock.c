@@ -150,6 +150,9 @@ static bool publish_area(uint64_t at, struct vcpu_time_info *t)
     return ok && copy_to_guest(at, &even, sizeof(even)) == 0;
 }
 
+/* No stamp has this TSC value: time began later. */
+#define NOT_PUBLISHED 0
+
 static void update(struct vcpu *v, bool force)
 {
     const struct clock_stamp *s = &clock_stamps[smp_cpu_id()];
@@ -168,10 +171,8 @@ static void update(struct vcpu *v, bool force)
     local_irq_restore(flags);
     if (!v->time_guest)
         return;
-    if (v != current || !v->in_kernel || !publish_area(v->time_guest, &t)) {
-        v->time.version = 0; /* counts as never published: tried again at the next occasion */
-        v->sched.areas_stale = true;
-    }
+    if (v != current || !v->in_kernel || !publish_area(v->time_guest, &t))
+        v->time.tsc_stamp = NOT_PUBLISHED; /* tried again when v is next scheduled */
 }
 
 void clock_update_vcpu_time(struct vcpu *v)

@@ -12,6 +12,7 @@
 #include "domain/domain.h"
 #include "lib/atomic.h"
 #include "sched/sched.h"
+#include "sched/softirq.h"
 #include "time/clock.h"
 #include "time/clock_internal.h"
 #include "time/timer.h"
@@ -84,8 +85,7 @@ static void sync_on_cpu(void *arg)
     tsc = rdtsc_ordered();
     own_ns = meet.step ? ref : clock_stamp_ns(own, tsc);
     *own = clock_corrected(nominal, tsc, own_ns, ref, SYNC_EVERY_NS);
-    if (!is_idle_vcpu(current))
-        current->sched.areas_stale = true; /* published at the next entry to the kernel */
+    raise_softirq(SOFTIRQ_SCHEDULE); /* which publishes the new stamp to whoever runs */
 }
 
 static void sync_all(bool step)

@@ -134,6 +134,13 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
 void sync_vcpu_state(struct vcpu *v)
 {
 }
+bool clock_tsc_stable(void)
+{
+    return true;
+}
+void clock_update_vcpu_time(struct vcpu *v)
+{
+}
 bool vcpu_event_pending(const struct vcpu *v)
 {
     return false;
