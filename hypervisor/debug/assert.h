@@ -47,4 +47,10 @@ int64_t guest_refused(int64_t error, const char *why, const char *file, int line
 /* This CPU's last one; .why is NULL when there was none. */
 const struct refusal *last_refusal(void);
 
-#define guest_error(error, why) guest_refused((error), (why), __FILE__, __LINE__)
+/* The value goes past the call, so that compilers and analyzers see that it is what was given. */
+#define guest_error(error, why)                                                                    \
+    ({                                                                                             \
+        const int64_t ge_error = (error);                                                          \
+        guest_refused(ge_error, (why), __FILE__, __LINE__);                                        \
+        ge_error;                                                                                  \
+    })
