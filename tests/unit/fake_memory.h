@@ -160,7 +160,12 @@ void tlb_flush_mask(cpumask_t mask, uint64_t va, unsigned flags)
 
 void cache_flush_page(void *page)
 {
+    struct frame *f = frame_of(virt_to_mfn(page));
+
     fake_cache_flushes++;
+    /* Called on the way out of use as well: nobody can get hold of the frame any more. */
+    if (frame_count(f) == 0)
+        assert_false(frame_get_any(f));
 }
 
 /* --- owners ----------------------------------------------------------------------------------- */

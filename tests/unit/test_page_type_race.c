@@ -21,7 +21,7 @@
 static struct frame *f[FRAMES];
 static unsigned writers[FRAMES], tables[FRAMES]; /* who believes to hold the frame as what */
 static cpumask_t stale[FRAMES];                  /* CPUs that may still have it writable */
-static unsigned done[4];
+static unsigned done[5];
 static pthread_mutex_t flush_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void tlb_flush_mask(cpumask_t mask, uint64_t va, unsigned flags)
@@ -108,6 +108,27 @@ static void update(unsigned i, uint64_t *s)
     pte_table_close(&t);
 }
 
+/* One frame after the other is born and given back, while everybody tries to hold it. */
+static struct frame *passing;
+
+static void pass_by(unsigned cpu)
+{
+    struct frame *p = load_acquire(&passing), *mine;
+
+    if (p && frame_get(p, 2)) {
+        insist(frame_state(p) == FRAME_IN_USE && frame_owner(p) == 2, "freed under a reference");
+        frame_put(p);
+        atomic_inc(&done[4]);
+    }
+    if (cpu == 0) {
+        mine = frame_alloc(&owner[2], 0, MEMF_NO_SCRUB, 0);
+        insist(mine, "no memory");
+        store_release(&passing, mine);
+        /* The one before, which others may be about to take or still hold. */
+        insist(!p || frame_put_alloc(p), "somebody else gave it back");
+    }
+}
+
 static void *cpu_thread(void *arg)
 {
     unsigned cpu = (unsigned)(uintptr_t)arg;
@@ -117,6 +138,7 @@ static void *cpu_thread(void *arg)
         unsigned i = (unsigned)(next_random(&s) % FRAMES);
         enum page_type t = i < 3 ? PT_L1 : i < 5 ? PT_L2 : PT_L3;
 
+        pass_by(cpu);
         switch (next_random(&s) % 6) {
         case 0:
         case 1: as_writable(i, cpu); break;
@@ -139,6 +161,7 @@ static void *cpu_thread(void *arg)
 static void many_cpus(void **state)
 {
     pthread_t thread[THREADS];
+    struct frame *stays; /* so that the owner is never without */
     uint64_t cursor = 0;
 
     fake_boot(false);
@@ -146,13 +169,17 @@ static void many_cpus(void **state)
     owner[1].dirty_cpus = (1u << THREADS) - 1;
     for (unsigned i = 0; i < FRAMES; i++)
         f[i] = new_frame(&owner[1]);
+    stays = new_frame(&owner[2]);
     for (uintptr_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, cpu_thread, (void *)i), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     audit_clean();
-    for (unsigned i = 0; i < 4; i++)
-        assert_true(done[i] > 100);
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(done[i] > 50);
+    assert_true(frame_put_alloc(passing));
+    assert_true(frame_put_alloc(stays));
+    assert_int_equal(owner[2].tot_pages, 0);
     owner[1].is_dying = true;
     assert_int_equal(mem_relinquish(&owner[1], &cursor), 0);
     assert_int_equal(owner[1].tot_pages, 0);

@@ -41,6 +41,13 @@ static void order(void **state)
     flush(3);
     assert_false(needs(3, stamp));
     assert_false(needs(3, 0));
+    /* Over the end of the low half: no stamp is 0, and a flush still counts. */
+    tlb_clock_now = 0xffffffffUL;
+    stamp = tlb_clock();
+    flush(3);
+    assert_int_not_equal(tlb_clock(), 0);
+    assert_false(needs(3, stamp));
+    assert_true(needs(4, stamp));
     /* A mapping removed while a flush is under way is not covered by it. */
     t = tlb_flush_begin();
     stamp = tlb_clock();
