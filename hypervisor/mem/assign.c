@@ -128,7 +128,7 @@ static void block_prepare(struct frame *f, unsigned order, unsigned flags)
         f[i].type = 0;
         store_once(&f[i].ref, REF_STATE(FRAME_HV));
     }
-    f->ref |= (uint64_t)order << REF_ORDER_SHIFT;
+    store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
 }
 
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits)

@@ -67,8 +67,8 @@ static void block_link(uint64_t mfn, unsigned order, bool all_clean)
     struct frame *f = frame_of(MFN(mfn));
     uint64_t keep = f->ref & (REF_COUNT_MASK | REF_CLEAN);
 
-    f->ref = keep | REF_STATE(FRAME_FREE) | REF_HEAD | (uint64_t)order << REF_ORDER_SHIFT |
-             (all_clean ? REF_ALL_CLEAN : 0);
+    keep |= REF_STATE(FRAME_FREE) | REF_HEAD | (uint64_t)order << REF_ORDER_SHIFT;
+    store_once(&f->ref, keep | (all_clean ? REF_ALL_CLEAN : 0));
     if (*first == NO_FRAME) {
         f->type = 0;
         *first = *last = (uint32_t)mfn;
@@ -104,7 +104,7 @@ static void block_unlink(uint64_t mfn, unsigned order)
         heap.orders[z] &= ~(1u << order);
     heap.zone_free[z] -= 1UL << order;
     heap.nr_free -= 1UL << order;
-    f->ref &= ~(REF_HEAD | REF_ALL_CLEAN | REF_ORDER_MASK);
+    store_once(&f->ref, f->ref & ~(REF_HEAD | REF_ALL_CLEAN | REF_ORDER_MASK));
     f->type = 0;
     if (heap.scrub_head == mfn) /* whatever block begins here next, its start may be dirty */
         heap.scrub_head = NO_FRAME;
@@ -116,7 +116,7 @@ static bool is_free_block(uint64_t mfn, unsigned order)
 
     if (!frame_valid(MFN(mfn)))
         return false;
-    ref = frame_of(MFN(mfn))->ref;
+    ref = load_once(&frame_of(MFN(mfn))->ref);
     return (ref & (REF_STATE_MASK | REF_HEAD | REF_ORDER_MASK)) ==
            (REF_STATE(FRAME_FREE) | REF_HEAD | (uint64_t)order << REF_ORDER_SHIFT);
 }
@@ -284,7 +284,7 @@ static uint32_t scrub_step(void)
             if (stale) /* I4: every old mapping is flushed before the frame is scrubbed */
                 return (uint32_t)f->ref;
             zero_page(MFN(heap.scrub_next));
-            f->ref = (f->ref & ~REF_COUNT_MASK) | REF_CLEAN | REF_STATE(FRAME_FREE);
+            store_once(&f->ref, (f->ref & ~REF_COUNT_MASK) | REF_CLEAN | REF_STATE(FRAME_FREE));
             done++;
         }
         heap.scrub_next++;
