@@ -237,10 +237,6 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     batch_flush(&b);
     foreign_put(&table);
     foreign_put(&page);
-    if (rc == -ERESTART && i == count) {
-        /* All done but for the demotion of an old table: the next operation goes on with it. */
-        rc = 0;
-    }
     return progress_end(__HYPERVISOR_mmu_update, ureqs, sizeof req, i, count, pdone, done,
                         foreigndom, rc);
 }
@@ -578,8 +574,6 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
         rc = deferred_finish(v);
     }
     foreign_put(&page);
-    if (rc == -ERESTART && i == count)
-        rc = 0; /* only the demotion of an old table is left, see do_mmu_update */
     return progress_end(__HYPERVISOR_mmuext_op, uops, sizeof op, i, count, pdone, done, foreigndom,
                         rc);
 }
