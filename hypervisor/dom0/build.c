@@ -347,7 +347,9 @@ static void set_registers(struct domain *d)
     v->regs.entry_vector = FRAME_VEC_NEW;
     v->kernel_ss = FLAT_KERNEL_SS;
     v->kernel_sp = v->regs.rsp;
-    v->vcpu_info->evtchn_upcall_mask = 1;
+    /* No vCPU takes events before its kernel says so. */
+    for (unsigned i = 0; i < ARRAY_SIZE(d->shared_info->vcpu_info); i++)
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
     v->is_initialised = true;
     atomic_get_and(&v->flags, ~VPF_DOWN);
 }

@@ -11,13 +11,13 @@
 
 #include "boot/cmdline.h"
 #include "cpu/acpi.h"
+#include "cpu/cpu.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "mem/rangeset.h"
 
 #define MSI_WINDOW_FIRST 0xfee00 /* frames of 0xfee00000 to 0xfeefffff; the local APIC is in it */
 #define MSI_WINDOW_LAST  0xfeeff
-#define MAX_MFN          ((1UL << 40) - 1)
 #define NR_GSIS_MAX      1023
 
 static void must(int rc)
@@ -49,7 +49,9 @@ static void permit_ports(struct domain *d, const struct boot_options *opt)
 
 static void permit_memory(struct domain *d)
 {
-    must(rangeset_add(d->mem.iomem, 0, MAX_MFN));
+    /* What dom0 may map it may also give to others; so this keeps reserved address bits out of
+     * everybody's entries (I5). */
+    must(rangeset_add(d->mem.iomem, 0, (1UL << (cpu_caps.phys_bits - PAGE_SHIFT)) - 1));
     must(rangeset_remove(d->mem.iomem, MSI_WINDOW_FIRST, MSI_WINDOW_LAST));
     for (unsigned i = 0; i < acpi_info.nr_ioapics; i++)
         must(rangeset_remove(d->mem.iomem, acpi_info.ioapic[i].address >> PAGE_SHIFT,

@@ -64,11 +64,14 @@ static void reserve_controllers(struct memory_map *m)
 long e820_get_machine(uint64_t arg)
 {
     struct e820_entry *copy;
+    struct xen_memory_map room;
     struct memory_map *m;
     long rc = -ENOMEM;
 
     if (!current_domain->is_control)
         return guest_error(-EPERM, "the machine's memory map is for the control domain");
+    if (copy_from_guest(&room, arg, sizeof(room)))
+        return -EFAULT;
     copy = hv_zalloc(MAP_BYTES);
     m = hv_zalloc(sizeof(*m));
     if (copy && m) {
@@ -76,7 +79,9 @@ long e820_get_machine(uint64_t arg)
         reserve_controllers(m);
         for (unsigned i = 0; i < m->nr; i++)
             copy[i] = (struct e820_entry){m->region[i].start, m->region[i].size, m->region[i].type};
-        rc = put_map(arg, copy, m->nr);
+        /* A part of the map would look like a machine with less in it. */
+        rc = room.nr_entries < m->nr ? guest_error(-EINVAL, "no room for the machine's memory map")
+                                     : put_map(arg, copy, m->nr);
     }
     hv_free(copy);
     hv_free(m);

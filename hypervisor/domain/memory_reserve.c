@@ -32,15 +32,11 @@ static unsigned max_order(void)
     return current_domain->is_control ? MEMOP_MAX_ORDER_CONTROL : MEMOP_MAX_ORDER_GUEST;
 }
 
-/* Gives back an extent that could not be announced to its new owner. */
-static void take_back(struct frame *f, unsigned order)
-{
-    for (uint64_t i = 0; i < 1UL << order; i++)
-        if (frame_put_alloc(&f[i]))
-            frame_put(&f[i]);
-}
-
-/* Allocates one extent; its frames get numbers from `gpfn` on in the M2P (M2P_INVALID: none). */
+/*
+ * Allocates one extent; its frames get numbers from `gpfn` on in the M2P (M2P_INVALID: none).  From
+ * here on the frames are the domain's: if they cannot be announced it keeps them, for another of its
+ * vCPUs may have used or returned one already, and it pays for them either way.
+ */
 static struct frame *allocate_extent(const struct reservation *r, uint64_t gpfn)
 {
     struct frame *f = frame_alloc(&r->domain->mem, r->order, 0, r->addr_bits);
@@ -60,11 +56,7 @@ static bool increase(const struct reservation *r, uint64_t extent)
 
     if (!f)
         return false;
-    if (r->list && put_guest_u64(r->list + extent * sizeof(uint64_t), frame_mfn(f).n)) {
-        take_back(f, r->order);
-        return false;
-    }
-    return true;
+    return !r->list || !put_guest_u64(r->list + extent * sizeof(uint64_t), frame_mfn(f).n);
 }
 
 static bool populate(const struct reservation *r, uint64_t extent)
@@ -76,13 +68,7 @@ static bool populate(const struct reservation *r, uint64_t extent)
     if (get_guest_u64(&gpfn, at))
         return false;
     f = allocate_extent(r, gpfn);
-    if (!f)
-        return false;
-    if (put_guest_u64(at, frame_mfn(f).n)) {
-        take_back(f, r->order);
-        return false;
-    }
-    return true;
+    return f && !put_guest_u64(at, frame_mfn(f).n);
 }
 
 /* Drops the allocation's reference; whatever else holds the frame keeps it (no implicit unpin). */
@@ -100,8 +86,7 @@ static bool release_frame(struct domain *d, mfn_t mfn)
         return guest_error(-EINVAL, "decrease: a page of the hypervisor"), false;
     }
     m2p_set(mfn, M2P_INVALID);
-    if (frame_put_alloc(f))
-        frame_put(f);
+    frame_put_alloc(f);
     frame_put(f);
     return true;
 }

@@ -28,6 +28,9 @@ void pv_vcpu_destroy(struct vcpu *v);
  */
 int pv_vcpu_relinquish(struct vcpu *v);
 
+/* SOFTIRQ_NMI, on the exit path: enters the NMI handler of current, if it has one pending. */
+void pv_nmi_softirq(void);
+
 /* setvcpucontext and VCPUOP_initialise: v does not run.  0, -EINVAL..., -ERESTART: again, with the
  * same structure. */
 int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c);

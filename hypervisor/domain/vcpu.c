@@ -169,12 +169,20 @@ static long op_stop_singleshot(struct vcpu *v)
     return 0;
 }
 
+void vcpu_send_nmi(struct vcpu *v)
+{
+    if (atomic_xchg(&v->nmi_pending, true))
+        return;
+    vcpu_kick(v);
+    /* Where it runs; where it comes to run later, it looks for itself (pv/context.c). */
+    cpu_raise_softirq(load_once(&v->sched.unit.cpu), SOFTIRQ_NMI);
+}
+
 static long op_send_nmi(struct vcpu *v, uint64_t arg)
 {
     if (arg)
         return guest_error(-EINVAL, "send_nmi takes no argument");
-    if (!atomic_xchg(&v->nmi_pending, true))
-        vcpu_kick(v);
+    vcpu_send_nmi(v);
     return 0;
 }
 

@@ -10,6 +10,8 @@ struct vcpu;
 
 /* Hypercall 24. */
 long do_vcpu_op(int cmd, unsigned int vcpu_id, uint64_t arg);
+/* Makes an NMI pending and wakes v; one that waits already is enough. */
+void vcpu_send_nmi(struct vcpu *v);
 
 /* --- domain/vcpu_info.c ------------------------------------------------------------------------
  */

@@ -37,7 +37,7 @@ static struct {
     uint64_t calls[NR_HYPERCALLS];
 } __attribute__((aligned(64))) counts[NR_CPUS];
 
-long hypercall_run(unsigned nr, const uint64_t a[6])
+long hypercall_run(uint64_t nr, const uint64_t a[6])
 {
     if (nr >= NR_HYPERCALLS || !handler[nr])
         return -ENOSYS;
@@ -47,7 +47,7 @@ long hypercall_run(unsigned nr, const uint64_t a[6])
 
 void hypercall_dispatch(struct cpu_regs *regs)
 {
-    unsigned nr = (uint32_t)regs->rax;
+    uint64_t nr = regs->rax;
     long ret;
 
     if (nr >= NR_HYPERCALLS || !handler[nr]) {

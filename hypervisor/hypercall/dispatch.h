@@ -14,7 +14,7 @@
 void hypercall_dispatch(struct cpu_regs *regs);
 
 /* Runs one call by number with up to six arguments: -ENOSYS for an unknown number. */
-long hypercall_run(unsigned nr, const uint64_t args[6]);
+long hypercall_run(uint64_t nr, const uint64_t args[6]);
 
 /* Name of a hypercall number, or "?" */
 const char *hypercall_name(unsigned nr);

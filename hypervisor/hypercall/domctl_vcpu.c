@@ -351,7 +351,6 @@ long domctl_sendtrigger(struct domctl_call *c)
     rc = find_vcpu(c->d, arg->vcpu, &v);
     if (rc)
         return rc;
-    if (!atomic_xchg(&v->nmi_pending, true))
-        vcpu_kick(v);
+    vcpu_send_nmi(v);
     return 0;
 }

@@ -37,7 +37,7 @@ long do_multicall(uint64_t calls, uint64_t nr_calls)
             return guest_error(-EFAULT, "multicall entry cannot be read");
 
         continuation_in_multicall(&call);
-        call.result = hypercall_run((uint32_t)call.op, call.args);
+        call.result = hypercall_run(call.op, call.args);
         continuation_in_multicall(NULL);
         preempted = continuation_taken();
 

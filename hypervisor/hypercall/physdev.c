@@ -154,8 +154,7 @@ static long op_map_pirq(struct domain *d, uint64_t arg)
         m.pirq = rc;
         rc = 0;
         break;
-    default:
-        return guest_error(-EINVAL, "no such type of interrupt");
+    default: return guest_error(-EINVAL, "no such type of interrupt");
     }
     return rc ? rc : STORE(arg, m);
 }
@@ -208,28 +207,13 @@ static long op_manage_pci_add(uint64_t arg)
     return rc ? rc : msi_protect_table(a.bus, a.devfn);
 }
 
-long do_physdev_op(int cmd, uint64_t arg)
+/* What takes devices to do. */
+static long control_op(struct domain *d, unsigned cmd, uint64_t arg)
 {
-    struct vcpu *v = current;
-    struct domain *d = v->domain;
-
-    /* Everybody's. */
-    switch (cmd) {
-    case PHYSDEVOP_set_iopl: return op_set_iopl(v, arg);
-    case PHYSDEVOP_set_iobitmap: return op_set_iobitmap(v, arg);
-    case PHYSDEVOP_irq_status_query: return op_irq_status(d, arg);
-    case PHYSDEVOP_eoi: return op_eoi(d, arg);
-    case PHYSDEVOP_get_free_pirq: return op_get_free_pirq(d, arg);
-    }
-    if (cmd < PHYSDEVOP_irq_status_query || cmd > PHYSDEVOP_release_msix)
-        return guest_error(-ENOSYS, "no such physdev_op");
-    if (!d->is_control)
-        return guest_error(-EPERM, "physdev_op without devices");
     switch (cmd) {
     case PHYSDEVOP_apic_read: return op_apic_read(arg);
     case PHYSDEVOP_apic_write: return 0; /* IO-APICs are programmed by setup_gsi */
     case PHYSDEVOP_alloc_irq_vector: return op_alloc_vector(d, arg);
-    case PHYSDEVOP_free_irq_vector: return 0;
     case PHYSDEVOP_setup_gsi: return op_setup_gsi(d, arg);
     case PHYSDEVOP_map_pirq: return op_map_pirq(d, arg);
     case PHYSDEVOP_unmap_pirq: return op_unmap_pirq(d, arg);
@@ -240,5 +224,31 @@ long do_physdev_op(int cmd, uint64_t arg)
     case PHYSDEVOP_pci_device_remove:
     case PHYSDEVOP_pci_mmcfg_reserved: return 0;
     default: return guest_error(-ENOSYS, "physdev_op that is not offered");
+    }
+}
+
+long do_physdev_op(int cmd, uint64_t arg)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+
+    switch (cmd) {
+    case PHYSDEVOP_set_iopl: return op_set_iopl(v, arg);
+    case PHYSDEVOP_set_iobitmap: return op_set_iobitmap(v, arg);
+    case PHYSDEVOP_irq_status_query: return op_irq_status(d, arg);
+    case PHYSDEVOP_eoi: return op_eoi(d, arg);
+    case PHYSDEVOP_get_free_pirq: return op_get_free_pirq(d, arg);
+    case PHYSDEVOP_apic_read ... PHYSDEVOP_alloc_irq_vector:
+    case PHYSDEVOP_map_pirq ... PHYSDEVOP_manage_pci_remove:
+    case PHYSDEVOP_restore_msi ... PHYSDEVOP_setup_gsi:
+    case PHYSDEVOP_pci_mmcfg_reserved ... PHYSDEVOP_restore_msi_ext:
+    case PHYSDEVOP_dbgp_op ... PHYSDEVOP_release_msix:
+        if (!d->is_control)
+            return guest_error(-EPERM, "physdev_op without devices");
+        return control_op(d, cmd, arg);
+    default:
+        /* Numbers without a meaning, and what nobody needs: free_irq_vector, the end-of-interrupt
+         * page (Linux then asks irq_status_query), IRQ_UNMASK_NOTIFY. */
+        return guest_error(-ENOSYS, "no such physdev_op");
     }
 }

@@ -7,6 +7,7 @@
 #include "debug/assert.h"
 #include "lib/string.h"
 #include "mem/frame_ranges.h"
+#include "mem/heap.h"
 #include "mem/map.h"
 #include "mem/memory_map.h"
 
@@ -50,8 +51,16 @@ mfn_t boot_alloc_pages(uint64_t n, uint64_t align)
 
 mfn_t boot_alloc_zeroed_page(void)
 {
-    mfn_t m = boot_alloc_pages(1, 1);
+    mfn_t m;
 
+    if (successor) { /* later: the heap's */
+        void *page = hv_alloc_page();
+
+        if (!page)
+            panic("Out of memory while booting: this machine has too little RAM");
+        return virt_to_mfn(page);
+    }
+    m = boot_alloc_pages(1, 1);
     if (!mfn_valid_number(m))
         panic("Out of memory while booting: this machine has too little RAM");
     memset(mfn_to_virt(m), 0, PAGE_SIZE);

@@ -166,6 +166,18 @@ void unmap_pages(uint64_t va, uint64_t n)
     smp_flush_everything();
 }
 
+void remap_page(uint64_t va, mfn_t mfn, uint64_t flags)
+{
+    uint64_t irq = spin_lock_irqsave(&map_lock);
+    unsigned int level;
+    uint64_t *entry = find_entry(va, &level);
+
+    BUG_ON(!entry || level != 1 || !(*entry & PTE_P));
+    *entry = mfn_to_paddr(mfn) | flags | (map_global ? PTE_G : 0);
+    spin_unlock_irqrestore(&map_lock, irq);
+    smp_flush_everything();
+}
+
 /* ---- building the tables --------------------------------------------------------------------- */
 
 static void __boot_text must_map(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags)

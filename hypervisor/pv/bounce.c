@@ -170,11 +170,23 @@ void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector)
     enter(v, regs, t->address, t->flags & 4, lead, 2);
 }
 
-void pv_inject_nmi(struct vcpu *v, struct cpu_regs *regs)
+/*
+ * Whoever makes an NMI pending, or a vCPU with one go on, or ends its handler, raises the softirq;
+ * so the exit path needs no test of its own.  Like a processor, a vCPU takes no second NMI before
+ * its next iret.
+ */
+void pv_nmi_softirq(void)
 {
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-    const struct trap_entry *t = &v->trap_table[TRAP_NMI];
+    struct vcpu *v = current;
+    struct cpu_regs *regs = guest_regs();
+    const struct trap_entry *t;
 
+    if (is_idle_vcpu(v) || v->nmi_masked || !atomic_xchg(&v->nmi_pending, false))
+        return;
+    const uint64_t lead[] = {regs->rcx, regs->r11};
+
+    v->nmi_masked = true;
+    t = &v->trap_table[TRAP_NMI];
     enter(v, regs, t->address, t->flags & 4, lead, 2);
 }
 

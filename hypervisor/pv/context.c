@@ -245,5 +245,7 @@ __noreturn void continue_running(struct vcpu *v)
 {
     if (is_idle_vcpu(v))
         call_on_fresh_stack(idle_loop);
+    if (unlikely(v->nmi_pending))
+        raise_softirq(SOFTIRQ_NMI);
     continue_guest();
 }

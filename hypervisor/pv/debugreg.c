@@ -46,6 +46,8 @@ static long set_address(struct vcpu *v, int reg, uint64_t value)
 
 static long set_control(struct vcpu *v, uint64_t value)
 {
+    if (value >> 32)
+        return guest_error(-EINVAL, "DR7: the upper half is reserved");
     value = (value & ~DR7_ZEROES) | DR7_ONES;
     if (value & DR7_GD)
         return guest_error(-EPERM, "DR7.GD: accesses trap anyway");
@@ -72,6 +74,8 @@ long debugreg_set(struct vcpu *v, int reg, uint64_t value)
         return set_address(v, reg, value);
     case 4:
     case 6:
+        if (value >> 32)
+            return guest_error(-EINVAL, "DR6: the upper half is reserved");
         v->debugreg[6] = (value & ~DR6_ZEROES) | DR6_ONES;
         return 0;
     case 5:
@@ -116,7 +120,7 @@ long do_set_debugreg(int reg, uint64_t value)
 long do_get_debugreg(int reg)
 {
     if (reg < 0 || reg > 7)
-        return guest_error(-EINVAL, "no such debug register");
+        return guest_error(-ENODEV, "no such debug register");
     if (reg == 4 || reg == 5)
         reg += 2;
     return current->debugreg[reg];

@@ -92,7 +92,6 @@ static enum privop decode_0f(struct cursor *c, const struct prefixes *p, struct 
     switch (next(c)) {
     case 0x01: return decode_0f01(c);
     case 0x06: return PRIVOP_CLTS;
-    case 0x08: return PRIVOP_INVD;
     case 0x09: return PRIVOP_WBINVD;
     case 0x20: return decode_mov_special(c, p, PRIVOP_RDCR, out);
     case 0x21: return decode_mov_special(c, p, PRIVOP_RDDR, out);
@@ -224,10 +223,13 @@ static bool memop_0f(struct cursor *c, const struct prefixes *p, struct memop_in
     case 0xb0: case 0xb1: return with_register(c, p, out, MEMOP_CMPXCHG, opcode);
     case 0xc0: case 0xc1: return with_register(c, p, out, MEMOP_XADD, opcode);
     case 0xc3: return !p->opsize && with_register(c, p, out, MEMOP_MOV, opcode); /* MOVNTI */
+    /* The odd bit of these opcodes is not the operand size's. */
+    case 0xab: return with_register(c, p, out, MEMOP_BTS, 1);
+    case 0xb3: return with_register(c, p, out, MEMOP_BTR, 1);
+    case 0xbb: return with_register(c, p, out, MEMOP_BTC, 1);
     case 0xba:
         if (!with_immediate(c, p, out, group8, 1, true))
             return false;
-        out->imm &= out->size * 8 - 1;
         return true;
     default: return false;
     }
@@ -319,8 +321,7 @@ uint64_t memop_apply(enum memop op, unsigned size, uint64_t old, uint64_t src, u
     uint64_t mask = size == 8 ? ~0UL : (1UL << size * 8) - 1, r;
 
     old &= mask;
-    if (op != MEMOP_BTS && op != MEMOP_BTR && op != MEMOP_BTC)
-        src &= mask;
+    src &= op == MEMOP_BTS || op == MEMOP_BTR || op == MEMOP_BTC ? size * 8 - 1 : mask;
     switch (op) {
     case MEMOP_AND: r = old & src; break;
     case MEMOP_OR: r = old | src; break;

@@ -21,7 +21,6 @@ enum privop {
     PRIVOP_CLI,
     PRIVOP_STI,
     PRIVOP_CLTS,
-    PRIVOP_INVD,
     PRIVOP_WBINVD,
     PRIVOP_RDCR,
     PRIVOP_WRCR,
@@ -67,7 +66,8 @@ enum memop {
     MEMOP_XOR,
     MEMOP_ADD,
     MEMOP_SUB,
-    MEMOP_BTS,     /* immediate bit number only: with a register the address is not CR2's */
+    MEMOP_BTS,     /* bit number in `imm` or `reg`; of the latter only the part within the operand,
+                    * since CR2 is the address of the operand that the rest leads to */
     MEMOP_BTR,
     MEMOP_BTC,
     MEMOP_STOS,    /* one iteration */

@@ -222,7 +222,6 @@ static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struc
         v->ts_set = false;
         clts();
         return true;
-    case PRIVOP_INVD: /* would lose everybody's data: done as WBINVD */
     case PRIVOP_WBINVD:
         if (v->domain->mem.has_io)
             wbinvd();

@@ -5,7 +5,7 @@
  *
  * The frame is on the guest kernel's stack: rax, r11, rcx, flags, rip, cs, rflags, rsp, ss.  It
  * is copied once; RFLAGS are forced to what a guest may have, selectors are the processor's own
- * check (a bad one faults at our IRETQ, which is caught).  RIP needs no check: IRETQ to a RIP that
+ * check (a bad one faults at our IRETQ, which becomes the guest's fault).  RIP needs no check: IRETQ to a RIP that
  * is not canonical faults in the guest, and SYSRET is only used after a test.
  */
 #include "abi/xen.h"
@@ -50,7 +50,10 @@ long do_iret(void)
     }
     /* The virtual interrupt flag comes back; an event that waited is seen by the exit path. */
     *(volatile uint8_t *)&v->vcpu_info->evtchn_upcall_mask = !(f.rflags & RFLAGS_IF);
-    if (unlikely(v->nmi_masked))
+    if (unlikely(v->nmi_masked)) {
         v->nmi_masked = false;
+        if (v->nmi_pending)
+            raise_softirq(SOFTIRQ_NMI);
+    }
     return f.rax;
 }

@@ -376,7 +376,7 @@ int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
         if (rc == -ERESTART)
             return rc;
         if (rc)
-            return guest_error(rc, "page-table root is not the domain's, or not valid");
+            return guest_error(-EINVAL, "page-table root is not the domain's, or not valid");
         *slot = cr3;
     }
     /* A user root is loaded on the way to user mode.  Loading a kernel root is also a request to
@@ -424,11 +424,11 @@ static int op_unpin(struct vcpu *v, struct frame *f, struct mem_owner *o)
 static int op_flush_multi(const struct mmuext_op *op, uint64_t what)
 {
     cpumask_t cpus;
-    int rc = vcpumask_to_cpus(op->arg2.vcpumask, &cpus);
 
-    if (!rc)
-        tlb_flush_mask(cpus, what, TLBF_GLOBAL);
-    return rc;
+    if (vcpumask_to_cpus(op->arg2.vcpumask, &cpus))
+        return guest_error(-EINVAL, "no vCPU mask to flush by");
+    tlb_flush_mask(cpus, what, TLBF_GLOBAL);
+    return 0;
 }
 
 static int op_set_ldt(struct vcpu *v, const struct mmuext_op *op)

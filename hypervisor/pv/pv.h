@@ -35,7 +35,6 @@ static inline uint64_t guest_rflags(uint64_t f)
  * vectors that have one; cr2 is published for #PF.  At most once per entry. */
 void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error);
 void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_t cr2);
-void pv_inject_nmi(struct vcpu *v, struct cpu_regs *regs);
 /* A software interrupt (INT n, INT3, INTO) of the guest itself: checks the handler's DPL. */
 void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector);
 void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
@@ -50,6 +49,8 @@ void pv_load_cr3(struct vcpu *v, bool flush_global);
  * true: done, try again. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t offset);
 void pv_gdt_destroy(struct vcpu *v);
+/* The page of absent descriptors that stands where a guest's GDT has none. */
+mfn_t pv_no_descriptors(void);
 void pv_ldt_destroy(struct vcpu *v);
 int pv_gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries);
 /* What a selector may be in guest hands: ring 3, or null; RPL is forced up. */

@@ -50,7 +50,8 @@ void pv_gdt_destroy(struct vcpu *v)
     for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
         if (mfn_eq(v->gdt_frames[i], INVALID_MFN))
             continue;
-        unmap_pages(area_va(v, i), 1); /* flushes: the frame may become anything now (I4) */
+        /* Flushes: the frame may become anything now (I4). */
+        remap_page(area_va(v, i), pv_no_descriptors(), MAP_RO);
         frame_put_type(frame_of(v->gdt_frames[i]));
         v->gdt_frames[i] = INVALID_MFN;
     }
@@ -74,9 +75,8 @@ int pv_gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries)
     pv_gdt_destroy(v);
     for (i = 0; i < nr; i++) {
         v->gdt_frames[i] = MFN(frames[i]);
-        /* The area's tables exist since pv_vcpu_init(), so this cannot fail.  Writable for the
-         * accessed bits that the processor sets. */
-        BUG_ON(!map_pages(area_va(v, i), v->gdt_frames[i], 1, MAP_RW));
+        /* Writable for the accessed bits that the processor sets. */
+        remap_page(area_va(v, i), v->gdt_frames[i], MAP_RW);
     }
     v->gdt_nr = entries;
     return 0;

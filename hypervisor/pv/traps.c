@@ -7,7 +7,6 @@
  */
 #include "abi/xen.h"
 #include "cpu/insn.h"
-#include "cpu/segbase.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "hooks.h"
@@ -19,22 +18,33 @@
 void trap_from_guest(struct cpu_regs *regs);
 void pv_iret_fault(struct cpu_regs *regs, uint32_t vector, uint32_t error);
 
-/* A fault at one of our addresses can only be the processor reading the vCPU's own LDT. */
-static bool hypervisor_address_fault(struct vcpu *v, uint64_t addr)
+/*
+ * The processor read the vCPU's LDT, which is mapped page by page as it is needed.  If the page
+ * cannot be one, the guest sees the fault where it put its table.
+ */
+static void ldt_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t offset)
 {
-    uint64_t area = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE;
+    uint64_t addr = v->ldt_base + offset;
 
-    return addr >= area + VCPU_DESC_LDT && addr < area + VCPU_DESC_SIZE &&
-           pv_ldt_fault(v, addr - area - VCPU_DESC_LDT);
+    if (pv_ldt_fault(v, offset))
+        return; /* try again */
+    if (is_canonical(addr))
+        pv_inject_pf(v, regs, regs->error_code, addr);
+    else
+        pv_inject(v, regs, TRAP_GP, (offset & 0xfff8) | 4); /* the selector, with its table bit */
 }
 
 static void page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 {
+    uint64_t ldt = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE + VCPU_DESC_LDT;
     uint32_t err = regs->error_code;
 
     if (unlikely(addr - HYPERVISOR_VIRT_START < HYPERVISOR_VIRT_END - HYPERVISOR_VIRT_START)) {
-        if (!(err & (PF_USER | PF_RSVD)) && hypervisor_address_fault(v, addr))
+        /* Without the user bit it was the processor itself: only descriptors are read so. */
+        if (!(err & (PF_USER | PF_RSVD)) && addr - ldt < VCPU_DESC_SIZE - VCPU_DESC_LDT) {
+            ldt_fault(v, regs, addr - ldt);
             return;
+        }
     } else if (v->in_kernel && (err & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_INSN)) == (PF_PRESENT | PF_WRITE)) {
         if (pv_ptwr_fault(v, regs, addr))
             return;
@@ -50,11 +60,14 @@ static bool software_interrupt(struct vcpu *v, struct cpu_regs *regs)
 {
     uint8_t insn[2];
     const struct trap_entry *t;
+    unsigned dpl;
 
     if (!(regs->error_code & 2) || copy_from_guest(insn, regs->rip, 2) || insn[0] != 0xcd)
         return false;
     t = &v->trap_table[insn[1]];
-    if (!t->address || (!v->in_kernel && (t->flags & 3) != 3)) {
+    dpl = t->flags & 3;
+    /* The ABI's guest kernel counts as ring 1. */
+    if (!t->address || dpl < (v->in_kernel ? 1 : 3)) {
         /* No such gate for this caller: a processor reports the gate in the error code. */
         regs->error_code = insn[1] * 8 + 2;
         return false;
@@ -119,28 +132,22 @@ void trap_from_guest(struct cpu_regs *regs)
     }
 }
 
-/* IRETQ to the guest faulted on what the guest gave it: the failsafe callback's business. */
+/*
+ * IRETQ to the guest refused its selectors or its address.  To the guest that is a fault of the
+ * instruction it was to go on with, in the mode that it was to have there, as Xen does it.  Nothing
+ * is emulated, since nothing was executed.
+ */
 void pv_iret_fault(struct cpu_regs *regs, uint32_t vector, uint32_t error)
 {
     struct vcpu *v = current;
+    uint64_t addr = read_cr2();
 
-    v->ds = read_ds();
-    v->es = read_es();
-    v->fs = read_fs();
-    v->gs = read_gs();
     local_irq_enable();
-    if (vector == TRAP_PF) {
-        /* A selector in a page of the LDT that is not mapped yet: map it and try again. */
-        uint64_t area = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE;
-        uint64_t addr = read_cr2();
-
-        if (addr >= area + VCPU_DESC_LDT && addr < area + VCPU_DESC_SIZE &&
-            pv_ldt_fault(v, addr - area - VCPU_DESC_LDT))
-            return;
-    }
-    (void)error;
-    (void)regs;
-    pv_failsafe(v, regs);
+    regs->error_code = error;
+    if (vector == TRAP_PF)
+        page_fault(v, regs, addr);
+    else
+        pv_inject(v, regs, vector, error);
 }
 
 /* A hardware NMI that is not the hypervisor's own: no domain drives a device that raises one, so

@@ -44,9 +44,33 @@ static void free_desc_slot(unsigned slot)
     spin_unlock(&desc_slots_lock);
 }
 
-static uint64_t hv_gdt_page(const struct vcpu *v)
+/* Shared by all vCPUs and mapped read-only: nothing is ever written to it, since only a descriptor
+ * that is present gets marked as accessed. */
+static const uint64_t no_descriptors[PAGE_SIZE / 8] __aligned(PAGE_SIZE);
+
+mfn_t pv_no_descriptors(void)
 {
-    return VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE + FIRST_HV_GDT_BYTE;
+    return image_to_mfn(no_descriptors);
+}
+
+/*
+ * The GDT's limit spans all 16 pages, so each of them must be mapped: a selector that the guest
+ * does not have is to be #GP, not a page fault at an address that it does not know.  The LDT has a
+ * limit of its own, and its pages come when they are asked for.
+ */
+static bool map_gdt(const struct vcpu *v)
+{
+    uint64_t va = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE;
+
+    for (unsigned i = 0; i < FIRST_HV_GDT_PAGE; i++)
+        if (!map_pages(va + i * PAGE_SIZE, pv_no_descriptors(), 1, MAP_RO))
+            return false;
+    return map_pages(va + FIRST_HV_GDT_BYTE, desc_gdt_frame(), 1, MAP_RW);
+}
+
+static void unmap_gdt(const struct vcpu *v)
+{
+    unmap_pages(VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE, FIRST_HV_GDT_PAGE + 1);
 }
 
 int pv_vcpu_init(struct vcpu *v)
@@ -59,8 +83,8 @@ int pv_vcpu_init(struct vcpu *v)
     v->desc_slot = slot;
     v->trap_table = hv_alloc_page();
     v->fpu = hv_zalloc(max(fpu_area_size(), (unsigned)PAGE_SIZE));
-    if (!v->trap_table || !v->fpu ||
-        !map_pages(hv_gdt_page(v), desc_gdt_frame(), 1, MAP_RW)) {
+    if (!v->trap_table || !v->fpu || !map_gdt(v)) {
+        unmap_gdt(v);
         hv_free(v->fpu);
         if (v->trap_table)
             hv_free_page(v->trap_table);
@@ -80,7 +104,7 @@ int pv_vcpu_init(struct vcpu *v)
 
 void pv_vcpu_destroy(struct vcpu *v)
 {
-    unmap_pages(hv_gdt_page(v), 1);
+    unmap_gdt(v);
     hv_free(v->fpu);
     hv_free_page(v->trap_table);
     free_desc_slot(v->desc_slot);

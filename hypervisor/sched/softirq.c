@@ -7,6 +7,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
+#include "domain/pv_hooks.h"
 #include "lib/spinlock.h"
 #include "sched/sched.h"
 #include "time/timer.h"
@@ -44,6 +45,7 @@ static void run_one(enum softirq nr)
     case SOFTIRQ_TIMER: timer_softirq(); break;
     case SOFTIRQ_WORK: work_softirq(); break;
     case SOFTIRQ_SCHEDULE: schedule(); break;
+    case SOFTIRQ_NMI: pv_nmi_softirq(); break;
     case SOFTIRQ_NR: break;
     }
 }

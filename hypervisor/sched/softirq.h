@@ -13,7 +13,13 @@
 #include "lib/types.h"
 
 /* In order of urgency: expired timers first, since they decide what schedule() finds. */
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_WORK, SOFTIRQ_SCHEDULE, SOFTIRQ_NR };
+enum softirq {
+    SOFTIRQ_TIMER,
+    SOFTIRQ_WORK,
+    SOFTIRQ_SCHEDULE,
+    SOFTIRQ_NMI, /* the vCPU that is to go on may have an NMI pending */
+    SOFTIRQ_NR
+};
 
 /* One cache line each: written by other processors.  SOFTIRQ_CPU_SHIFT is for pv/entry.S. */
 #define SOFTIRQ_CPU_SHIFT 6

@@ -38,10 +38,15 @@ static void test_set_gdt(void)
     EXPECT_EQ(limit_of(511 * 8 + 3), 0xffff);
     EXPECT_EQ(load_es(FLAT_RING3_SS64), 0); /* the hypervisor's own are there as ever */
     EXPECT_EQ(load_es(5 * 8 + 3), 1);       /* empty */
+    EXPECT_EQ(last_trap.regs.vector, X86_GP);
+    EXPECT_EQ(load_es(512 * 8 + 3), 1); /* in a page that was not given */
+    EXPECT_EQ(last_trap.regs.vector, X86_GP);
+    EXPECT_EQ(last_trap.regs.error, 512 * 8);
     EXPECT_EQ(load_es(0), 0);
     EXPECT(page_writable(gdt) < 0); /* I1 holds for descriptors too */
     EXPECT_RC(hc_set_gdt(0, 0), 0);
     EXPECT_EQ(load_es(2 * 8 + 3), 1);
+    EXPECT_EQ(last_trap.regs.vector, X86_GP);
     EXPECT_RC(page_writable(gdt), 0);
     page_free(gdt);
 }
@@ -144,8 +149,13 @@ static void test_ldt_bad(void)
     EXPECT_RC(mmuext1(MMUEXT_SET_LDT, 0x800000000000, 512), -EINVAL);
     EXPECT_RC(mmuext1(MMUEXT_SET_LDT, (uint64_t)ldt, 512), 0); /* writable: not looked at yet */
     EXPECT_EQ(load_es(1 * 8 + 7), 1);
+    EXPECT_EQ(last_trap.regs.vector, X86_PF);
+    EXPECT_EQ(last_trap.cr2, ldt + 1);
     EXPECT_RC(mmuext1(MMUEXT_SET_LDT, 0x10000000000, 512), 0); /* not mapped: likewise */
     EXPECT_EQ(load_es(1 * 8 + 7), 1);
+    EXPECT_EQ(last_trap.regs.vector, X86_PF);
+    EXPECT_EQ(last_trap.cr2, 0x10000000008);
+    EXPECT_EQ(last_trap.regs.error & PFEC_USER, 0);
     EXPECT_RC(mmuext1(MMUEXT_SET_LDT, 0, 0), 0);
     page_free(ldt);
 }
@@ -166,7 +176,10 @@ static void test_debugreg(void)
     EXPECT_EQ(hc_get_debugreg(6), 0xffff0ff0);
     EXPECT_RC(hc_set_debugreg(7, 0), 0);
     EXPECT_EQ(hc_get_debugreg(7), 0x400);
+    EXPECT_RC(hc_set_debugreg(6, 1UL << 32), -EINVAL);
     EXPECT_RC(hc_set_debugreg(7, 1UL << 32), -EINVAL);
+    EXPECT_RC(hc_set_debugreg(7, 0x2000), -EPERM);            /* general detect */
+    EXPECT_RC(hc_set_debugreg(7, 0x401 | 2UL << 16), -EPERM); /* I/O breakpoint */
     EXPECT_RC(hc_set_debugreg(8, 0), -ENODEV);
     EXPECT_RC(hc_get_debugreg(8), -ENODEV);
 }

@@ -82,6 +82,27 @@ static void test_give_mapped(void)
     page_free(page);
 }
 
+/* A frame can be given back once; and a list that cannot be written is no list to be answered in.
+ */
+static void test_give_twice(void)
+{
+    void *page = page_alloc(), *list = page_alloc();
+    xen_pfn_t frame = mfn_of(page);
+    long before = current();
+
+    EXPECT_RC(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 1);
+    EXPECT_RC(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 1); /* its mapping holds it */
+    EXPECT_RC(set_va(page, 0, UVMF_INVLPG), 0);
+    EXPECT_RC(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 0);
+    EXPECT_EQ(current(), before - 1);
+    *(xen_pfn_t *)list = pfn_of(page);
+    EXPECT_RC(page_readonly(list), 0);
+    EXPECT_RC(reserve(XENMEM_populate_physmap, list, 1, 0), 0);
+    EXPECT_EQ(current(), before); /* the frame is there, though nobody was told which */
+    EXPECT_RC(page_writable(list), 0);
+    page_free(list);
+}
+
 /* The limit holds: no frame beyond maximum_reservation. */
 static void test_limit(void)
 {
@@ -273,5 +294,5 @@ static void test_left_out(void)
     EXPECT_RC(hc_memory_op(XENMEM_get_sharing_shared_pages, 0), 0);
 }
 
-TESTS("memory", T(balloon), T(give_mapped), T(limit), T(increase), T(bad), T(maps), T(machphys),
-      T(left_out), T(exchange_bad), T(give_table), T(exchange));
+TESTS("memory", T(balloon), T(give_mapped), T(give_twice), T(limit), T(increase), T(bad), T(maps),
+      T(machphys), T(left_out), T(exchange_bad), T(give_table), T(exchange));

@@ -26,7 +26,8 @@ enum command {
     POWER_OFF,
     CRASH,
     FOREIGN,
-    SECOND_VCPU
+    SECOND_VCPU,
+    PHYSDEV
 };
 
 /* One page; the second domain's copy is how the two talk. */
@@ -112,6 +113,15 @@ static void foreign_maps(void)
     arg.out[10] = second_page[0] == 0x5ec0; /* the old mapping is still there */
 }
 
+/* Every number of physdev_op, with a page of zeroes as its structure. */
+static void physdev_calls(void)
+{
+    for (unsigned cmd = 0; cmd < NR_RESULTS; cmd++) {
+        memset(second_page, 0, PAGE_SIZE);
+        arg.out[cmd] = hc_physdev_op(cmd, second_page);
+    }
+}
+
 static void bind_and_send(void)
 {
     struct evtchn_bind_interdomain bind = {0, (evtchn_port_t)arg.in[0], 0};
@@ -177,6 +187,7 @@ static void second_main(void)
         case PRIVILEGED: privileged_calls(); break;
         case FOREIGN: foreign_maps(); break;
         case SECOND_VCPU: start_second_vcpu(); break;
+        case PHYSDEV: physdev_calls(); break;
         case POWER_OFF: hc_sched_op(SCHEDOP_shutdown, &off); break;
         case CRASH: __asm__ volatile("ud2"); break;
         default: hc_sched_op(SCHEDOP_yield, 0); continue;
@@ -517,6 +528,33 @@ static void test_grants(void)
     destroy();
 }
 
+/* A domain without devices may have I/O privilege (for ports that it is not given) and ask about
+ * interrupts that it has not; the rest is refused, or has no meaning. */
+static void test_physdev(void)
+{
+    static const uint64_t none = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 11 | 1 << 18 | 1 << 22;
+    static const uint64_t fine = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 23;
+
+    if (!setup())
+        return;
+    EXPECT(tell(PHYSDEV));
+    for (unsigned cmd = 0; cmd < NR_RESULTS; cmd++) {
+        long want = none >> cmd & 1 ? -ENOSYS : fine >> cmd & 1 ? 0 : -EPERM;
+
+        switch (cmd) {
+        case PHYSDEVOP_IRQ_UNMASK_NOTIFY: want = on_pavis ? -ENOSYS : 0; break;
+        case PHYSDEVOP_eoi: want = -EINVAL; break;
+        case PHYSDEVOP_restore_msi: /* Xen looks for the device first */
+        case PHYSDEVOP_restore_msi_ext: want = on_pavis ? -EPERM : -ENODEV; break;
+        case PHYSDEVOP_pirq_eoi_gmfn_v1: /* a frame of zeroes is not the domain's */
+        case PHYSDEVOP_pirq_eoi_gmfn_v2: want = on_pavis ? -ENOSYS : -EINVAL; break;
+        }
+        if (their_arg->out[cmd] != want)
+            test_fail(TEST_WHERE, "physdev_op %u = %ld, not %ld", cmd, their_arg->out[cmd], want);
+    }
+    destroy();
+}
+
 /* A page mapped by grant outlives its domain until it is unmapped; then everything is free. */
 static void test_grant_outlives(void)
 {
@@ -712,5 +750,5 @@ static void test_create_bad(void)
     EXPECT(domctl(XEN_DOMCTL_destroydomain) < 0);
 }
 
-TESTS("pair", T(create_bad), T(life), T(pause), T(events), T(grants), T(grant_outlives),
+TESTS("pair", T(create_bad), T(life), T(pause), T(events), T(grants), T(physdev), T(grant_outlives),
       T(permissions), T(foreign), T(shutdown), T(second_vcpu), T(scrubbed), T(no_leak));

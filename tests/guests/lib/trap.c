@@ -78,7 +78,8 @@ void trap_entry(struct regs *regs)
     if ((regs->cs & 3) == 3)
         user_leave();
     regs->rflags &= ~(uint64_t)EFLAGS_TF; /* one step is enough for every test */
-    regs->ss = FLAT_KERNEL_SS;            /* one test arrives here with a bad one */
+    regs->ss = FLAT_KERNEL_SS;            /* two tests arrive here with bad ones */
+    regs->cs = (regs->cs & ~0xffffUL) | (FLAT_KERNEL_CS & ~3UL);
     if (trap_hook && trap_hook(regs))
         return;
     if (trap_resume) {
