@@ -114,6 +114,11 @@ void fpu_area_init(void *area)
     memcpy((uint8_t *)area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
 }
 
+void fpu_set_guest_xcr0(uint64_t xcr0)
+{
+    set_xcr0(xcr0);
+}
+
 bool fpu_area_valid(const void *area, uint64_t xcr0)
 {
     const uint8_t *a = area;

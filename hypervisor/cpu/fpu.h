@@ -19,6 +19,10 @@ uint64_t fpu_xcr0_supported(void);
  */
 bool fpu_xcr0_valid(uint64_t xcr0);
 
+/* Loads a valid XCR0 for the guest that runs here.  The only way to XSETBV: saving and loading rely
+ * on knowing what the register holds. */
+void fpu_set_guest_xcr0(uint64_t xcr0);
+
 /* Makes `area` the state after a reset. */
 void fpu_area_init(void *area);
 

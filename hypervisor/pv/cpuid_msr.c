@@ -184,7 +184,7 @@ bool pv_set_xcr0(struct vcpu *v, uint64_t val)
     if (!(v->guest_cr4 & CR4_OSXSAVE) || (val & ~allowed) || !fpu_xcr0_valid(val))
         return false;
     v->xcr0 = val;
-    xsetbv(0, val);
+    fpu_set_guest_xcr0(val);
     return true;
 }
 
