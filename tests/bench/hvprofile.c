@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A QEMU plugin (API version 1, QEMU 7.2) that tells where the instructions of a hypervisor go.
+ *
+ *     -plugin hvprofile.so,out=FILE[,boot=1]
+ *
+ * Each block of translated code whose address is in the hypervisor's range of the address space
+ * gets a counter; everything else is added up as guest kernel or guest program.  Counters run only
+ * between the marks of guestbench -m (or from the start, with boot=1), and at each end mark the
+ * file gets one section:
+ *
+ *     window N
+ *     total hypervisor|kernel|user <instructions>
+ *     class <name> <executed in the hypervisor>         CR3 loads, CR4 writes, INVLPG, ...
+ *     block <address> <instructions> <executions>
+ *
+ * `profile` turns the blocks into functions by the symbols of the image.  The plugin interface has
+ * no header in Debian's packages, so the few functions used are declared here.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef uint64_t plugin_id;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+enum { CB_NO_REGS = 0 };
+enum { INLINE_ADD_U64 = 0 };
+typedef void exec_fn(unsigned cpu, void *data);
+
+EXPORT int qemu_plugin_version = 1;
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
+                                           void (*fn)(plugin_id, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *fn, int flags,
+                                            void *data);
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *counter,
+                                              uint64_t value);
+void qemu_plugin_register_atexit_cb(plugin_id id, void (*fn)(plugin_id, void *), void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+
+/* Slots 256 to 271 of the root table are the hypervisor's, by the ABI. */
+#define HV_START 0xffff800000000000UL
+#define HV_END   0xffff880000000000UL
+#define MARK_START 0x70a515f1u
+#define MARK_END   0x70a515f2u
+
+enum class {
+    CLASS_CR3,
+    CLASS_CR4,
+    CLASS_CR_READ,
+    CLASS_INVLPG,
+    CLASS_WRMSR,
+    CLASS_RDMSR,
+    CLASS_SWAPGS,
+    CLASS_IRET,
+    CLASS_SYSRET,
+    CLASS_LOCKED,
+    CLASS_REP,
+    CLASS_PORT,
+    NR_CLASSES
+};
+static const char *const class_name[NR_CLASSES] = {
+    "cr3_load", "cr4_write", "cr_read", "invlpg", "wrmsr",  "rdmsr",
+    "swapgs",   "iret",      "sysret",  "locked", "rep_op", "port",
+};
+
+struct block {
+    uint64_t address, count, instructions;
+    unsigned char classes[NR_CLASSES];
+    struct block *next; /* of the same hash */
+};
+
+#define BUCKETS 65536
+static struct block *buckets[BUCKETS];
+static uint64_t total[3]; /* hypervisor (not used), kernel, user */
+static FILE *out;
+static unsigned window;
+static int boot;
+
+static enum class classify(const unsigned char *b, size_t n)
+{
+    size_t i = 0;
+
+    for (; i < n; i++) {
+        if (b[i] == 0xf0)
+            return CLASS_LOCKED;
+        if (b[i] == 0xf3 || b[i] == 0xf2) {
+            /* A string instruction, perhaps with a REX prefix between. */
+            size_t op = i + 1 + (i + 1 < n && (b[i + 1] & 0xf0) == 0x40);
+
+            if (op < n && (b[op] & 0xf4) == 0xa4)
+                return CLASS_REP;
+            continue;
+        }
+        if (b[i] != 0x66 && (b[i] & 0xf0) != 0x40)
+            break;
+    }
+    if (i < n && b[i] == 0xcf)
+        return CLASS_IRET;
+    if (i < n && ((b[i] >= 0xe4 && b[i] <= 0xe7) || (b[i] >= 0xec && b[i] <= 0xef)))
+        return CLASS_PORT;
+    if (i + 1 >= n || b[i] != 0x0f)
+        return NR_CLASSES;
+    switch (b[i + 1]) {
+    case 0x20: return CLASS_CR_READ;
+    case 0x22: return (b[i + 2] >> 3 & 7) == 3 ? CLASS_CR3 : CLASS_CR4;
+    case 0x30: return CLASS_WRMSR;
+    case 0x32: return CLASS_RDMSR;
+    case 0x07: return CLASS_SYSRET;
+    case 0x01:
+        if (b[i + 2] == 0xf8)
+            return CLASS_SWAPGS;
+        return (b[i + 2] >> 3 & 7) == 7 && b[i + 2] < 0xc0 ? CLASS_INVLPG : NR_CLASSES;
+    default: return NR_CLASSES;
+    }
+}
+
+static struct block *block_find(const struct qemu_plugin_tb *tb, uint64_t address, size_t n)
+{
+    struct block **bucket = &buckets[(address ^ address >> 16) % BUCKETS], *b;
+
+    for (b = *bucket; b; b = b->next)
+        if (b->address == address && b->instructions == n)
+            return b;
+    b = calloc(1, sizeof(*b));
+    b->address = address;
+    b->instructions = n;
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        enum class c = classify(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+
+        if (c < NR_CLASSES)
+            b->classes[c]++;
+    }
+    b->next = *bucket;
+    *bucket = b;
+    return b;
+}
+
+static void reset(void)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct block *b = buckets[i]; b; b = b->next)
+            b->count = 0;
+    memset(total, 0, sizeof(total));
+}
+
+static void dump(void)
+{
+    uint64_t classes[NR_CLASSES] = {0}, hv = 0;
+
+    fprintf(out, "window %u\n", window++);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct block *b = buckets[i]; b; b = b->next) {
+            if (!b->count)
+                continue;
+            hv += b->count * b->instructions;
+            for (unsigned c = 0; c < NR_CLASSES; c++)
+                classes[c] += b->count * b->classes[c];
+            fprintf(out, "block %lx %lu %lu\n", b->address, b->instructions, b->count);
+        }
+    }
+    for (unsigned c = 0; c < NR_CLASSES; c++)
+        fprintf(out, "class %s %lu\n", class_name[c], classes[c]);
+    fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", hv, total[1], total[2]);
+    fflush(out);
+}
+
+static void at_mark(unsigned cpu, void *data)
+{
+    (void)cpu;
+    if (data)
+        dump();
+    reset();
+}
+
+/* 0f 1f 80 and four bytes: NOPL disp32(%rax). */
+static uint32_t mark_of(const struct qemu_plugin_insn *insn)
+{
+    const unsigned char *b = qemu_plugin_insn_data(insn);
+    uint32_t value;
+
+    if (qemu_plugin_insn_size(insn) != 7 || b[0] != 0x0f || b[1] != 0x1f || b[2] != 0x80)
+        return 0;
+    memcpy(&value, b + 3, sizeof(value));
+    return value == MARK_START || value == MARK_END ? value : 0;
+}
+
+static void translated(plugin_id id, struct qemu_plugin_tb *tb)
+{
+    uint64_t address = qemu_plugin_tb_vaddr(tb);
+    size_t n = qemu_plugin_tb_n_insns(tb);
+
+    (void)id;
+    if ((address >= HV_START && address < HV_END) || (boot && address < HV_START)) {
+        struct block *b = block_find(tb, address, n);
+
+        qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->count, 1);
+        return;
+    }
+    qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64,
+                                             &total[address >= HV_END ? 1 : 2], n);
+    if (address >= HV_END)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        uint32_t mark = mark_of(insn);
+
+        if (mark)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, CB_NO_REGS,
+                                                   mark == MARK_END ? &window : NULL);
+    }
+}
+
+static void at_exit(plugin_id id, void *data)
+{
+    (void)id;
+    (void)data;
+    if (boot)
+        dump();
+    fclose(out);
+}
+
+EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
+EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
+{
+    const char *name = "hvprofile.out";
+
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp(argv[i], "out=", 4))
+            name = strdup(argv[i] + 4);
+        else if (!strncmp(argv[i], "boot=", 5))
+            boot = atoi(argv[i] + 5);
+    }
+    out = fopen(name, "w");
+    if (!out) {
+        perror(name);
+        return -1;
+    }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+    return 0;
+}
