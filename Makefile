@@ -34,7 +34,7 @@ HV_S := $(filter-out %.lds.S,$(sort $(wildcard hypervisor/*/*.S)))
 HV_H := $(sort $(wildcard hypervisor/*.h hypervisor/*/*.h hypervisor/*/*/*.h))
 HV_OBJ := $(HV_C:%.c=$B/%.o) $(HV_S:%.S=$B/%.S.o)
 
-.PHONY: help all deps dom0 run test test-long unit lint lint-scripts format format-check layers \
+.PHONY: help all deps dom0 run debug test test-long unit lint lint-scripts format format-check layers \
         headers size install clean
 
 all: hypervisor ## Build the hypervisor: build/pavis-hv, .gz and -syms (the default); prints its size
@@ -63,6 +63,7 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 include $(wildcard hypervisor/*/libs.mk)
 include hypervisor/link.mk
 include $(wildcard tests/*/rules.mk)
+include docs/rules.mk
 
 # --- host unit tests ---------------------------------------------------------------------------
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -97,6 +98,10 @@ run: ## Boot Debian as dom0 in QEMU, let it host a guest, print a report, leave 
 	@[ "$(XEN)" = 1 ] || $(MAKE) --no-print-directory -j$(JOBS) all
 	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" ACCEL="$(ACCEL)" BATCH="$(BATCH)" \
 	    XEN="$(XEN)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
+
+debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its commands loaded (K=kernel: a tiny one)
+	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" HVARGS="$(HVARGS)" \
+	    KERNELARGS="$(KERNELARGS)" scripts/debug $(K)
 
 # What `make test` executes has to be there first.  -k: a part that does not build must not hide the
 # results of the others; the runner then fails for what is missing.
