@@ -62,7 +62,7 @@ judge() { # status
     *) problem "$done_line" ;;
     esac
     ! grep -E '\(XEN\).*audit: ' "$console" | grep -v 'audit: clean' || problem "the audit found something"
-    ! grep -E '\(XEN\).*(panic|PANIC|Panic on CPU|BUG at|Assertion .* failed|double fault)' "$console" ||
+    ! grep -E '\(XEN\).*(Panic on CPU|BUG at|Assertion .* failed|double fault)' "$console" ||
         problem "the hypervisor stopped"
     ! grep -E 'Kernel panic|BUG: |Oops: |soft lockup|rcu.*stall' "$console" || problem "dom0's kernel complains"
 }
