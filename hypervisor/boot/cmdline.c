@@ -269,7 +269,7 @@ static bool take_reboot(struct boot_options *o, uint16_t field, const char *valu
 static bool take_xpti(struct boot_options *o, uint16_t field, const char *value)
 {
     enum choice dom0 = o->xpti_dom0, domu = o->xpti_domu;
-    char part[OPTION_WORD];
+    char part[OPTION_WORD] = {0};
     bool on;
 
     while (next_part(&value, part)) {

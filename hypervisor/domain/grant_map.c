@@ -50,7 +50,7 @@ static bool maptrack_grow(struct grant_table *t)
         return false;
     spin_lock(&t->lock);
     if (!mt->pages)
-        mt->pages = hv_zalloc(mt->max_pages * sizeof(*mt->pages));
+        mt->pages = hv_zalloc(mt->max_pages * sizeof(void *));
     spin_unlock(&t->lock);
     page = mt->pages ? hv_alloc_page() : NULL;
     if (!page)

@@ -28,7 +28,7 @@ long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count);
 long do_vm_assist(unsigned cmd, unsigned type);
 long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags, domid_t domid);
 long do_iret(void);
-long do_vcpu_op(int cmd, unsigned vcpuid, uint64_t arg);
+long do_vcpu_op(int cmd, unsigned vcpu_id, uint64_t arg);
 long do_set_segment_base(unsigned which, uint64_t base);
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom);
 long do_nmi_op(unsigned cmd, uint64_t arg);

@@ -45,8 +45,9 @@ static void count_siblings(struct xen_sysctl_physinfo *info)
         in_package++;
         in_core += core_of(cpu) == core_of(0);
     }
-    info->threads_per_core = in_core;
-    info->cores_per_socket = in_package / in_core;
+    /* CPU 0, which runs this or started the one that does, is always among them. */
+    info->threads_per_core = max(in_core, 1u);
+    info->cores_per_socket = in_package / info->threads_per_core;
 }
 
 long sysctl_physinfo(struct xen_sysctl *op)

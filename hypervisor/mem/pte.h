@@ -71,13 +71,13 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
 #define PTEF_COMPARE 2u /* only if the entry is *old; else -EAGAIN, and *old is what it is */
 
 /*
- * Replaces entry `index`.  `new` is as a guest writes it; it is checked and completed (US, G, the
+ * Replaces entry `index`.  `next` is as a guest writes it; it is checked and completed (US, G, the
  * kernel mark).  `old` may be NULL: else in: see COMPARE; out: the entry that was replaced.
  * 0; -EINVAL, -EPERM, -EBUSY: refused, nothing changed; -EAGAIN: see COMPARE; -ERESTART: a lower
  * table was not ready in time, call again (only levels 2-4).  Whatever is returned, if c->deferred
  * comes back set then pte_finish() must be called until 0 before the next update.
  */
-int pte_update(struct pte_table *t, unsigned index, pte_t new, unsigned flags, pte_t *old,
+int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
                struct pte_context *c);
 /* Goes on with what an update left behind.  0, or -ERESTART: call again later.  The frame in
  * c->deferred carries a general reference, so it may also be kept and put in a context later. */
@@ -88,12 +88,12 @@ int pte_finish(struct pte_context *c);
  * that the new entry needs (general; and PT_WRITABLE if `writable`), and they become the entry's
  * when 0 is returned; what was mapped there before is dropped.  `flags` are the guest's wishes
  * (access, availability, software bits). For unmap, entry `index` must map exactly `mfn` with that
- * access; it is replaced by `new` (0, or an entry of the same table owner moved from elsewhere with
+ * access; it is replaced by `next` (0, or an entry of the same table owner moved from elsewhere with
  * its references), and its references go to the caller, to be put after a flush.  -EINVAL: not that
  * mapping.
  */
 int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, uint64_t flags);
-int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t new);
+int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t next);
 /* Takes an entry out with its references, for GNTTABOP_unmap_and_replace; the caller owns it. */
 pte_t pte_take(struct pte_table *t, unsigned index);
 

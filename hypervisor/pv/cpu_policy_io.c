@@ -84,14 +84,14 @@ unsigned cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf 
 }
 
 /* Where a leaf with sub-leaves is kept; NULL when it has none. */
-static struct cpuid_leaf *sub_table(struct cpu_policy *p, uint32_t leaf, unsigned *nr)
+static bool sub_table(struct cpu_policy *p, uint32_t leaf, struct cpuid_leaf **table, unsigned *nr)
 {
     switch (leaf) {
-    case 4: *nr = CPU_NR_CACHE; return p->cache;
-    case 7: *nr = CPU_NR_FEAT; return p->feat;
-    case 0xb: *nr = CPU_NR_TOPO; return p->topo;
-    case 0xd: *nr = CPU_NR_XSTATE; return p->xstate;
-    default: return NULL;
+    case 4: *nr = CPU_NR_CACHE; *table = p->cache; return true;
+    case 7: *nr = CPU_NR_FEAT; *table = p->feat; return true;
+    case 0xb: *nr = CPU_NR_TOPO; *table = p->topo; return true;
+    case 0xd: *nr = CPU_NR_XSTATE; *table = p->xstate; return true;
+    default: return false;
     }
 }
 
@@ -100,8 +100,7 @@ int cpu_policy_from_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
     struct cpuid_leaf regs = {l->a, l->b, l->c, l->d}, *table;
     unsigned nr;
 
-    table = sub_table(p, l->leaf, &nr);
-    if (table) {
+    if (sub_table(p, l->leaf, &table, &nr)) {
         if (l->subleaf >= nr)
             return -ERANGE;
         table[l->subleaf] = regs;
@@ -248,8 +247,7 @@ void cpu_policy_lookup(const struct cpu_policy *p, const struct cpuid_view *view
     }
     if (leaf > min(p->basic[0].a, (uint32_t)CPU_NR_BASIC - 1))
         return;
-    table = sub_table((struct cpu_policy *)p, leaf, &nr);
-    if (!table) {
+    if (!sub_table((struct cpu_policy *)p, leaf, &table, &nr)) {
         *out = p->basic[leaf];
         return;
     }

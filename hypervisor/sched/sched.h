@@ -48,9 +48,9 @@ struct sched_domain {
 
 /* --- boot ------------------------------------------------------------------------------------ */
 /* After the heap and clock_init(): run queues of all possible processors, the idle domain, and this
- * processor's idle vCPU as `current`.  `policy`: name from the option sched=, NULL for the
+ * processor's idle vCPU as `current`.  `name`: from the option sched=, NULL for the
  * default; an unknown one is warned about. */
-void sched_init(const char *policy);
+void sched_init(const char *name);
 /* Run queue and idle vCPU of a processor.  0 or -ENOMEM. */
 int sched_prepare_cpu(unsigned int cpu);
 /* On that processor: from now on it takes part.  Both are called by sched_init() on the first, and
