@@ -83,7 +83,7 @@ unsigned cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf 
     return s.nr;
 }
 
-/* Where a leaf with sub-leaves is kept; NULL when it has none. */
+/* Where a leaf with sub-leaves is kept; false when it has none. */
 static bool sub_table(struct cpu_policy *p, uint32_t leaf, struct cpuid_leaf **table, unsigned *nr)
 {
     switch (leaf) {
@@ -232,7 +232,7 @@ static void adjust_basic(const struct cpu_policy *p, const struct cpuid_view *vi
 void cpu_policy_lookup(const struct cpu_policy *p, const struct cpuid_view *view, uint32_t leaf,
                        uint32_t subleaf, struct cpuid_leaf *out)
 {
-    const struct cpuid_leaf *table;
+    struct cpuid_leaf *table;
     unsigned nr;
 
     *out = (struct cpuid_leaf){0};
