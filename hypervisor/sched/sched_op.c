@@ -18,6 +18,12 @@
 #define POLL_PORTS_MAX 128 /* Xen's limit: a loop bound that a guest chooses */
 #define NS_PER_S       1000000000ULL
 
+/* An NMI that waits to be delivered keeps v awake too: its sender saw no sleeper to wake. */
+static bool has_reason_to_run(const struct vcpu *v)
+{
+    return vcpu_event_pending(v) || (unlikely(load_once(&v->nmi_pending)) && !v->nmi_masked);
+}
+
 void vcpu_block(void)
 {
     struct vcpu *v = current;
@@ -26,7 +32,7 @@ void vcpu_block(void)
     /* The flag before the look: whoever makes an event pending after the look finds the flag and
      * clears it (vcpu_unblock); the locked operation orders the two. */
     atomic_get_or(&v->flags, VPF_BLOCKED);
-    if (vcpu_event_pending(v)) {
+    if (has_reason_to_run(v)) {
         atomic_get_and(&v->flags, ~(unsigned int)VPF_BLOCKED);
         return;
     }
@@ -76,7 +82,7 @@ static long do_poll(const struct sched_poll *p)
     store_once(&v->poll_port, 0);
     atomic_get_or(&v->flags, VPF_BLOCKED);
     atomic_test_and_set_bit(v->id, &d->poll_mask);
-    if (vcpu_event_pending(v) || (rc = poll_any_pending(d, p, &port)) != 0) {
+    if (has_reason_to_run(v) || (rc = poll_any_pending(d, p, &port)) != 0) {
         atomic_test_and_clear_bit(v->id, &d->poll_mask);
         atomic_get_and(&v->flags, ~(unsigned int)VPF_BLOCKED);
         return rc < 0 ? rc : 0;

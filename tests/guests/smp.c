@@ -11,7 +11,7 @@ static uint8_t stack[16384] __attribute__((aligned(4096)));
 static volatile uint64_t counter;
 static volatile unsigned command, answer;
 
-enum { STOP = 1, COUNT, IPI_BACK, TOUCH, DOWN };
+enum { STOP = 1, COUNT, IPI_BACK, TOUCH, DOWN, SLEEP };
 
 static volatile uint64_t touch_address, touch_value;
 static unsigned ipi_to_0;
@@ -21,6 +21,7 @@ static unsigned ipi_to_0;
 static void second(void)
 {
     struct evtchn_send send;
+    struct sched_poll sleep = {0}; /* for no port */
 
     for (;;) {
         switch (command) {
@@ -33,6 +34,11 @@ static void second(void)
         case TOUCH:
             touch_value = *(volatile uint64_t *)touch_address;
             command = 0;
+            break;
+        case SLEEP: /* unlike SCHEDOP_block leaves the mask set */
+            /* In Xen an NMI that comes just before the sleep does not end it. */
+            sleep.timeout = on_pavis ? ~0UL >> 1 : system_time() + 50000000;
+            hc_sched_op(SCHEDOP_poll, &sleep);
             break;
         case DOWN:
             command = 0;
@@ -66,6 +72,16 @@ static bool count_moves(void)
     return counter != before;
 }
 
+static bool count_moves_after(unsigned what)
+{
+    bool moves;
+
+    command = what;
+    moves = count_moves();
+    command = 0;
+    return moves;
+}
+
 static void fill_context(void)
 {
     memset(&ctxt, 0, sizeof(ctxt));
@@ -80,6 +96,7 @@ static void fill_context(void)
     ctxt.event_callback_eip = (uint64_t)event_entry;
     ctxt.failsafe_callback_eip = (uint64_t)failsafe_entry;
     ctxt.syscall_callback_eip = (uint64_t)syscall_entry;
+    ctxt.trap_ctxt[2] = (struct trap_info){2, 0, FLAT_KERNEL_CS, (uint64_t)nmi_entry};
     ctxt.ctrlreg[3] = mfn_of((void *)start_info->pt_base) * PAGE_SIZE;
 }
 
@@ -225,6 +242,34 @@ static void test_clocks(void)
     EXPECT(a < 2 * b && b < 2 * a); /* Xen measures each for itself, roughly on a loaded emulator */
 }
 
+static volatile unsigned nmis;
+
+static bool nmi_hook(struct regs *regs)
+{
+    nmis += regs->vector == VECTOR_NMI;
+    return regs->vector == VECTOR_NMI;
+}
+
+/* An NMI reaches a vCPU that runs, one that waits for its turn, and one that sleeps. */
+static void test_nmi(void)
+{
+    if (!have_two())
+        return;
+    nmis = 0;
+    trap_hook = nmi_hook;
+    for (unsigned i = 1; i <= 20; i++) {
+        command = i & 1 ? COUNT : i & 2 ? SLEEP : 0;
+        for (unsigned j = 0; j < 10; j++)
+            hc_sched_op(SCHEDOP_yield, 0);
+        EXPECT_RC(hc_vcpu_op(VCPUOP_send_nmi, 1, 0), 0);
+        EXPECT(wait_for(&nmis, i, 2000));
+    }
+    command = 0;
+    EXPECT(count_moves_after(COUNT));
+    trap_hook = NULL;
+    EXPECT_EQ(nmis, 20);
+}
+
 /* Down stops it where it is; up goes on from there. */
 static void test_down(void)
 {
@@ -331,5 +376,5 @@ static void test_context(void)
     EXPECT_RC(hc_set_segment_base(SEGBASE_FS, 0), 0);
 }
 
-TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(clocks), T(context), T(down),
-      T(failsafe));
+TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(clocks), T(context), T(nmi),
+      T(down), T(failsafe));
