@@ -12,6 +12,7 @@
 #include "cpu/acpi.h"
 #include "cpu/apic.h"
 #include "debug/assert.h"
+#include "domain/continuation.h"
 #include "domain/domain.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
@@ -42,6 +43,8 @@ static long op_initialise(struct vcpu *v, uint64_t arg)
         spin_unlock(&d->lock);
     }
     hv_free(ctx);
+    if (rc == -ERESTART) /* its page tables are not all validated yet */
+        return HYPERCALL_CONTINUE(__HYPERVISOR_vcpu_op, VCPUOP_initialise, v->id, arg);
     return rc;
 }
 
