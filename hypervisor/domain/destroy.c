@@ -8,12 +8,14 @@
  *   last grant of it closed, the last domain_put() leads to domain_free().
  *
  * Order of the steps, and why: vCPUs stop first, so that nothing is taken while we give back.
- * Ports close while shared_info still exists.  The roots and descriptor tables of vCPUs must be
+ * Ports close while shared_info still exists.  Handlers of interrupts find a port by one load and
+ * without a lock, so before vcpu_info goes every processor has passed a point outside of them.  The roots and descriptor tables of vCPUs must be
  * gone before their frames can lose their types, and page tables before mappings of grants are
  * counted out.  The state is d->relinquish_step, guarded by the caller (domctl lock); each step
  * may be entered again.
  */
 #include "abi/errno.h"
+#include "cpu/smp.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "domain/pv_hooks.h"
@@ -24,6 +26,7 @@
 enum step {
     STEP_STOP,
     STEP_EVENTS,
+    STEP_QUIESCE,
     STEP_VCPUS,
     STEP_FRAMES,
     STEP_GRANTS,
@@ -49,6 +52,20 @@ static int stop(struct domain *d)
         timer_kill(&v->periodic);
         timer_kill(&v->poll_timer);
     }
+    return 0;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* Whoever found one of d's ports before it was closed is done with it: interrupt handlers because
+ * the call waits for them, timers because they are dead, other senders by the port's lock. */
+static int quiesce(struct domain *d)
+{
+    (void)d;
+    smp_call(cpu_online_map, nothing, NULL, true);
     return 0;
 }
 
@@ -90,6 +107,7 @@ int domain_kill(struct domain *d)
     static int (*const steps[])(struct domain * d) = {
         [STEP_STOP] = stop,
         [STEP_EVENTS] = evtchn_destroy_step,
+        [STEP_QUIESCE] = quiesce,
         [STEP_VCPUS] = release_vcpus,
         [STEP_FRAMES] = relinquish_frames,
         [STEP_GRANTS] = grant_table_relinquish,

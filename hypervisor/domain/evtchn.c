@@ -82,7 +82,11 @@ int evtchn_send(struct domain *d, uint32_t port)
         return guest_error(-EINVAL, "send: no such port");
     switch (load_once(&p->state)) {
     case ECS_INTERDOMAIN: break;
-    case ECS_IPI: raise_for(d, port, load_once(&p->notify_vcpu)); return 0;
+    case ECS_IPI:
+        if (unlikely(d != current_domain))
+            break; /* the suspend event of another: its death waits for the lock only */
+        raise_for(d, port, load_once(&p->notify_vcpu));
+        return 0;
     case ECS_UNBOUND: return 0; /* dropped; the peer finds one pending when it binds */
     default: return guest_error(-EINVAL, "send: port is not one to send through");
     }
@@ -90,6 +94,8 @@ int evtchn_send(struct domain *d, uint32_t port)
     /* Closed a moment ago: as if the event had come before that. */
     if (p->state == ECS_INTERDOMAIN)
         evtchn_raise_port(p->remote, p->remote_port);
+    else if (p->state == ECS_IPI)
+        evtchn_raise_port(d, port);
     spin_unlock(&p->lock);
     return 0;
 }

@@ -224,6 +224,8 @@ long domctl_subscribe(struct domctl_call *c)
 
 long domctl_set_virq_handler(struct domctl_call *c)
 {
+    if (c->d->dying != DOMDYING_NO)
+        return guest_error(-EINVAL, "domain is dying"); /* its handlers have been cleared */
     return set_global_virq_handler(c->d, c->op->u.set_virq_handler.virq);
 }
 

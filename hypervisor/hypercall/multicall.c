@@ -41,8 +41,8 @@ long do_multicall(uint64_t calls, uint64_t nr_calls)
         continuation_in_multicall(NULL);
         preempted = continuation_taken();
 
-        if (!current->in_kernel) /* iret left the tables that map the list; rax is the user's */
-            return cpu_info()->regs.rax;
+        if (!current->in_kernel) /* iret left the tables that map the list; rax is the program's */
+            return (long)call.result;
         if (preempted) {
             /* The entry goes back with its rewritten arguments and is run again. */
             if (copy_to_guest(va, &call, sizeof call))

@@ -32,6 +32,11 @@ static bool is_pseudo(const struct mem_owner *o)
 /* --- accounting ----------------------------------------------------------------------------------
  */
 
+static bool within_limit(const struct mem_owner *o, uint64_t pages)
+{
+    return load_once(&o->tot_pages) + load_once(&o->exchanging) + pages <= load_once(&o->max_pages);
+}
+
 static void use_claim(struct mem_owner *o, uint64_t pages)
 {
     uint64_t n = min(o->claimed, pages);
@@ -56,7 +61,7 @@ static void account_in(struct mem_owner *o, uint64_t *counter, struct frame *f, 
         bitmap_set(o->chunk_map, c);
 }
 
-static void account_out(struct mem_owner *o, bool shared)
+static void account_out(struct mem_owner *o, bool shared, bool exchanged)
 {
     uint64_t *counter = shared ? &o->shared_pages : &o->tot_pages;
     bool empty;
@@ -66,6 +71,7 @@ static void account_out(struct mem_owner *o, bool shared)
     spin_lock(&o->lock);
     BUG_ON(*counter == 0);
     --*counter;
+    o->exchanging += exchanged;
     empty = o->tot_pages + o->shared_pages == 0;
     spin_unlock(&o->lock);
     if (empty)
@@ -141,8 +147,7 @@ struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, u
 
         spare = claims > own ? claims - own : 0;
         /* Looked at again under the lock; here it saves scrubbing for a guest at its limit. */
-        if (o->is_dying || (!(flags & MEMF_KEEP_LIMIT) &&
-                            load_once(&o->tot_pages) + (1UL << order) > o->max_pages))
+        if (o->is_dying || (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, 1UL << order)))
             return NULL;
     }
     f = buddy_alloc(order, addr_bits, spare);
@@ -165,9 +170,11 @@ int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned 
     spin_lock(&o->lock);
     if (o->is_dying) {
         rc = -EINVAL;
-    } else if (!(flags & MEMF_KEEP_LIMIT) && o->tot_pages + pages > o->max_pages) {
+    } else if (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, pages)) {
         rc = -ENOMEM;
     } else {
+        if (flags & MEMF_KEEP_LIMIT)
+            o->exchanging -= min(o->exchanging, pages);
         /* Under the lock all the way: once is_dying was set under it, no frame appears any more. */
         use_claim(o, pages);
         account_in(o, &o->tot_pages, f, pages);
@@ -205,7 +212,7 @@ void frame_last_put(struct frame *f, uint64_t ref)
         if (shared)
             hv_page_gone();
     }
-    account_out(o, shared);
+    account_out(o, shared, false);
 }
 
 int frame_steal(struct frame *f, struct mem_owner *o)
@@ -226,7 +233,7 @@ int frame_steal(struct frame *f, struct mem_owner *o)
     /* If it comes back to this owner, stale translations must count as uses as what hurts most. */
     f->type = (uint64_t)PT_WRITABLE << TYPE_SHIFT | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
     store_release(&f->ref, REF_STATE(FRAME_HV) | (x & marks));
-    account_out(o, false);
+    account_out(o, false, true);
     return 0;
 }
 
@@ -277,10 +284,11 @@ void frame_unshare_and_free(void *page)
 /* --- all frames of an owner
  * ------------------------------------------------------------------------ */
 
-int frame_for_each_owned(struct mem_owner *o, uint64_t *cursor,
-                         int (*fn)(struct frame *f, void *arg), void *arg)
+/* As frame_for_each_owned(), in the first `chunks` chunks. */
+static int for_each_owned_in(struct mem_owner *o, uint64_t chunks, uint64_t *cursor,
+                             int (*fn)(struct frame *f, void *arg), void *arg)
 {
-    uint64_t chunks = DIV_UP(frame_limit, 512), c = *cursor / 512;
+    uint64_t c = *cursor / 512;
 
     for (;; c++) {
         c = bitmap_next_set(o->chunk_map, chunks, c);
@@ -299,8 +307,14 @@ int frame_for_each_owned(struct mem_owner *o, uint64_t *cursor,
             }
         }
     }
-    *cursor = frame_limit;
+    *cursor = chunks * 512;
     return 0;
+}
+
+int frame_for_each_owned(struct mem_owner *o, uint64_t *cursor,
+                         int (*fn)(struct frame *f, void *arg), void *arg)
+{
+    return for_each_owned_in(o, DIV_UP(frame_limit, 512), cursor, fn, arg);
 }
 
 /* --- death
@@ -312,7 +326,8 @@ struct relinquish {
     unsigned done;
 };
 
-#define RELINQUISH_BATCH 64 /* frames between looks at pending work */
+#define RELINQUISH_BATCH  64 /* frames between looks at pending work */
+#define RELINQUISH_CHUNKS 64 /* the same for chunks in which nothing may be left */
 
 static int relinquish_one(struct frame *f, void *arg)
 {
@@ -341,9 +356,18 @@ static int relinquish_one(struct frame *f, void *arg)
 int mem_relinquish(struct mem_owner *o, uint64_t *cursor)
 {
     struct relinquish r = {.owner = o};
-    int rc = frame_for_each_owned(o, cursor, relinquish_one, &r);
+    const uint64_t all = DIV_UP(frame_limit, 512);
 
-    if (rc)
-        *cursor = r.at;
-    return rc;
+    while (*cursor < all * 512) {
+        uint64_t end = min(all, *cursor / 512 + RELINQUISH_CHUNKS);
+        int rc = for_each_owned_in(o, end, cursor, relinquish_one, &r);
+
+        if (rc) {
+            *cursor = r.at;
+            return rc;
+        }
+        if (*cursor < all * 512 && hypercall_preempt_check())
+            return -ERESTART;
+    }
+    return 0;
 }

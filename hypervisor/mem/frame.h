@@ -140,7 +140,7 @@ void frame_mark(struct frame *f, uint64_t mark);
  */
 
 #define MEMF_NO_SCRUB   BIT(0) /* the caller overwrites all of it */
-#define MEMF_KEEP_LIMIT BIT(1) /* do not compare with max_pages (exchange: as much went out) */
+#define MEMF_KEEP_LIMIT BIT(1) /* takes the place of as many stolen: max_pages is not looked at */
 
 #define FRAME_MAX_ORDER 18 /* 1 GiB */
 
@@ -159,7 +159,8 @@ int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned 
 
 /*
  * Takes a frame from its owner without freeing it, if nobody but the allocation holds it and it has
- * no type: it is then the hypervisor's block of order 0.  For XENMEM_exchange.
+ * no type: it is then the hypervisor's block of order 0.  For XENMEM_exchange: goes on counting
+ * towards the owner's limit until one is assigned with MEMF_KEEP_LIMIT.
  * 0; -EBUSY: somebody else holds it; -EINVAL: not the owner's.
  */
 int frame_steal(struct frame *f, struct mem_owner *o);

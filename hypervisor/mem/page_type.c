@@ -74,7 +74,8 @@ static void settle_partial(struct frame *f, enum page_type t, unsigned progress,
 /* Takes the frame down from `progress`; `err` is remembered across an interruption. */
 static int go_down(struct frame *f, enum page_type t, unsigned progress, int err, unsigned flags)
 {
-    int rc = table_demote(f, t, &progress, flags);
+    /* A descriptor page refers to nothing; its entries must not be taken for those of a table. */
+    int rc = page_type_is_table(t) ? table_demote(f, t, &progress, flags) : 0;
 
     if (rc == -ERESTART)
         settle_partial(f, t, progress, TYPE_DOWN, err);

@@ -149,6 +149,15 @@ uint64_t pv_initial_cr4(const struct domain *d)
                      CR4_DE);
 }
 
+uint64_t pv_guest_cr4(const struct domain *d, uint64_t wanted)
+{
+    const uint64_t initial = pv_initial_cr4(d);
+    /* Kernels that start a vCPU leave it zero: "as usual". */
+    const uint64_t chosen = CR4_TSD | CR4_DE | (initial & (CR4_OSXSAVE | CR4_FSGSBASE));
+
+    return wanted ? (initial & ~chosen) | (wanted & chosen) : initial;
+}
+
 uint64_t pv_real_cr4(const struct vcpu *v)
 {
     uint64_t cr4 = hv_cr4 | (v->guest_cr4 & CR4_TSD);

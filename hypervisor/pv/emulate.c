@@ -12,8 +12,10 @@
  */
 #include "pv/emulate.h"
 
+#include "abi/errno.h"
 #include "abi/xen.h"
 #include "cpu/cpu_info.h"
+#include "cpu/ex_table.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
@@ -124,8 +126,11 @@ static bool read_creg(struct vcpu *v, const struct privop_insn *in, uint64_t *va
     }
 }
 
-static bool write_creg(struct vcpu *v, const struct privop_insn *in, uint64_t val)
+/* *again: not done yet, the instruction is to be executed once more. */
+static bool write_creg(struct vcpu *v, const struct privop_insn *in, uint64_t val, bool *again)
 {
+    int rc;
+
     switch (in->creg) {
     case 0:
         if ((val ^ GUEST_CR0) & ~CR0_TS)
@@ -137,7 +142,11 @@ static bool write_creg(struct vcpu *v, const struct privop_insn *in, uint64_t va
         v->vcpu_info->arch.cr2 = val;
         return true;
     case 3:
-        return !pv_set_root(v, paddr_to_mfn(val & PTE_ADDR), false, false);
+        /* A root that was never pinned is validated here, with all below it: that may take long,
+         * and stops for other work. */
+        rc = pv_set_root(v, paddr_to_mfn(val & PTE_ADDR), false, true);
+        *again = rc == -ERESTART;
+        return !rc || *again;
     case 4:
         return pv_write_guest_cr4(v, val);
     default:
@@ -145,7 +154,8 @@ static bool write_creg(struct vcpu *v, const struct privop_insn *in, uint64_t va
     }
 }
 
-static bool emulate_creg(struct vcpu *v, struct cpu_regs *regs, const struct privop_insn *in)
+static bool emulate_creg(struct vcpu *v, struct cpu_regs *regs, const struct privop_insn *in,
+                         bool *again)
 {
     uint64_t *r = guest_reg(regs, in->reg), val = 0;
 
@@ -156,7 +166,7 @@ static bool emulate_creg(struct vcpu *v, struct cpu_regs *regs, const struct pri
         *r = val;
         return true;
     case PRIVOP_WRCR:
-        return write_creg(v, in, *r);
+        return write_creg(v, in, *r, again);
     case PRIVOP_RDDR:
         if (in->creg > 7)
             return false;
@@ -212,7 +222,8 @@ static bool emulate_xsetbv(struct vcpu *v, struct cpu_regs *regs)
 }
 
 /* What a guest kernel may do; false: #GP.  The order of cases follows the enumeration. */
-static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struct privop_insn *in)
+static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struct privop_insn *in,
+                              bool *again)
 {
     switch (in->op) {
     case PRIVOP_CLI: /* the virtual interrupt flag is the event mask, and these mean nothing */
@@ -227,7 +238,7 @@ static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struc
             wbinvd();
         return true; /* without devices nobody can tell */
     case PRIVOP_RDCR ... PRIVOP_WRDR:
-        return emulate_creg(v, regs, in);
+        return emulate_creg(v, regs, in, again);
     case PRIVOP_RDMSR:
         return emulate_rdmsr(v, regs);
     case PRIVOP_WRMSR:
@@ -248,7 +259,12 @@ static bool code_is_64bit(uint64_t cs)
 
     if (cs == FLAT_RING3_CS64)
         return true;
-    __asm__("lar %2, %0" : "=r"(access), "=@ccz"(ok) : "r"((uint32_t)cs));
+    /* The guest's tables may have changed since it loaded CS: a fault means "not known". */
+    __asm__("xor %0, %0\n"
+            "1: lar %2, %0\n"
+            "2:\n" EX_TABLE("1b", "2b")
+            : "=&r"(access), "=@ccz"(ok)
+            : "r"((uint32_t)cs));
     return ok && access & 1u << 21; /* the L bit */
 }
 
@@ -283,7 +299,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
             regs->rcx = v->tsc_aux;
         break;
     default:
-        if (!v->in_kernel || !emulate_kernel_op(v, regs, &in))
+        if (!v->in_kernel || !emulate_kernel_op(v, regs, &in, &again))
             return false;
     }
     if (again)

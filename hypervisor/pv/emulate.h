@@ -25,5 +25,7 @@ void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 bool pv_write_guest_cr4(struct vcpu *v, uint64_t val);
 /* What CR4 reads as in a new vCPU, and what the processor's CR4 must be while v runs. */
 uint64_t pv_initial_cr4(const struct domain *d);
+/* CR4 of a context that came from outside: the bits a guest may choose, the others as initially. */
+uint64_t pv_guest_cr4(const struct domain *d, uint64_t wanted);
 uint64_t pv_real_cr4(const struct vcpu *v);
 bool pv_set_xcr0(struct vcpu *v, uint64_t val);

@@ -16,6 +16,7 @@
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "pv/debugreg.h"
+#include "pv/emulate.h"
 #include "pv/pv.h"
 #include "time/clock.h"
 
@@ -38,6 +39,8 @@ static int check_context(const struct vcpu *v, const struct vcpu_guest_context *
         return guest_error(-EINVAL, "GDT reaches into the hypervisor's entries");
     if (!(c->flags & VGCF_in_kernel) && !c->ctrlreg[1])
         return guest_error(-EINVAL, "user mode without a user page table");
+    if (v->is_initialised && !(c->flags & VGCF_in_kernel) && !v->user_cr3)
+        return guest_error(-EINVAL, "user mode in a vCPU that has no user page table");
     if (v->is_initialised) {
         /* A second context may move registers, not page tables: the first are referenced. */
         if (c->ctrlreg[3] >> PAGE_SHIFT != v->kernel_cr3 >> PAGE_SHIFT)
@@ -88,7 +91,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->in_kernel = c->flags & VGCF_in_kernel;
     v->iopl = (u->rflags >> 12) & 3;
     v->ts_set = c->ctrlreg[0] & CR0_TS;
-    v->guest_cr4 = c->ctrlreg[4];
+    v->guest_cr4 = pv_guest_cr4(v->domain, c->ctrlreg[4]);
     debugreg_set_all(v, c->debugreg);
     if (c->flags & VGCF_i387_valid)
         import_fxsave(v, c->fpu_ctxt.x);

@@ -52,12 +52,16 @@ static int foreign_get(struct foreign *f, unsigned domid)
     f->owner = &d->mem;
     if (domid == DOMID_SELF || domid == d->mem.id)
         return 0;
-    if (domid == DOMID_IO || domid == DOMID_XEN) {
-        f->owner = domid == DOMID_IO ? &mem_owner_io : &mem_owner_xen;
+    if (domid == DOMID_IO) {
+        f->owner = &mem_owner_io;
         return 0;
     }
     if (!d->is_control)
         return guest_error(-EPERM, "only the control domain maps frames of others");
+    if (domid == DOMID_XEN) {
+        f->owner = &mem_owner_xen;
+        return 0;
+    }
     rc = domain_resolve(domid, &f->ref);
     if (rc)
         return rc;
@@ -165,7 +169,8 @@ static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
     if (!frame_valid(mfn))
         return guest_error(-EINVAL, "M2P update of a frame that is not RAM");
     f = frame_of(mfn);
-    if (!frame_get(f, b->c.page_owner->id))
+    /* What is DOMID_XEN's is nobody's to number. */
+    if (b->c.page_owner == &mem_owner_xen || !frame_get(f, b->c.page_owner->id))
         return guest_error(-EINVAL, "M2P update of a frame that is not the domain's");
     m2p_set(mfn, req->val);
     frame_put(f);
@@ -234,6 +239,9 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
         i++;
         rc = deferred_take(v, &b.c);
     }
+    /* A request that failed may have left something behind too: its reference is ours to drop. */
+    if (unlikely(b.c.deferred) && deferred_take(v, &b.c) && !rc)
+        rc = -ERESTART;
     batch_close(&b);
     batch_flush(&b);
     foreign_put(&table);
@@ -354,11 +362,13 @@ static void drop_root(struct vcpu *v, uint64_t cr3)
 {
     struct frame *f = frame_of(paddr_to_mfn(cr3));
 
-    if (page_type_put(f, PTF_PREEMPT) == -ERESTART) {
-        /* The general reference goes along; v->deferred is free, see the callers. */
-        v->deferred = f;
+    if (page_type_put(f, PTF_PREEMPT) == -ERESTART && !v->deferred) {
+        v->deferred = f; /* the general reference goes along */
         return;
     }
+    /* Half way down it holds itself.  An emulated MOV to CR3 comes here with the place taken, when
+     * the guest makes it from an event handler within a hypercall that was interrupted: then the
+     * domain's death, or the next use as a table, finishes this one. */
     frame_put(f);
 }
 

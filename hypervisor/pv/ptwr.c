@@ -23,6 +23,9 @@
 #include "pv/guest_code.h"
 #include "pv/pv.h"
 
+/* Another vCPU that keeps changing the entry does not keep us here (XSA-136). */
+#define MAX_TRIES 16
+
 static uint64_t size_mask(unsigned size)
 {
     return size == 8 ? ~0UL : (1UL << size * 8) - 1;
@@ -131,6 +134,7 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
     uint8_t code[INSN_MAX];
     uint64_t src;
     mfn_t mfn;
+    unsigned tries = 0;
     int rc;
 
     if (!find_table(v, addr, &mfn))
@@ -138,8 +142,9 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
     if (!memop_decode(code, fetch_guest_code(code, regs->rip), &in) ||
         (addr & 7) + in.size > 8 || !source(regs, &in, &src))
         return false;
-    if (pte_table_open(&t, &v->domain->mem, mfn))
-        return false;
+    rc = pte_table_open(&t, &v->domain->mem, mfn);
+    if (rc)
+        return rc == -ERESTART; /* another vCPU is at the table: the instruction comes again */
     if (t.level != 1) {
         /* Upper levels change by hypercall alone: Linux knows, and nothing here need restart. */
         pte_table_close(&t);
@@ -147,8 +152,10 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
     }
     do {
         rc = store(&t, &c, regs, &in, addr, src);
-    } while (rc == -EAGAIN);
+    } while (rc == -EAGAIN && ++tries < MAX_TRIES);
     pte_table_close(&t);
+    if (unlikely(rc == -EAGAIN))
+        return true; /* the guest tries again, after its events and ours */
     /* A refused entry is a page fault to the guest, as a write to a read-only page. */
     return rc == 0;
 }

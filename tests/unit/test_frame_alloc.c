@@ -336,7 +336,12 @@ static void stealing(void **state)
     assert_int_equal(frame_steal(f, o), 0);
     assert_int_equal(o->tot_pages, 0);
     assert_false(frame_get_any(f));
-    assert_int_equal(frame_assign(f, 0, o, 0), 0);
+    /* While it is out nobody gets its place under the limit (XSA-385). */
+    o->max_pages = 1;
+    assert_null(frame_alloc(o, 0, 0, 0));
+    o->max_pages = 2000;
+    assert_int_equal(frame_assign(f, 0, o, MEMF_KEEP_LIMIT), 0);
+    assert_int_equal(o->exchanging, 0);
     before = fake_flushes;
     assert_int_equal(page_pin(f, o, PT_L1, 0), 0);
     assert_int_equal(fake_flushes, before + 1);

@@ -217,12 +217,14 @@ static void op_give_back(unsigned d)
 
         if (rc)
             return;
+        /* An exchange: this frame or another takes its place. */
         if (rnd(2)) {
             frame_free_hv(pool[i].f, 0);
-        } else {
-            assert_int_equal(frame_assign(pool[i].f, 0, &owner[d], MEMF_KEEP_LIMIT), 0);
-            return;
+            pool[i].f = frame_alloc(NULL, 0, 0, 0);
+            assert_non_null(pool[i].f);
         }
+        assert_int_equal(frame_assign(pool[i].f, 0, &owner[d], MEMF_KEEP_LIMIT), 0);
+        return;
     } else {
         assert_true(frame_put_alloc(pool[i].f));
     }
