@@ -163,14 +163,16 @@ extern uint8_t *const smap_sites_start[], *const smap_sites_end[];
 
 void __boot_text cpu_patch_smap_sites(void)
 {
-    static const uint8_t clac_bytes[3] = {0x0f, 0x01, 0xca};
+    static const uint8_t stac_site[3] = {0x66, 0x66, 0x90}; /* the NOP that asks for STAC */
+    static const uint8_t clac_bytes[3] = {0x0f, 0x01, 0xca}, stac_bytes[3] = {0x0f, 0x01, 0xcb};
 
     if (!cpu_caps.smap)
         return;
     /* Through the direct map: the code itself is not writable. */
     for (uint8_t *const *site = smap_sites_start; (uint64_t)site < (uint64_t)smap_sites_end; site++)
         memcpy((uint8_t *)mfn_to_virt(image_to_mfn(*site)) + ((uint64_t)*site & ~PAGE_MASK),
-               clac_bytes, sizeof(clac_bytes));
+               memcmp(*site, stac_site, sizeof(stac_site)) ? clac_bytes : stac_bytes,
+               sizeof(clac_bytes));
 }
 
 void cpu_init(void)

@@ -33,8 +33,8 @@ void cpu_identify(void);
 void cpu_init(void);
 
 /*
- * Turns the entry paths' placeholders for CLAC (section .smap_sites: addresses of three-byte NOPs)
- * into CLAC where SMAP is on.  After map_init(), before the first guest.
+ * Turns placeholders for STAC and CLAC (section .smap_sites: addresses of two kinds of three-byte
+ * NOPs) into these where SMAP is on.  After map_init(), before the first guest.
  */
 void cpu_patch_smap_sites(void);
 
@@ -45,14 +45,21 @@ extern uint64_t hv_cr4;
  * Between these two the hypervisor may touch pages that guests can (SMAP).  They nest not, and an
  * interrupt in between keeps the processor's own copy of RFLAGS.AC.
  */
-static inline void user_access_begin(void)
+static __always_inline void user_access_begin(void)
 {
-    if (cpu_caps.smap)
-        __asm__ volatile("stac" ::: "memory");
+    /* A NOP that cpu_patch_smap_sites() makes a STAC of. */
+    __asm__ volatile("1: .byte 0x66, 0x66, 0x90\n"
+                     "   .pushsection .smap_sites, \"a\", @progbits\n"
+                     "   .quad 1b\n"
+                     "   .popsection\n" ::
+                         : "memory");
 }
 
-static inline void user_access_end(void)
+static __always_inline void user_access_end(void)
 {
-    if (cpu_caps.smap)
-        __asm__ volatile("clac" ::: "memory");
+    __asm__ volatile("1: .byte 0x0f, 0x1f, 0x00\n"
+                     "   .pushsection .smap_sites, \"a\", @progbits\n"
+                     "   .quad 1b\n"
+                     "   .popsection\n" ::
+                         : "memory");
 }

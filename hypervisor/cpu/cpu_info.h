@@ -16,11 +16,15 @@
 #define CPU_INFO_REGS        0x00
 #define CPU_INFO_CURRENT     0xa8
 #define CPU_INFO_CPU         0xb0
+#define CPU_INFO_CONTINUED   0xb4
 #define CPU_INFO_SYSCALL_RSP 0xb8
 #define CPU_INFO_CR4         0xc0
 #define CPU_INFO_CR3         0xc8
 #define CPU_INFO_EXIT_CR3    0xd0
+#define CPU_INFO_SOFTIRQ     0xd8
+#define CPU_INFO_CALLS       0xe0
 #define CPU_INFO_SIZE        0xe8
+#define NR_HYPERCALLS        64 /* numbers the table has room for; the ABI ends at 55 */
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
@@ -31,16 +35,23 @@ struct cpu_info {
     struct cpu_regs regs; /* the guest's, while one runs on this CPU */
     struct vcpu *current;
     uint32_t cpu;
-    uint32_t nr_pauses;   /* spare for debugging; keeps what follows aligned */
+    bool call_continued;  /* the hypercall under way is to be made again: domain/continuation.c */
     uint64_t syscall_rsp; /* where a SYSCALL stub puts the guest's RSP */
     uint64_t cr4;         /* what CR4 holds, so that nobody reads it */
     uint64_t cr3;         /* what CR3 holds while in the hypervisor */
     uint64_t exit_cr3;    /* restricted root to load on the way out; 0: none */
-    uint64_t scratch[2];
+    uint64_t *softirq;    /* this CPU's word of pending softirqs */
+    uint64_t *calls;      /* this CPU's counters of hypercalls, by number */
 };
+
+/* Defined by hypercall/dispatch.c; a line of its own for each CPU. */
+extern uint64_t hypercall_counts[NR_CPUS][NR_HYPERCALLS];
 
 _Static_assert(offsetof(struct cpu_info, current) == CPU_INFO_CURRENT, "offset for assembler");
 _Static_assert(offsetof(struct cpu_info, cpu) == CPU_INFO_CPU, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, call_continued) == CPU_INFO_CONTINUED, "offset");
+_Static_assert(offsetof(struct cpu_info, softirq) == CPU_INFO_SOFTIRQ, "offset for assembler");
+_Static_assert(offsetof(struct cpu_info, calls) == CPU_INFO_CALLS, "offset for assembler");
 _Static_assert(offsetof(struct cpu_info, syscall_rsp) == CPU_INFO_SYSCALL_RSP, "offset");
 _Static_assert(offsetof(struct cpu_info, cr4) == CPU_INFO_CR4, "offset for assembler");
 _Static_assert(offsetof(struct cpu_info, cr3) == CPU_INFO_CR3, "offset for assembler");

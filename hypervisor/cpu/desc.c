@@ -209,12 +209,12 @@ static uint8_t *emit_rel32(uint8_t *w, uint64_t *at, const char *opcode, unsigne
 /*
  * SYSCALL changes neither stack nor GS, so the only thing code can find its CPU by is its own
  * address: each CPU has a stub that saves the guest's RSP, loads the stack and goes to the common
- * entry.  mov %rsp, syscall_rsp(%rip); lea end_of_regs(%rip), %rsp; jmp entry.
+ * entry.  mov %rsp, syscall_rsp(%rip); lea regs(%rip), %rsp; jmp entry.
  */
 static void write_stub(uint8_t *w, uint64_t at, const struct cpu_info *info, uint64_t entry)
 {
     w = emit_rel32(w, &at, "\x48\x89\x25", 3, (uint64_t)&info->syscall_rsp);
-    w = emit_rel32(w, &at, "\x48\x8d\x25", 3, (uint64_t)info + FRAME_SIZE);
+    w = emit_rel32(w, &at, "\x48\x8d\x25", 3, (uint64_t)info);
     emit_rel32(w, &at, "\xe9", 1, entry);
 }
 
@@ -225,6 +225,7 @@ void syscall_init_cpu(unsigned int cpu)
 
     write_stub(w, va, cpu_info(), (uint64_t)syscall_entry);
     write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall32_entry);
+    cpu_info()->calls = hypercall_counts[cpu];
 
     wrmsr(MSR_STAR, (uint64_t)SEL_GUEST_CS32 << 48 | (uint64_t)SEL_HV_CS64 << 32);
     wrmsr(MSR_LSTAR, va);

@@ -11,9 +11,9 @@
 #include "cpu/cpu_info.h"
 #include "debug/assert.h"
 
+/* The rest of the state is cpu_info.call_continued, which pv/entry.S looks at after each call. */
 static struct {
     struct multicall_entry *entry;
-    bool taken;
 } __attribute__((aligned(64))) state[NR_CPUS];
 
 long hypercall_continue(unsigned op, unsigned nr, const uint64_t *args)
@@ -22,7 +22,7 @@ long hypercall_continue(unsigned op, unsigned nr, const uint64_t *args)
     unsigned cpu = smp_cpu_id();
 
     BUG_ON(nr > 6);
-    state[cpu].taken = true;
+    cpu_info()->call_continued = true;
     if (state[cpu].entry) {
         for (unsigned i = 0; i < nr; i++)
             state[cpu].entry->args[i] = args[i];
@@ -38,10 +38,9 @@ long hypercall_continue(unsigned op, unsigned nr, const uint64_t *args)
 
 bool continuation_taken(void)
 {
-    unsigned cpu = smp_cpu_id();
-    bool taken = state[cpu].taken;
+    bool taken = cpu_info()->call_continued;
 
-    state[cpu].taken = false;
+    cpu_info()->call_continued = false;
     return taken;
 }
 

@@ -24,7 +24,7 @@ long hypercall_continue(unsigned op, unsigned nr, const uint64_t *args);
     hypercall_continue(op, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t),             \
                        (const uint64_t[]){__VA_ARGS__})
 
-/* For dispatch and multicall: was the call that just returned continued?  Clears the mark. */
+/* For multicall: was the call that just returned continued?  Clears the mark. */
 bool continuation_taken(void);
 
 /* For multicall: entries run on this CPU from here on rewrite *entry (NULL: back to registers). */

@@ -2,8 +2,8 @@
 /*
  * Dispatch of hypercalls by number, from the table in hypercalls.def.
  *
- * The path of a single call is short on purpose: bounds, count, call, store the result.  Whether
- * a caller may do what it asks is the handler's business, since for most calls it depends on the
+ * The path of a single call is short on purpose, and in pv/entry.S: bounds, count, call, store the
+ * result.  Whether a caller may do what it asks is the handler's business, since for most calls it depends on the
  * sub-operation; a call that only the control domain may make at all refuses in its handler too, so
  * that the reason can be a sentence.
  */
@@ -11,7 +11,6 @@
 
 #include "abi/errno.h"
 #include "cpu/cpu_info.h"
-#include "domain/continuation.h"
 #include "hypercall/handlers.h"
 #include "lib/types.h"
 
@@ -21,7 +20,8 @@ typedef long hypercall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint
  * passes all six in registers and leaves the upper parts undefined, which is the ABI's rule too. */
 #define HYPERCALL(nr, name, nr_args, who, restart, doc)                                            \
     [nr] = (hypercall_fn *)(void *)do_##name,
-static hypercall_fn *const handler[NR_HYPERCALLS] = {
+extern hypercall_fn *const hypercall_handlers[NR_HYPERCALLS]; /* known to pv/entry.S */
+hypercall_fn *const hypercall_handlers[NR_HYPERCALLS] = {
 #include "hypercall/hypercalls.def"
 };
 #undef HYPERCALL
@@ -33,32 +33,14 @@ static const char *const name_of[NR_HYPERCALLS] = {
 #undef HYPERCALL
 
 /* Each CPU counts in lines of its own; readers add up and may be a few calls behind. */
-static struct {
-    uint64_t calls[NR_HYPERCALLS];
-} __attribute__((aligned(64))) counts[NR_CPUS];
+uint64_t hypercall_counts[NR_CPUS][NR_HYPERCALLS] __attribute__((aligned(64)));
 
 long hypercall_run(uint64_t nr, const uint64_t a[6])
 {
-    if (nr >= NR_HYPERCALLS || !handler[nr])
+    if (nr >= NR_HYPERCALLS || !hypercall_handlers[nr])
         return -ENOSYS;
-    counts[smp_cpu_id()].calls[nr]++;
-    return handler[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-void hypercall_dispatch(struct cpu_regs *regs)
-{
-    uint64_t nr = regs->rax;
-    long ret;
-
-    if (nr >= NR_HYPERCALLS || !handler[nr]) {
-        regs->rax = -ENOSYS;
-        return;
-    }
-    counts[smp_cpu_id()].calls[nr]++;
-    ret = handler[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
-    if (continuation_taken()) /* rax holds the number again; nothing to store */
-        return;
-    regs->rax = ret;
+    cpu_info()->calls[nr]++;
+    return hypercall_handlers[nr](a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 const char *hypercall_name(unsigned nr)
@@ -71,6 +53,6 @@ uint64_t hypercall_count(unsigned nr)
     uint64_t sum = 0;
 
     for (unsigned cpu = 0; nr < NR_HYPERCALLS && cpu < NR_CPUS; cpu++)
-        sum += counts[cpu].calls[nr];
+        sum += hypercall_counts[cpu][nr];
     return sum;
 }

@@ -7,15 +7,9 @@
  */
 #include "debug/assert.h"
 #include "lib/errno.h"
+#include "mem/hot.h"
 #include "mem/pte.h"
 #include "mem/rangeset.h"
-
-#define PTE_CACHE (PTE_PWT | PTE_PCD | PTE_PAT)
-
-/* The processor's meaning is harmless, or the entry is completed by us. */
-#define UPPER_ALLOWED                                                                              \
-    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_AVAIL_HIGH | PTE_NX)
-#define L1_ALLOWED (UPPER_ALLOWED | PTE_G)
 
 pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 uint64_t mem_address_mask = PTE_ADDR;
@@ -27,28 +21,6 @@ enum mem_io mem_io_access(const struct mem_owner *o, mfn_t mfn)
     if (!rangeset_contains(o->iomem, mfn.n))
         return MEM_IO_NONE;
     return rangeset_contains(mem_io_read_only, mfn.n) ? MEM_IO_READ : MEM_IO_WRITE;
-}
-
-bool entry_bits_ok(unsigned level, pte_t e, const struct mem_owner *o)
-{
-    uint64_t allowed = (level == 1 ? L1_ALLOWED : UPPER_ALLOWED) | mem_address_mask;
-
-    /* Index 0 of the PAT is write-back, every other index is something else; a domain without
-     * devices maps write-back only, or it could make our view of its tables differ from its own. */
-    if (level == 1 && o->has_io)
-        allowed |= PTE_CACHE;
-    return !(e & ~allowed);
-}
-
-pte_t entry_complete(unsigned level, pte_t e)
-{
-    if (level > 1)
-        return e | PTE_US;
-    /* The guest's kernel runs in ring 3 too.  What it marked as supervisor is remembered in a
-     * software bit, which comes back to us when it rewrites an entry it has read. */
-    if (!(e & PTE_US))
-        e |= PTE_US | PTE_GUEST_KERNEL;
-    return e & PTE_GUEST_KERNEL ? e & ~PTE_G : e | PTE_G;
 }
 
 /* An L1 entry to what is not RAM: no references, only permission (I9). */
@@ -67,7 +39,7 @@ static int io_entry_get(pte_t *e, const struct mem_owner *table_owner,
     return 0;
 }
 
-static int l1_entry_get(pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner)
+int l1_entry_get(pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner)
 {
     struct frame *f;
     int rc;
@@ -103,7 +75,7 @@ int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct me
     if (!entry_bits_ok(level, *e, table_owner))
         return guest_error(-EINVAL, "page-table entry has a bit that this level must not have");
     if (level == 1)
-        return l1_entry_get(e, table_owner, page_owner);
+        return l1_entry_get_fast(e, table_owner, page_owner);
     if (!frame_is_ram(pte_mfn(*e)))
         return guest_error(-EINVAL, "page-table entry leads outside RAM");
     return frame_get_type(frame_of(pte_mfn(*e)), table_owner->id, (enum page_type)(level - 1),
@@ -112,13 +84,7 @@ int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct me
 
 void l1_entry_put(pte_t e)
 {
-    struct frame *f = frame_of(pte_mfn(e));
-
-    if (!(e & PTE_P) || !frame_is_ram(pte_mfn(e)))
-        return;
-    if (e & PTE_RW)
-        page_type_put(f, 0);
-    frame_put(f);
+    l1_entry_put_fast(e);
 }
 
 int entry_put(unsigned level, pte_t e, unsigned flags, struct frame **left)
@@ -126,7 +92,7 @@ int entry_put(unsigned level, pte_t e, unsigned flags, struct frame **left)
     struct frame *f = frame_of(pte_mfn(e));
 
     if (level == 1) {
-        l1_entry_put(e);
+        l1_entry_put_fast(e);
         return 0;
     }
     if (!(e & PTE_P))

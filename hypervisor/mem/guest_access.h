@@ -41,6 +41,87 @@ int __must_check copy_from_guest(void *dst, uint64_t gva, size_t n);
 int __must_check copy_to_guest(uint64_t gva, const void *src, size_t n);
 int __must_check clear_guest(uint64_t gva, size_t n);
 
+/*
+ * The same for a few whole words, inline and without a loop, for structures on hot paths: `words` is
+ * a constant, at most 9.  `dst` may be left without initialization: nothing of it is to be used
+ * after -EFAULT.
+ */
+static __always_inline int __must_check read_guest_words(void *dst, uint64_t gva, unsigned words);
+static __always_inline int __must_check write_guest_words(uint64_t gva, const void *src,
+                                                          unsigned words);
+
 /* One naturally sized word, without a loop: for hot paths (bounce frames, iret). */
 int __must_check get_guest_u64(uint64_t *v, uint64_t gva);
 int __must_check put_guest_u64(uint64_t gva, uint64_t v);
+
+#ifdef PAVIS_HOST_TEST
+
+static __always_inline int read_guest_words(void *dst, uint64_t gva, unsigned words)
+{
+    return copy_from_guest(dst, gva, words * 8UL);
+}
+
+static __always_inline int write_guest_words(uint64_t gva, const void *src, unsigned words)
+{
+    return copy_to_guest(gva, src, words * 8UL);
+}
+
+#else
+
+#include "cpu/cpu.h"
+#include "cpu/ex_table.h"
+#include "lib/errno.h"
+
+/* One word, between user_access_begin() and user_access_end(); a fault goes to `label`. */
+#define LOAD_GUEST_WORD(value, address, label)                                                     \
+    __asm__ goto("1: mov %[memory], %[word]\n" EX_TABLE("1b", "%l[" #label "]")                    \
+                 : [word] "=r"(value)                                                              \
+                 : [memory] "m"(*(const uint64_t *)(address))                                      \
+                 :                                                                                 \
+                 : label)
+#define STORE_GUEST_WORD(address, value, label)                                                    \
+    __asm__ goto("1: movq %[word], %[memory]\n" EX_TABLE("1b", "%l[" #label "]")                   \
+                 :                                                                                 \
+                 : [word] "re"((uint64_t)(value)), [memory] "m"(*(uint64_t *)(address))            \
+                 : "memory"                                                                        \
+                 : label)
+
+static __always_inline int read_guest_words(void *dst, uint64_t gva, unsigned words)
+{
+    const uint64_t *from = (const uint64_t *)gva;
+    uint64_t *to = dst, word;
+
+    if (unlikely(!guest_range_okay(gva, words * 8UL)))
+        return -EFAULT;
+    user_access_begin();
+#pragma GCC unroll 9
+    for (unsigned i = 0; i < words; i++) {
+        LOAD_GUEST_WORD(word, from + i, fault);
+        to[i] = word;
+    }
+    user_access_end();
+    return 0;
+fault:
+    user_access_end();
+    return -EFAULT;
+}
+
+static __always_inline int write_guest_words(uint64_t gva, const void *src, unsigned words)
+{
+    const uint64_t *from = src;
+    uint64_t *to = (uint64_t *)gva;
+
+    if (unlikely(!guest_range_okay(gva, words * 8UL)))
+        return -EFAULT;
+    user_access_begin();
+#pragma GCC unroll 9
+    for (unsigned i = 0; i < words; i++)
+        STORE_GUEST_WORD(to + i, from[i], fault);
+    user_access_end();
+    return 0;
+fault:
+    user_access_end();
+    return -EFAULT;
+}
+
+#endif

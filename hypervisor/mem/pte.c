@@ -11,6 +11,7 @@
 #include "debug/assert.h"
 #include "lib/errno.h"
 #include "mem/guest_access.h"
+#include "mem/hot.h"
 
 /* An entry changes under us when another CPU writes it, or a processor marks it accessed.  A guest
  * holds its own lock on a table, so more than a few rounds are its own mischief. */
@@ -136,17 +137,14 @@ static enum l1_move l1_move(pte_t cur, pte_t next, const struct mem_owner *table
 {
     const pte_t change = cur ^ next;
 
-    if (!(cur & next & PTE_P) || (change & PTE_ADDR) || !frame_is_ram(pte_mfn(next)))
+    if (!(cur & next & PTE_P) || (change & (PTE_ADDR | PTE_CACHE)) || (~cur & next & PTE_RW))
         return L1_FULL;
-    /* Same frame.  The shortcuts are for the table owner's own: an entry that came by a grant, or
-     * maps a frame of another domain, is judged in full. */
-    if (page_owner != table_owner || frame_owner(frame_of(pte_mfn(next))) != table_owner->id)
+    /* Same frame, no new right.  The shortcuts are for the table owner's own: an entry that came by
+     * a grant, or maps a frame of another domain, is judged in full. */
+    if (page_owner != table_owner || !frame_is_ram(pte_mfn(next)) ||
+        frame_owner(frame_of(pte_mfn(next))) != table_owner->id)
         return L1_FULL;
-    if (change & (PTE_PWT | PTE_PCD | PTE_PAT))
-        return L1_FULL;
-    if (!(change & PTE_RW))
-        return L1_NONE;
-    return (next & PTE_RW) ? L1_FULL : L1_DROP_WRITABLE;
+    return change & PTE_RW ? L1_DROP_WRITABLE : L1_NONE;
 }
 
 static int l1_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
@@ -175,15 +173,15 @@ static int l1_update(struct pte_table *t, unsigned index, pte_t next, unsigned f
             want |= cur & PTE_AD;
         move = l1_move(cur, want, t->owner, page_owner);
         if (move == L1_FULL && (want & PTE_P)) {
-            rc = entry_get(1, &want, t->owner, page_owner, 0);
+            rc = l1_entry_get_fast(&want, t->owner, page_owner);
             if (unlikely(rc))
                 return rc;
         }
         if (likely(atomic_cmpxchg(slot, &cur, want))) {
             if (move == L1_FULL)
-                l1_entry_put(cur);
+                l1_entry_put_fast(cur);
             else if (move == L1_DROP_WRITABLE)
-                page_type_put(frame_of(pte_mfn(cur)), 0);
+                page_type_put_writable(frame_of(pte_mfn(cur)));
             if (old)
                 *old = cur;
             return 0;

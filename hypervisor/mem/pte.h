@@ -19,6 +19,7 @@ typedef uint64_t pte_t;
 
 #define PTE_ENTRIES      512
 #define PTE_GUEST_KERNEL BIT(52) /* software: the guest's kernel asked for US=0 */
+#define PTE_CACHE        (PTE_PWT | PTE_PCD | PTE_PAT) /* of a 4 KiB entry; 0: write-back */
 #define PTE_AVAIL_LOW    (7UL << 9)
 #define PTE_AVAIL_HIGH   (0x7fUL << 52) /* 52-58; 59-62 are protection keys where they exist */
 
@@ -106,26 +107,52 @@ enum mem_io { MEM_IO_NONE, MEM_IO_READ, MEM_IO_WRITE };
 enum mem_io mem_io_access(const struct mem_owner *o, mfn_t mfn);
 extern struct rangeset *mem_io_read_only;
 
+/* The address bits that this processor has: any other is a reserved bit (I5).  All of PTE_ADDR
+ * until mem_init() knows better. */
+extern uint64_t mem_address_mask;
+
+/* What an entry may have: the processor's meaning is harmless, or the entry is completed by us. */
+#define PTE_UPPER_ALLOWED                                                                          \
+    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL_LOW | PTE_AVAIL_HIGH | PTE_NX)
+#define PTE_L1_ALLOWED (PTE_UPPER_ALLOWED | PTE_G)
+
 /* Whether bits of a present entry of this level are acceptable for a table of `o`. */
-bool entry_bits_ok(unsigned level, pte_t e, const struct mem_owner *o);
+static inline bool entry_bits_ok(unsigned level, pte_t e, const struct mem_owner *o)
+{
+    uint64_t allowed = (level == 1 ? PTE_L1_ALLOWED : PTE_UPPER_ALLOWED) | mem_address_mask;
+
+    /* Index 0 of the PAT is write-back, every other index is something else; a domain without
+     * devices maps write-back only, or it could make our view of its tables differ from its own. */
+    if (level == 1 && o->has_io)
+        allowed |= PTE_CACHE;
+    return !(e & ~allowed);
+}
+
 /* The entry as it is stored. */
-pte_t entry_complete(unsigned level, pte_t e);
+static inline pte_t entry_complete(unsigned level, pte_t e)
+{
+    if (level > 1)
+        return e | PTE_US;
+    /* The guest's kernel runs in ring 3 too.  What it marked as supervisor is remembered in a
+     * software bit, which comes back to us when it rewrites an entry it has read. */
+    if (!(e & PTE_US))
+        e |= PTE_US | PTE_GUEST_KERNEL;
+    return e & PTE_GUEST_KERNEL ? e & ~PTE_G : e | PTE_G;
+}
 /* Takes the references of a present entry; may lower *e to read-only (mem_io_read_only). */
 int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner,
               unsigned flags);
 /* Gives them back; nothing for an entry that is not present. -ERESTART: see page_type_put(); then
  * *left is that frame, with the entry's general reference. */
 int entry_put(unsigned level, pte_t e, unsigned flags, struct frame **left);
-/* L1 entries, never -ERESTART. */
+/* The same for L1 entries whose bits have been judged; never -ERESTART. */
+int l1_entry_get(pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner);
 void l1_entry_put(pte_t e);
 /* Slots 256-271 of an L4 are the hypervisor's. */
 static inline bool l4_slot_is_hv(unsigned index)
 {
     return index >= HV_SLOT_FIRST && index <= HV_SLOT_LAST;
 }
-/* The address bits that this processor has: any other is a reserved bit (I5).  All of PTE_ADDR
- * until mem_init() knows better. */
-extern uint64_t mem_address_mask;
 /* The hypervisor's own entries for slots 256-271 of each L4; set once at boot. */
 extern pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 /* Non-present entries that L1TF could abuse; refused where true.  Off (all false) by default. */

@@ -38,8 +38,24 @@
 #include "pv/pv.h"
 #include "pv/vcpu_offsets.h"
 
-_Static_assert(offsetof(struct vcpu, vcpu_info) == VCPU_VCPU_INFO, "entry.S reads it");
-_Static_assert(offsetof(struct vcpu, in_kernel) == VCPU_IN_KERNEL, "entry.S reads it");
+#define ENTRY_READS(what, where) _Static_assert((what) == (where), "entry.S reads it")
+ENTRY_READS(offsetof(struct vcpu, domain), VCPU_DOMAIN);
+ENTRY_READS(offsetof(struct vcpu, vcpu_info), VCPU_VCPU_INFO);
+ENTRY_READS(offsetof(struct vcpu, in_kernel), VCPU_IN_KERNEL);
+ENTRY_READS(offsetof(struct vcpu, nmi_masked), VCPU_NMI_MASKED);
+ENTRY_READS(offsetof(struct vcpu, kernel_cr3), VCPU_KERNEL_CR3);
+ENTRY_READS(offsetof(struct vcpu, user_cr3), VCPU_USER_CR3);
+ENTRY_READS(offsetof(struct vcpu, kernel_sp), VCPU_KERNEL_SP);
+ENTRY_READS(offsetof(struct vcpu, cb_syscall.address), VCPU_SYSCALL_ADDRESS);
+ENTRY_READS(offsetof(struct vcpu, cb_syscall.mask_events), VCPU_SYSCALL_MASKS);
+ENTRY_READS(offsetof(struct domain, vm_assist), DOMAIN_VM_ASSIST);
+ENTRY_READS(1u << VMASST_TYPE_architectural_iopl, VMASST_IOPL);
+ENTRY_READS(__HYPERVISOR_iret, HYPERCALL_IRET);
+ENTRY_READS(offsetof(struct vcpu_info, evtchn_upcall_pending), 0);
+ENTRY_READS(offsetof(struct vcpu_info, evtchn_upcall_mask), 1);
+ENTRY_READS(sizeof(struct iret_context), 9 * 8);
+ENTRY_READS(offsetof(struct iret_context, rip), 32);
+ENTRY_READS(VGCF_in_syscall, VGCF_IN_SYSCALL_BIT);
 
 __noreturn void continue_guest(void);
 __noreturn void call_on_fresh_stack(void (*fn)(void));

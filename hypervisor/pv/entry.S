@@ -19,6 +19,7 @@
  */
 #define FRAME_ONLY
 #include "cpu/cpu_info.h"
+#include "cpu/ex_table.h"
 #include "cpu/frame.h"
 #include "mem/layout.h"
 #include "pv/vcpu_offsets.h"
@@ -28,13 +29,25 @@
 /* State on entry from a guest: direction flag, AC and NT are the guest's.  NT is harmless in 64-bit
  * mode until an IRET, and the IRET restores the guest's flags.  AC matters only with SMAP; the
  * sites are recorded and patched to CLAC when SMAP is in use. */
-        .macro ENTER_FROM_ANYWHERE
-        cld
+        .macro CLAC
 .Lsmap\@:
         .byte   0x0f, 0x1f, 0x00                /* three-byte NOP, becomes CLAC */
         .pushsection .smap_sites, "a", @progbits
         .quad   .Lsmap\@
         .popsection
+        .endm
+
+        .macro STAC
+.Lsmap\@:
+        .byte   0x66, 0x66, 0x90                /* another one, becomes STAC */
+        .pushsection .smap_sites, "a", @progbits
+        .quad   .Lsmap\@
+        .popsection
+        .endm
+
+        .macro ENTER_FROM_ANYWHERE
+        cld
+        CLAC
         .endm
 
         .macro SAVE_GPRS
@@ -53,6 +66,29 @@
         push    %r13
         push    %r14
         push    %r15
+        .endm
+
+/* After a SYSCALL with RBX, RDX and RAX in the frame already: the rest of it.  RBX stays. */
+        .macro SAVE_SYSCALL_FRAME
+        movq    $0xe02b, FRAME_SS(%rsp)         /* FLAT_RING3_SS64 */
+        mov     %r11, FRAME_RFLAGS(%rsp)
+        movq    $0xe033, FRAME_CS(%rsp)         /* FLAT_RING3_CS64 */
+        mov     %rcx, FRAME_RIP(%rsp)
+        movl    $FRAME_VEC_SYSCALL, FRAME_VECTOR(%rsp)
+        mov     %rcx, FRAME_RCX(%rsp)
+        mov     CPU_INFO_SYSCALL_RSP(%rsp), %rcx
+        mov     %rcx, FRAME_RSP(%rsp)
+        mov     %rdi, FRAME_RDI(%rsp)
+        mov     %rsi, FRAME_RSI(%rsp)
+        mov     %r8, FRAME_R8(%rsp)
+        mov     %r9, FRAME_R9(%rsp)
+        mov     %r10, FRAME_R10(%rsp)
+        mov     %r11, FRAME_R11(%rsp)
+        mov     %rbp, FRAME_RBP(%rsp)
+        mov     %r12, FRAME_R12(%rsp)
+        mov     %r13, FRAME_R13(%rsp)
+        mov     %r14, FRAME_R14(%rsp)
+        mov     %r15, FRAME_R15(%rsp)
         .endm
 
         .macro RESTORE_GPRS
@@ -74,32 +110,215 @@
         .endm
 
 /* --- SYSCALL ---------------------------------------------------------------------------------
- * The stub of this CPU has put the guest's RSP into cpu_info.syscall_rsp and RSP to the end of
- * cpu_info.regs.  RCX is the guest's RIP, R11 its flags; interrupts are off (SFMASK). */
+ * The stub of this CPU has put the guest's RSP into cpu_info.syscall_rsp and RSP to &cpu_info.regs.
+ * RCX is the guest's RIP, R11 its flags; interrupts are off (SFMASK).
+ *
+ * Two things make up most of all entries: a program's system call, and the iret hypercall by which
+ * its kernel goes back.  For both there is a short way, which saves three registers instead of
+ * all and has interrupts off from beginning to end.  It looks first whether everything is as it
+ * mostly is, then commits; where anything is not (work pending, an event to deliver, flags out of
+ * the ordinary, guest memory that is not there) it takes the long way from the start, as if the
+ * short one had not been.  So the decisions are made in pv/bounce.c and pv/iret.c, and the short
+ * ways are those functions for one case.
+ *
+ * To look for softirqs and events before the commit is enough: with interrupts off nothing on
+ * this CPU can raise one, and another CPU that does sends an interrupt, which comes right after the
+ * return to the guest. */
+
+/* One access to guest memory that may fault; then the rest is not done and \fault goes on. */
+        .macro MAY_FAULT fault, insn:vararg
+.Lmay\@:
+        \insn
+        ex_table .Lmay\@, \fault
+        .endm
+
+        /* Addresses from here on are the guest's, and a frame below stays above the hypervisor. */
+        .set    GUEST_HIGH, DIRECT_MAP_BASE + DIRECT_MAP_SIZE + 0x100
+        .set    RFLAGS_NOT_GUEST, 0x1a7000              /* IOPL NT VM VIF VIP: see guest_rflags() */
+        .set    RFLAGS_NOT_ENTRY, 0x1a7000 + 0x50100    /* and TF AC RF */
+
         .globl  syscall_entry
 syscall_entry:
-        pushq   $0xe02b                         /* FLAT_RING3_SS64 */
-        pushq   (CPU_INFO_SYSCALL_RSP - FRAME_SS)(%rsp)
-        pushq   %r11
-        pushq   $0xe033                         /* FLAT_RING3_CS64 */
-        pushq   %rcx
-        pushq   $0
-        movl    $FRAME_VEC_SYSCALL, 4(%rsp)
-        SAVE_GPRS
+        mov     %rbx, FRAME_RBX(%rsp)
+        mov     %rdx, FRAME_RDX(%rsp)
+        mov     %rax, FRAME_RAX(%rsp)
         mov     CPU_INFO_CURRENT(%rsp), %rbx
-        mov     %rsp, %rdi
         cmpb    $0, VCPU_IN_KERNEL(%rbx)
-        je      1f
-        sti
-        call    hypercall_dispatch
-        jmp     exit_to_guest
-1:      mov     %rbx, %rsi                      /* the guest program's own system call */
+        jne     syscall_from_kernel
+
+/* A program's system call goes to its kernel. */
+        mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
+        cmpq    $0, (%rdx)
+        jne     syscall_from_user_long
+        mov     VCPU_VCPU_INFO(%rbx), %rax
+        cmpb    $0, 1(%rax)                     /* events masked in user mode: odd */
+        jne     syscall_from_user_long
+        cmpb    $0, VCPU_SYSCALL_MASKS(%rbx)    /* else one may have to be delivered at once */
+        je      syscall_from_user_long
+        mov     VCPU_DOMAIN(%rbx), %rax
+        testb   $VMASST_IOPL, DOMAIN_VM_ASSIST(%rax)
+        jne     syscall_from_user_long
+        mov     VCPU_KERNEL_SP(%rbx), %rdx
+        mov     $GUEST_HIGH, %rax
+        cmp     %rax, %rdx
+        jb      syscall_from_user_long
+        cmp     %rax, VCPU_SYSCALL_ADDRESS(%rbx) /* canonical, then, and registered at all */
+        jb      syscall_from_user_long
+
+        movb    $1, VCPU_IN_KERNEL(%rbx)        /* as pv_toggle_mode() */
+        swapgs
+        mov     VCPU_KERNEL_CR3(%rbx), %rax
+        mov     %rax, CPU_INFO_CR3(%rsp)
+        mov     %rax, %cr3
+        and     $~15, %rdx
+        sub     $(7 * 8), %rdx                  /* rcx r11 rip cs rflags rsp ss */
+        STAC
+        MAY_FAULT bounce_fault, mov     %rcx, (%rdx)
+        MAY_FAULT bounce_fault, mov     %r11, 8(%rdx)
+        MAY_FAULT bounce_fault, mov     %rcx, 16(%rdx)
+        MAY_FAULT bounce_fault, movq    $0xe033, 24(%rdx) /* FLAT_RING3_CS64; mask was 0 */
+        MAY_FAULT bounce_fault, mov     %r11, 32(%rdx)  /* a guest runs with IF set, IOPL 0 */
+        mov     CPU_INFO_SYSCALL_RSP(%rsp), %rax
+        MAY_FAULT bounce_fault, mov     %rax, 40(%rdx)
+        MAY_FAULT bounce_fault, movq    $0xe02b, 48(%rdx) /* FLAT_RING3_SS64 */
+        CLAC
+        mov     VCPU_VCPU_INFO(%rbx), %rax
+        movb    $1, 1(%rax)                     /* the handler begins with events masked */
+        and     $~RFLAGS_NOT_ENTRY, %r11d
+        or      $0x202, %r11d
+        mov     VCPU_SYSCALL_ADDRESS(%rbx), %rcx
+        mov     FRAME_RAX(%rsp), %rax
+        mov     FRAME_RBX(%rsp), %rbx
+        mov     %rdx, CPU_INFO_SYSCALL_RSP(%rsp)
+        mov     FRAME_RDX(%rsp), %rdx
+        mov     CPU_INFO_SYSCALL_RSP(%rsp), %rsp
+        sysretq
+
+bounce_fault:                                   /* take back, let C find out again what is wrong */
+        CLAC
+        movb    $0, VCPU_IN_KERNEL(%rbx)
+        swapgs
+        mov     VCPU_USER_CR3(%rbx), %rax
+        mov     %rax, CPU_INFO_CR3(%rsp)
+        mov     %rax, %cr3
+syscall_from_user_long:
+        SAVE_SYSCALL_FRAME
+        mov     %rsp, %rdi
+        mov     %rbx, %rsi
         call    pv_syscall_from_user
         jmp     exit_irqs_off
+
+syscall_from_kernel:
+        cmp     $HYPERCALL_IRET, %rax
+        jne     hypercall
+
+/* The iret hypercall: rax r11 rcx flags rip cs rflags rsp ss on the guest kernel's stack. */
+        mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
+        cmpq    $0, (%rdx)
+        jne     hypercall
+        cmpb    $0, VCPU_NMI_MASKED(%rbx)
+        jne     hypercall
+        mov     VCPU_DOMAIN(%rbx), %rdx
+        testb   $VMASST_IOPL, DOMAIN_VM_ASSIST(%rdx)
+        jne     hypercall
+        mov     VCPU_VCPU_INFO(%rbx), %rdx
+        cmpb    $0, (%rdx)                      /* an event is pending: deliver it instead */
+        jne     hypercall
+        mov     CPU_INFO_SYSCALL_RSP(%rsp), %rdx
+        mov     $GUEST_HIGH, %rax
+        cmp     %rax, %rdx
+        jb      iret_long
+        mov     %rcx, FRAME_RCX(%rsp)
+        mov     %r11, FRAME_R11(%rsp)
+        STAC
+        MAY_FAULT iret_fault_long, mov  24(%rdx), %eax  /* flags */
+        test    $VGCF_IN_SYSCALL_BIT, %eax
+        jne     iret_fault_long
+        MAY_FAULT iret_fault_long, mov  32(%rdx), %rax
+        mov     %rax, FRAME_RIP(%rsp)
+        MAY_FAULT iret_fault_long, movzwl 40(%rdx), %ecx
+        mov     %ecx, %eax
+        or      $3, %eax                        /* guest kernel code runs in ring 3 as well */
+        mov     %rax, FRAME_CS(%rsp)
+        MAY_FAULT iret_fault_long, mov  48(%rdx), %eax
+        test    $0x200, %eax                    /* back to where events are masked */
+        je      iret_fault_long
+        and     $~RFLAGS_NOT_GUEST, %eax
+        or      $0x202, %eax
+        mov     %rax, FRAME_RFLAGS(%rsp)
+        MAY_FAULT iret_fault_long, mov  56(%rdx), %rax
+        mov     %rax, FRAME_RSP(%rsp)
+        MAY_FAULT iret_fault_long, movzwl 64(%rdx), %eax
+        or      $3, %eax
+        mov     %rax, FRAME_SS(%rsp)
+        movl    $FRAME_VEC_NEW, FRAME_VECTOR(%rsp)      /* for iret_fault, if it comes to that */
+        and     $3, %ecx
+        cmp     $3, %ecx
+        jne     iret_to_kernel
+        cmpq    $0, VCPU_USER_CR3(%rbx)
+        je      iret_fault_long
+        MAY_FAULT iret_fault_long, mov  8(%rdx), %r11
+        MAY_FAULT iret_fault_long, mov  16(%rdx), %rcx
+        MAY_FAULT iret_fault_long, mov  (%rdx), %rax
+        CLAC
+        movb    $0, VCPU_IN_KERNEL(%rbx)        /* as pv_toggle_mode() */
+        swapgs
+        mov     VCPU_USER_CR3(%rbx), %rdx
+        mov     %rdx, CPU_INFO_CR3(%rsp)
+        mov     %rdx, %cr3
+iret_commit:
+        mov     VCPU_VCPU_INFO(%rbx), %rdx
+        movb    $0, 1(%rdx)
+        mov     CPU_INFO_CALLS(%rsp), %rdx
+        incq    (HYPERCALL_IRET * 8)(%rdx)
+        mov     FRAME_RDX(%rsp), %rdx
+        mov     FRAME_RBX(%rsp), %rbx
+        add     $FRAME_RIP, %rsp
+        jmp     iret_to_guest
+
+iret_to_kernel:
+        MAY_FAULT iret_fault_long, mov  8(%rdx), %r11
+        MAY_FAULT iret_fault_long, mov  16(%rdx), %rcx
+        MAY_FAULT iret_fault_long, mov  (%rdx), %rax
+        CLAC
+        jmp     iret_commit
+
+iret_fault_long:
+        CLAC
+        mov     FRAME_RCX(%rsp), %rcx
+        mov     FRAME_R11(%rsp), %r11
+iret_long:
+        mov     FRAME_RAX(%rsp), %rax
+
+/* Any other hypercall, by its number in RAX. */
+        .balign 16
+hypercall:
+        mov     FRAME_RDX(%rsp), %rdx
+        SAVE_SYSCALL_FRAME
+        sti
+        cmp     $NR_HYPERCALLS, %rax
+        jae     1f
+        lea     hypercall_handlers(%rip), %r11
+        mov     (%r11,%rax,8), %r11
+        test    %r11, %r11
+        je      1f
+        mov     CPU_INFO_CALLS(%rsp), %rcx
+        incq    (%rcx,%rax,8)
+        mov     %r10, %rcx                      /* the fourth argument, as in C */
+        call    *%r11
+        cmpb    $0, CPU_INFO_CONTINUED(%rsp)
+        jne     2f
+        mov     %rax, FRAME_RAX(%rsp)
+        jmp     exit_to_guest
+1:      movq    $-38, FRAME_RAX(%rsp)           /* -ENOSYS */
+        jmp     exit_to_guest
+2:      movb    $0, CPU_INFO_CONTINUED(%rsp)    /* RAX has the number again: nothing to store */
+        jmp     exit_to_guest
 
 /* SYSCALL from 32-bit code (AMD only): the guest's syscall32 callback. */
         .globl  syscall32_entry
 syscall32_entry:
+        add     $FRAME_SIZE, %rsp
         pushq   $0xe02b                         /* FLAT_RING3_SS32 */
         pushq   (CPU_INFO_SYSCALL_RSP - FRAME_SS)(%rsp)
         pushq   %r11
@@ -244,10 +463,8 @@ debug_entry:
 exit_to_guest:
         cli
 exit_irqs_off:
-        movl    CPU_INFO_CPU(%rsp), %eax
-        lea     softirq_cpus(%rip), %rdx
-        shl     $6, %eax                        /* one cache line per CPU */
-        cmpq    $0, (%rdx,%rax)
+        mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
+        cmpq    $0, (%rdx)
         jne     exit_softirq
         mov     CPU_INFO_CURRENT(%rsp), %rbx
         mov     VCPU_VCPU_INFO(%rbx), %rdx

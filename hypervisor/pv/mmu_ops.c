@@ -43,14 +43,12 @@ struct foreign {
     struct mem_owner *owner; /* whose frames are meant */
 };
 
-static int foreign_get(struct foreign *f, unsigned domid)
+static int foreign_get_other(struct foreign *f, unsigned domid)
 {
     struct domain *d = current_domain;
     int rc;
 
-    f->ref = NULL;
-    f->owner = &d->mem;
-    if (domid == DOMID_SELF || domid == d->mem.id)
+    if (domid == d->mem.id)
         return 0;
     if (domid == DOMID_IO) {
         f->owner = &mem_owner_io;
@@ -69,7 +67,14 @@ static int foreign_get(struct foreign *f, unsigned domid)
     return 0;
 }
 
-static void foreign_put(struct foreign *f)
+static __always_inline int foreign_get(struct foreign *f, unsigned domid)
+{
+    f->ref = NULL;
+    f->owner = &current_domain->mem;
+    return likely(domid == DOMID_SELF) ? 0 : foreign_get_other(f, domid);
+}
+
+static __always_inline void foreign_put(struct foreign *f)
 {
     if (f->ref)
         domain_put(f->ref);
@@ -77,21 +82,23 @@ static void foreign_put(struct foreign *f)
 
 /* --- deferred demotion ------------------------------------------------------------------------ */
 
-/* 0, or -ERESTART: not finished, the call is to be continued. */
-static int deferred_finish(struct vcpu *v)
+static int deferred_continue(struct vcpu *v)
 {
     struct pte_context c = {.deferred = v->deferred};
-    int rc;
+    int rc = pte_finish(&c);
 
-    if (likely(!v->deferred))
-        return 0;
-    rc = pte_finish(&c);
     v->deferred = c.deferred;
     return rc;
 }
 
+/* 0, or -ERESTART: not finished, the call is to be continued. */
+static __always_inline int deferred_finish(struct vcpu *v)
+{
+    return likely(!v->deferred) ? 0 : deferred_continue(v);
+}
+
 /* Takes over what an operation left.  0, or -ERESTART: come back for the next request. */
-static int deferred_take(struct vcpu *v, struct pte_context *c)
+static __always_inline int deferred_take(struct vcpu *v, struct pte_context *c)
 {
     if (likely(!c->deferred))
         return 0;
@@ -102,7 +109,7 @@ static int deferred_take(struct vcpu *v, struct pte_context *c)
 
 /* --- progress in *pdone ------------------------------------------------------------------------- */
 
-static int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
+static __always_inline int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
 {
     *done = 0;
     if (!(*count & MMU_UPDATE_PREEMPTED))
@@ -113,8 +120,7 @@ static int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
     return 0;
 }
 
-/* Ends or continues a call after `i` of `count` requests of `size` bytes. */
-static long progress_end(unsigned op, uint64_t list, size_t size, unsigned i, unsigned count,
+static long progress_report(unsigned op, uint64_t list, size_t size, unsigned i, unsigned count,
                          uint64_t pdone, uint32_t done, unsigned foreigndom, int rc)
 {
     done += i;
@@ -124,6 +130,16 @@ static long progress_end(unsigned op, uint64_t list, size_t size, unsigned i, un
         return rc;
     return HYPERCALL_CONTINUE(op, list + i * size, (count - i) | MMU_UPDATE_PREEMPTED, pdone,
                               foreigndom);
+}
+
+/* Ends or continues a call after `i` of `count` requests of `size` bytes. */
+static __always_inline long progress_end(unsigned op, uint64_t list, size_t size, unsigned i,
+                                         unsigned count, uint64_t pdone, uint32_t done,
+                                         unsigned foreigndom, int rc)
+{
+    if (likely(!rc && !pdone))
+        return 0;
+    return progress_report(op, list, size, i, count, pdone, done, foreigndom, rc);
 }
 
 /* --- mmu_update --------------------------------------------------------------------------------- */
@@ -201,8 +217,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
 {
     struct vcpu *v = current;
     struct foreign page, table = {.owner = &v->domain->mem};
-    struct mmu_batch b = {.table_mfn = INVALID_MFN};
-    struct mmu_update req;
+    struct mmu_batch b __uninitialized;   /* c and table_mfn below; table is set where it is opened */
+    struct mmu_update req __uninitialized; /* read whole, or not used */
     uint32_t done;
     unsigned i = 0;
     int rc = progress_start(&count, pdone, &done);
@@ -221,7 +237,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
         return rc;
     }
     b.table_owner = table.owner;
-    b.c.page_owner = page.owner;
+    b.table_mfn = INVALID_MFN;
+    b.c = (struct pte_context){.page_owner = page.owner};
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
@@ -229,7 +246,7 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
             rc = -ERESTART;
             break;
         }
-        if (copy_from_guest(&req, ureqs + i * sizeof req, sizeof req)) {
+        if (read_guest_words(&req, ureqs + i * sizeof req, sizeof req / 8)) {
             rc = guest_error(-EFAULT, "update cannot be read");
             break;
         }
@@ -566,10 +583,22 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
 {
     struct vcpu *v = current;
     struct foreign page;
-    struct mmuext_op op;
+    struct mmuext_op op __uninitialized; /* read whole, or not used */
     uint32_t done;
     unsigned i = 0;
-    int rc = progress_start(&count, pdone, &done);
+    int rc;
+
+    /* The most frequent of all by far: Linux flushes page by page where it can. */
+    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone && !v->deferred)) {
+        if (read_guest_words(&op, uops, sizeof op / 8))
+            return guest_error(-EFAULT, "operation cannot be read");
+        if (op.cmd == MMUEXT_INVLPG_LOCAL) {
+            if (guest_address_ok(op.arg1.linear_addr))
+                invlpg(op.arg1.linear_addr);
+            return 0;
+        }
+    }
+    rc = progress_start(&count, pdone, &done);
 
     if (rc)
         return rc;
@@ -585,7 +614,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
             rc = -ERESTART;
             break;
         }
-        if (copy_from_guest(&op, uops + i * sizeof op, sizeof op)) {
+        if (read_guest_words(&op, uops + i * sizeof op, sizeof op / 8)) {
             rc = guest_error(-EFAULT, "operation cannot be read");
             break;
         }

@@ -53,6 +53,7 @@ void sched_start_cpu(void)
     struct vcpu *idle = sched_cpus[cpu].idle;
 
     set_current(idle);
+    cpu_info()->softirq = &softirq_cpus[cpu].pending;
     runstate_init(&idle->sched.runstate, RUNSTATE_running, now_ns());
     idle->sched.unit.on_cpu = true;
     tlb_cpu_up(cpu); /* before a guest can run here: flushes must reach us from then on */

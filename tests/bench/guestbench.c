@@ -165,9 +165,11 @@ static void count_signal(int number)
 
 static void signal_self(long n)
 {
+    pid_t me = getpid();
+
     signal(SIGUSR1, count_signal);
     while (n--)
-        kill(getpid(), SIGUSR1);
+        kill(me, SIGUSR1);
     signal(SIGUSR1, SIG_DFL);
 }
 
