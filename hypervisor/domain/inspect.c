@@ -11,6 +11,7 @@
 #include "domain/inspect.h"
 #include "console/keys.h"
 #include "console/log.h"
+#include "debug/panic.h"
 #include "domain/domain.h"
 #include "hooks.h"
 #include "lib/format.h"
@@ -26,6 +27,19 @@ void describe_current(char *buf, size_t size)
         buf[0] = '\0';
     else
         snprintf(buf, size, "d%uv%u", v->domain->mem.id, v->id);
+}
+
+/* In a panic: whoever it was that led there, and what it was last refused. */
+static void report_running(void)
+{
+    const struct refusal *r = last_refusal();
+    char who[24] = "";
+
+    describe_current(who, sizeof(who));
+    printk(XENLOG_ERR "   %s\n", who[0] ? who : "nobody, this CPU was idle");
+    if (r->why)
+        printk(XENLOG_ERR "   last refusal here (%ld): %s [%s:%d]\n", (long)r->error, r->why, r->file,
+               r->line);
 }
 
 /* --- what vCPUs hold ----------------------------------------------------------------------------
@@ -217,6 +231,7 @@ void inspect_init(void)
     timer_init(&audit_retry, audit_turn, NULL, 0);
     work_init(&dump_work, dump_turn, NULL);
     audit_register(report_vcpus);
+    panic_add_report("Running", report_running);
     grant_audit_register();
     for (unsigned i = 0; i < ARRAY_SIZE(dumps); i++)
         keys_register(dumps[i].key, key_dump, dumps[i].help, true);
