@@ -39,7 +39,10 @@ run_dom0() {
         echo '. /payload/dom0.sh'
         cat
     } >"$work/main.sh"
-    echo "half_mib=$half_mib" >>"$work/env.sh"
+    {
+        echo "half_mib=$half_mib"
+        echo "time_factor=$(awk -v f="${TIME_FACTOR:-1}" 'BEGIN { printf "%d", f < 1 ? 1 : f + 0.5 }')"
+    } >>"$work/env.sh"
     local status=0
     # A kernel that oopses ends the run at once instead of hanging until the time is over.
     "$top/scripts/boot" -p -t "$limit" -k 'oops=panic panic=1' -l "$console" "$@" "$work/main.sh" "$work/env.sh" \

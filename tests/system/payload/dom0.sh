@@ -37,9 +37,9 @@ check_equal() { # NAME got wanted
     if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got '$2' instead of '$3'"; fi
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds.  Waits stretch with the host's TIME_FACTOR.
 wait_for() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * ${time_factor:-1}))
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1
@@ -163,7 +163,7 @@ guest_log() { echo "$guest_log_dir/guest-$1.log"; }
 # The log of a restarted guest goes on in the same file: look behind a mark.
 guest_seen() { tr -d '\r' <"$(guest_log "$1")" 2>/dev/null | grep -E "$2"; }
 guest_wait() { # NAME SECONDS REGEX
-    local end=$((SECONDS + $2))
+    local end=$((SECONDS + $2 * ${time_factor:-1}))
     until guest_seen "$1" "$3" >/dev/null; do
         xl domid "$1" >/dev/null 2>&1 || { echo "guest $1 is gone"; return 1; }
         [ $SECONDS -lt $end ] || { echo "no '$3' from $1 after $2 s"; return 1; }

@@ -49,7 +49,7 @@ guest_pause_checks() { # NAME: a paused guest spends no processor time, an unpau
 }
 
 guest_start() { # NAME FLAVOUR VCPUS DISK-SPEC: until it is up
-    guest_config "$1" "$2" "$3" 256 'pavis.ip=10.9.0.2 pavis.disk=xvda' "
+    guest_config "$1" "$2" "$3" 256 'pavis.ip=10.9.0.2 pavis.disk=xvda sysrq_always_enabled' "
 disk = [ '$4,xvda,w' ]
 vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]"
     check "$1-create" xl create "/tmp/$1.cfg"
