@@ -118,6 +118,7 @@ enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };
 
 struct domain {
     struct mem_owner mem;  /* must be first: mem/ sees a domain only as this */
+    uint64_t vm_assist;    /* bits VMASST_TYPE_*, atomic; second, since pv/entry.S reads it */
     unsigned refcnt;       /* atomic: one per holder; the last put frees the structure */
     struct list_head list; /* all domains, by id; under domain_list_lock */
     struct work free_work; /* runs domain_free() when refcnt has reached 0 */
@@ -147,7 +148,6 @@ struct domain {
     uint32_t ssidref;
     uint32_t createdomain_flags;
     struct xen_arch_domainconfig arch_config;
-    uint64_t vm_assist;    /* bits VMASST_TYPE_*, atomic */
     int64_t time_offset_s;
 
     struct shared_info *shared_info; /* hypervisor mapping; MFN through frame_of() */

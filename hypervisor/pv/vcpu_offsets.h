@@ -12,7 +12,7 @@
 #define VCPU_KERNEL_SP       40
 #define VCPU_SYSCALL_ADDRESS 56
 #define VCPU_SYSCALL_MASKS   64
-#define DOMAIN_VM_ASSIST     0x2f8
+#define DOMAIN_VM_ASSIST     0x60
 #define VMASST_IOPL          0x10
 #define HYPERCALL_IRET       23
 #define VGCF_IN_SYSCALL_BIT  0x100
