@@ -15,7 +15,7 @@ import gdb
 FRAME_TABLE_BASE = 0xFFFF82E000000000
 DIRECT_MAP_BASE = 0xFFFF830000000000
 HV_STACKS_BASE = 0xFFFF82D050000000
-STACK_SIZE, STACK_STRIDE, CPU_INFO_SIZE = 0x8000, 0x10000, 0xE8
+STACK_SIZE, STACK_STRIDE = 0x8000, 0x10000
 PTE_ADDR = 0x000FFFFFFFFFF000
 HV_SLOT_FIRST, HV_SLOT_LAST = 256, 271
 
@@ -56,8 +56,9 @@ def vcpus(domain):
 
 
 def cpu_info(cpu):
-    at = HV_STACKS_BASE + cpu * STACK_STRIDE + STACK_SIZE - CPU_INFO_SIZE
-    return gdb.Value(at).cast(gdb.lookup_type("struct cpu_info").pointer()).dereference()
+    kind = gdb.lookup_type("struct cpu_info")
+    at = HV_STACKS_BASE + cpu * STACK_STRIDE + STACK_SIZE - kind.sizeof
+    return gdb.Value(at).cast(kind.pointer()).dereference()
 
 
 def name(vcpu):
