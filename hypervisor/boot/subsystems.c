@@ -6,6 +6,7 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "boot/main.h"
+#include "console/input.h"
 #include "console/keys.h"
 #include "console/log.h"
 #include "debug/assert.h"
@@ -71,4 +72,5 @@ void boot_late_subsystems(void)
         boot_memory_release(boot_info.module[i].start,
                             boot_info.module[i].start + boot_info.module[i].size);
     dom0_start();
+    input_to_guest(true); /* whoever sits there wants dom0's prompt; Ctrl-A brings the keys */
 }
