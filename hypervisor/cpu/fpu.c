@@ -25,6 +25,9 @@
 #define XCR0_AVX512       (BIT(5) | BIT(6) | BIT(7))
 #define XCR0_OFFERED      (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 #define FXSAVE_SIZE       512
+/* AMD APM volume 3, appendix E.4.7 */
+#define LEAF_EXT_SIZES            0x80000008
+#define EXT8_EBX_RSTR_FP_ERR_PTRS BIT(2)
 #define XSAVE_HEADER      512
 #define XSAVE_MIN_SIZE    576
 #define FCW_OFFSET        0
@@ -38,6 +41,7 @@ static uint64_t supported __read_mostly;
 static unsigned int area_size __read_mostly = FXSAVE_SIZE;
 static uint32_t mxcsr_mask __read_mostly = MXCSR_MASK_OLD;
 static uint8_t reset_area[4096] __aligned(64);
+static bool keeps_x87_pointers __read_mostly;
 
 /* What XCR0 holds on each CPU. */
 static struct {
@@ -70,6 +74,9 @@ void fpu_init_cpu(void)
     clts();
     if (!supported && !smp_cpu_id()) {
         find_mxcsr_mask();
+        keeps_x87_pointers =
+            cpu_caps.is_amd && !(cpu_caps.max_ext_leaf >= LEAF_EXT_SIZES &&
+                                 cpuid(LEAF_EXT_SIZES, 0).ebx & EXT8_EBX_RSTR_FP_ERR_PTRS);
         if (cpu_caps.xsave)
             supported = (cpuid(0xd, 0).eax | (uint64_t)cpuid(0xd, 0).edx << 32) & XCR0_OFFERED;
         /* AVX-512 is three components that go together. */
@@ -173,12 +180,28 @@ static bool load(const void *area)
     return ok;
 }
 
+/*
+ * Processors of AMD before Zen 2 load the x87 instruction and operand pointers only while an
+ * exception is pending (AMD APM volume 2, 11.4.4): those of the last guest would stay (XSA-52).
+ * A load of a value of our own overwrites them; it needs an empty register, and no exception.
+ */
+static void forget_x87_pointers(void)
+{
+    static const uint32_t zero;
+
+    __asm__ volatile("fnclex\n\t"
+                     "ffree %%st(7)\n\t"
+                     "fildl %0" ::"m"(zero));
+}
+
 bool fpu_restore(const void *area, uint64_t xcr0)
 {
     bool ok;
 
     clts();
     set_xcr0(supported);
+    if (keeps_x87_pointers)
+        forget_x87_pointers();
     ok = load(area);
     if (!ok)
         load(reset_area);

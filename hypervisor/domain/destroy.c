@@ -71,17 +71,22 @@ static int quiesce(struct domain *d)
 
 static int release_vcpus(struct domain *d)
 {
-    struct vcpu *v;
-    int rc;
+    /* The cursor is the vCPU: each call gets at least one further, however busy the CPU is. */
+    while (d->relinquish_cursor < d->max_vcpus) {
+        struct vcpu *v = d->vcpu[d->relinquish_cursor];
 
-    for_each_vcpu (d, v) {
-        vcpu_info_release(v);
-        rc = pv_vcpu_relinquish(v);
-        if (rc)
-            return rc;
-        if (hypercall_preempt_check())
+        if (v) {
+            int rc;
+
+            vcpu_info_release(v);
+            rc = pv_vcpu_relinquish(v);
+            if (rc)
+                return rc;
+        }
+        if (++d->relinquish_cursor < d->max_vcpus && hypercall_preempt_check())
             return -ERESTART;
     }
+    d->relinquish_cursor = 0;
     return 0;
 }
 

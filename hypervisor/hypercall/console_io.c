@@ -74,7 +74,8 @@ static void guest_text(const struct domain *d, struct guest_console *c, const ch
     for (unsigned i = 0; i < n; i++) {
         if (s[i] == '\n' || c->len == GUEST_LINE_MAX)
             flush_line(d, c);
-        if ((unsigned char)s[i] >= ' ' && s[i] != 0x7f)
+        /* Nothing that a terminal could take for a command: not the codes from 0x80 either. */
+        if (s[i] >= ' ' && s[i] < 0x7f)
             c->line[c->len++] = s[i];
     }
     spin_unlock(&c->lock);
