@@ -12,9 +12,9 @@ struct cursor {
     bool overrun; /* an instruction that needs more bytes than there are is not ours */
 };
 
-static uint8_t next(struct cursor *c)
+static inline uint8_t next(struct cursor *c)
 {
-    if (c->pos >= c->n || c->pos >= INSN_MAX) {
+    if (unlikely(c->pos >= c->n)) { /* n is at most INSN_MAX */
         c->overrun = true;
         return 0;
     }
@@ -42,8 +42,12 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
     for (;;) {
         uint8_t b = next(c);
 
-        if (c->overrun)
-            return 0;
+        if (likely(is64 && (b & 0xf0) == 0x40)) {
+            p->rex = b;
+            return next(c); /* REX is the last prefix */
+        }
+        if (likely(b < 0x26)) /* no prefix is, and the two-byte opcodes begin with 0f */
+            return b;         /* 0 after an overrun, too: the caller looks */
         switch (b) {
         case 0x66: p->opsize = true; break;
         case 0x67: p->addrsize = true; break;
@@ -51,12 +55,7 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
         case 0xf2: p->repne = true; break;
         case 0xf3: p->rep = true; break;
         case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: p->seg = b; break;
-        default:
-            if (is64 && (b & 0xf0) == 0x40) {
-                p->rex = b;
-                return next(c); /* REX is the last prefix */
-            }
-            return b;
+        default: return b;
         }
     }
 }
@@ -107,7 +106,7 @@ static enum privop decode_0f(struct cursor *c, const struct prefixes *p, struct 
 
 bool privop_decode(const uint8_t *code, unsigned n, bool is64, struct privop_insn *out)
 {
-    struct cursor c = {.code = code, .n = n};
+    struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
     uint8_t opcode = get_prefixes(&c, is64, &p);
     unsigned wide = p.opsize ? 2 : 4;
@@ -246,19 +245,24 @@ static bool string_op(const struct prefixes *p, struct memop_insn *out, enum mem
 
 bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
 {
-    struct cursor c = {.code = code, .n = n};
+    struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
     uint8_t opcode = get_prefixes(&c, true, &p);
     bool ok;
 
     *out = (struct memop_insn){0};
+    if (likely(opcode == 0x87)) { /* before the long list: how Linux takes an entry out */
+        ok = with_register(&c, &p, out, MEMOP_XCHG, opcode);
+        out->len = c.pos;
+        return ok && !c.overrun;
+    }
     switch (opcode) {
     case 0x00: case 0x01: ok = with_register(&c, &p, out, MEMOP_ADD, opcode); break;
     case 0x08: case 0x09: ok = with_register(&c, &p, out, MEMOP_OR, opcode); break;
     case 0x20: case 0x21: ok = with_register(&c, &p, out, MEMOP_AND, opcode); break;
     case 0x28: case 0x29: ok = with_register(&c, &p, out, MEMOP_SUB, opcode); break;
     case 0x30: case 0x31: ok = with_register(&c, &p, out, MEMOP_XOR, opcode); break;
-    case 0x86: case 0x87: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
+    case 0x86: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
     case 0x88: case 0x89: ok = with_register(&c, &p, out, MEMOP_MOV, opcode); break;
     case 0x80: ok = with_immediate(&c, &p, out, group1, 0, true); break;
     case 0x81: ok = with_immediate(&c, &p, out, group1, 1, false); break;
