@@ -15,6 +15,17 @@
 #include "mem/pte.h"
 #include "mem/tlb.h"
 
+/* Whether a frame is RAM in use by `owner`: what most entries lead to. */
+static __always_inline bool frame_is_of(mfn_t mfn, domid_t owner)
+{
+    uint64_t x;
+
+    if (unlikely(!frame_valid(mfn)))
+        return false;
+    x = load_once(&frame_of(mfn)->ref);
+    return likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner);
+}
+
 /* --- tries: false means that nothing was done --------------------------------------------------- */
 
 /* frame_get() */
@@ -59,22 +70,28 @@ static __always_inline bool page_type_try_put(struct frame *f)
 static __always_inline bool page_type_try_get_writable(struct frame *f)
 {
     const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
-    uint64_t x = load_once(&f->type);
+    uint64_t x = load_once(&f->type), n = x + 1;
 
-    if (unlikely((x & (TYPE_MASK | TYPE_COUNT_MASK)) == type))
-        return atomic_cmpxchg(&f->type, &x, type | TYPE_VALIDATED | 1);
-    return page_type_try_get(f, PT_WRITABLE);
+    if ((x & (TYPE_MASK | TYPE_VALIDATED)) != (type | TYPE_VALIDATED)) {
+        if ((x & (TYPE_MASK | TYPE_COUNT_MASK)) != type)
+            return false;
+        n = type | TYPE_VALIDATED | 1;
+    }
+    return likely((n & TYPE_COUNT_MASK) && atomic_cmpxchg(&f->type, &x, n));
 }
 
 /* page_type_put(f, 0) of a PT_WRITABLE use: also the last one, as there is nothing to demote. */
 static __always_inline bool page_type_try_put_writable(struct frame *f)
 {
-    const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
-    uint64_t x = load_once(&f->type);
+    const uint64_t used = (uint64_t)PT_WRITABLE << TYPE_SHIFT | TYPE_VALIDATED;
+    uint64_t x = load_once(&f->type), n = x - 1;
 
-    if (unlikely((x & ~((uint64_t)~0U << TYPE_UPPER_SHIFT)) == (type | TYPE_VALIDATED | 1)))
-        return atomic_cmpxchg(&f->type, &x, type | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT);
-    return page_type_try_put(f);
+    if ((x & TYPE_COUNT_MASK) <= 1) {
+        if ((uint32_t)x != (used | 1))
+            return false;
+        n = (used & TYPE_MASK) | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
+    }
+    return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, n));
 }
 
 /* --- the same, always done ---------------------------------------------------------------------- */

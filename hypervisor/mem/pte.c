@@ -357,12 +357,12 @@ int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, 
     }
 
     f = frame_of(pte_mfn(next));
-    if (unlikely(!entry_bits_ok(1, next, o) || !frame_is_ram(pte_mfn(next))))
+    /* An entry by grant or of a foreign frame is judged in full. */
+    if (unlikely(!entry_bits_ok(1, next, o) || !frame_is_of(pte_mfn(next), o->id)))
         return update(t, index, next, flags, old, c);
     want = entry_complete(1, want);
     if (cur & PTE_P) {
-        /* An entry by grant or of a foreign frame is judged in full. */
-        if (unlikely((cur ^ want) & PTE_ADDR || frame_owner(f) != o->id))
+        if (unlikely((cur ^ want) & PTE_ADDR))
             return update(t, index, next, flags, old, c);
         if (!(want & ~cur & PTE_RW)) {
             if (unlikely(!atomic_cmpxchg(slot, &cur, want)))

@@ -144,7 +144,8 @@ void pv_deliver_event(struct cpu_regs *regs, struct vcpu *v)
     enter_plain(v, regs, v->cb_event.address, true);
 }
 
-void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error)
+static __always_inline void inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector,
+                                   uint32_t error)
 {
     const struct trap_entry *t = &v->trap_table[vector];
 
@@ -162,6 +163,11 @@ void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t 
     }
 }
 
+void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error)
+{
+    inject(v, regs, vector, error);
+}
+
 void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_t cr2)
 {
     /* The processor saw ring 3 in any case; the guest wants to know which half of it. */
@@ -169,7 +175,7 @@ void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_
     if (!v->in_kernel)
         error |= PF_USER;
     v->vcpu_info->arch.cr2 = cr2;
-    pv_inject(v, regs, TRAP_PF, error);
+    inject(v, regs, TRAP_PF, error);
 }
 
 void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector)

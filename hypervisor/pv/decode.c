@@ -243,7 +243,7 @@ static bool string_op(const struct prefixes *p, struct memop_insn *out, enum mem
     return !p->lock && !p->addrsize && !p->seg;
 }
 
-bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
+static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsigned n, struct memop_insn *out)
 {
     struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
@@ -251,18 +251,13 @@ bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
     bool ok;
 
     *out = (struct memop_insn){0};
-    if (likely(opcode == 0x87)) { /* before the long list: how Linux takes an entry out */
-        ok = with_register(&c, &p, out, MEMOP_XCHG, opcode);
-        out->len = c.pos;
-        return ok && !c.overrun;
-    }
     switch (opcode) {
     case 0x00: case 0x01: ok = with_register(&c, &p, out, MEMOP_ADD, opcode); break;
     case 0x08: case 0x09: ok = with_register(&c, &p, out, MEMOP_OR, opcode); break;
     case 0x20: case 0x21: ok = with_register(&c, &p, out, MEMOP_AND, opcode); break;
     case 0x28: case 0x29: ok = with_register(&c, &p, out, MEMOP_SUB, opcode); break;
     case 0x30: case 0x31: ok = with_register(&c, &p, out, MEMOP_XOR, opcode); break;
-    case 0x86: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
+    case 0x86: case 0x87: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
     case 0x88: case 0x89: ok = with_register(&c, &p, out, MEMOP_MOV, opcode); break;
     case 0x80: ok = with_immediate(&c, &p, out, group1, 0, true); break;
     case 0x81: ok = with_immediate(&c, &p, out, group1, 1, false); break;
@@ -275,6 +270,29 @@ bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
     }
     out->len = c.pos;
     return ok && !c.overrun;
+}
+
+/*
+ * XCHG of eight bytes with a memory operand that is a register alone: how Linux takes an entry out of
+ * a table, and so nearly every instruction that is asked about.
+ */
+static inline bool plain_xchg(const uint8_t *code, unsigned n, struct memop_insn *out)
+{
+    unsigned modrm;
+
+    if (n < 3 || (code[0] & 0xf8) != 0x48 || code[1] != 0x87)
+        return false;
+    modrm = code[2];
+    if (modrm >> 6 != 0 || (modrm & 7) == 4 || (modrm & 7) == 5) /* SIB, displacement */
+        return false;
+    *out = (struct memop_insn){
+        .op = MEMOP_XCHG, .len = 3, .size = 8, .reg = (modrm >> 3 & 7) | (code[0] & 4) << 1};
+    return true;
+}
+
+bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
+{
+    return likely(plain_xchg(code, n, out)) || decode_any_memop(code, n, out);
 }
 
 /* --- arithmetic ----------------------------------------------------------------------------------- */
