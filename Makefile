@@ -82,6 +82,8 @@ $B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(wil
 # Rules of the folders included above, for `make help`.
 guests: ## Build the tiny PV kernels (build/guests/*.elf)
 abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
+bench: ## Instructions per operation: native, Xen, Pavis side by side (BENCH='-k xen,pavis null_syscall')
+bench-profile: ## Where the hypervisor's instructions go in each of these operations
 unpack-check: ## Let the hypervisor's decompressors, linked as in the image, unpack Debian's kernels
 
 # --- running and testing ------------------------------------------------------------------------

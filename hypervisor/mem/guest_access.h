@@ -43,18 +43,26 @@ int __must_check clear_guest(uint64_t gva, size_t n);
 
 /*
  * The same for a few whole words, inline and without a loop, for structures on hot paths: `words` is
- * a constant, at most 9.  `dst` may be left without initialization: nothing of it is to be used
+ * a constant, at most 12.  `dst` may be left without initialization: nothing of it is to be used
  * after -EFAULT.
  */
 static __always_inline int __must_check read_guest_words(void *dst, uint64_t gva, unsigned words);
 static __always_inline int __must_check write_guest_words(uint64_t gva, const void *src,
                                                           unsigned words);
+/* For an element of an array that guest_array_okay() has judged whole. */
+static __always_inline int __must_check read_guest_words_okay(void *dst, uint64_t gva,
+                                                              unsigned words);
 
 /* One naturally sized word, without a loop: for hot paths (bounce frames, iret). */
 int __must_check get_guest_u64(uint64_t *v, uint64_t gva);
 int __must_check put_guest_u64(uint64_t gva, uint64_t v);
 
 #ifdef PAVIS_HOST_TEST
+
+static __always_inline int read_guest_words_okay(void *dst, uint64_t gva, unsigned words)
+{
+    return copy_from_guest(dst, gva, words * 8UL);
+}
 
 static __always_inline int read_guest_words(void *dst, uint64_t gva, unsigned words)
 {
@@ -86,15 +94,13 @@ static __always_inline int write_guest_words(uint64_t gva, const void *src, unsi
                  : "memory"                                                                        \
                  : label)
 
-static __always_inline int read_guest_words(void *dst, uint64_t gva, unsigned words)
+static __always_inline int read_guest_words_okay(void *dst, uint64_t gva, unsigned words)
 {
     const uint64_t *from = (const uint64_t *)gva;
     uint64_t *to = dst, word;
 
-    if (unlikely(!guest_range_okay(gva, words * 8UL)))
-        return -EFAULT;
     user_access_begin();
-#pragma GCC unroll 9
+#pragma GCC unroll 12
     for (unsigned i = 0; i < words; i++) {
         LOAD_GUEST_WORD(word, from + i, fault);
         to[i] = word;
@@ -106,6 +112,13 @@ fault:
     return -EFAULT;
 }
 
+static __always_inline int read_guest_words(void *dst, uint64_t gva, unsigned words)
+{
+    if (unlikely(!guest_range_okay(gva, words * 8UL)))
+        return -EFAULT;
+    return read_guest_words_okay(dst, gva, words);
+}
+
 static __always_inline int write_guest_words(uint64_t gva, const void *src, unsigned words)
 {
     const uint64_t *from = src;
@@ -114,7 +127,7 @@ static __always_inline int write_guest_words(uint64_t gva, const void *src, unsi
     if (unlikely(!guest_range_okay(gva, words * 8UL)))
         return -EFAULT;
     user_access_begin();
-#pragma GCC unroll 9
+#pragma GCC unroll 12
     for (unsigned i = 0; i < words; i++)
         STORE_GUEST_WORD(to + i, from[i], fault);
     user_access_end();

@@ -15,56 +15,102 @@
 #include "mem/pte.h"
 #include "mem/tlb.h"
 
+/* Whether a frame is RAM in use by `owner`: what most entries lead to. */
+static __always_inline bool frame_is_of(mfn_t mfn, domid_t owner)
+{
+    uint64_t x;
+
+    if (unlikely(!frame_valid(mfn)))
+        return false;
+    x = load_once(&frame_of(mfn)->ref);
+    return likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner);
+}
+
+/* --- tries: false means that nothing was done --------------------------------------------------- */
+
 /* frame_get() */
-static __always_inline bool frame_get_fast(struct frame *f, domid_t owner)
+static __always_inline bool frame_try_get(struct frame *f, domid_t owner)
 {
     uint64_t x = load_once(&f->ref);
 
-    if (likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner &&
-               (uint32_t)x < REF_COUNT_MAX && atomic_cmpxchg(&f->ref, &x, x + 1)))
-        return true;
-    return frame_get(f, owner);
+    return likely(x >> REF_STATE_SHIFT == FRAME_IN_USE &&
+                  (domid_t)(x >> REF_OWNER_SHIFT) == owner && (uint32_t)x < REF_COUNT_MAX &&
+                  atomic_cmpxchg(&f->ref, &x, x + 1));
 }
 
-/* frame_put(), where it is not the last one. */
-static __always_inline void frame_put_fast(struct frame *f)
+/* frame_put(), where it is not the last reference. */
+static __always_inline bool frame_try_put(struct frame *f)
 {
     uint64_t x = load_once(&f->ref);
 
-    if (likely((uint32_t)x > 1 && x >> REF_STATE_SHIFT == FRAME_IN_USE &&
-               atomic_cmpxchg(&f->ref, &x, x - 1)))
-        return;
-    frame_put(f);
+    return likely((uint32_t)x > 1 && x >> REF_STATE_SHIFT == FRAME_IN_USE &&
+                  atomic_cmpxchg(&f->ref, &x, x - 1));
 }
 
-/* page_type_get(f, PT_WRITABLE, 0): one more use, or the first one after one of the same type. */
-static __always_inline int page_type_get_writable(struct frame *f)
+/* page_type_get() of a type that the frame is in use as. */
+static __always_inline bool page_type_try_get(struct frame *f, enum page_type type)
+{
+    uint64_t x = load_once(&f->type);
+
+    return likely((x & (TYPE_MASK | TYPE_VALIDATED)) ==
+                      ((uint64_t)type << TYPE_SHIFT | TYPE_VALIDATED) &&
+                  (x & TYPE_COUNT_MASK) != TYPE_COUNT_MAX && atomic_cmpxchg(&f->type, &x, x + 1));
+}
+
+/* page_type_put(), where it is not the last use. */
+static __always_inline bool page_type_try_put(struct frame *f)
+{
+    uint64_t x = load_once(&f->type);
+
+    return likely(x & TYPE_VALIDATED && (x & TYPE_COUNT_MASK) > 1 &&
+                  atomic_cmpxchg(&f->type, &x, x - 1));
+}
+
+/* page_type_get(f, PT_WRITABLE, 0): also the first use, after a last one of the same type. */
+static __always_inline bool page_type_try_get_writable(struct frame *f)
 {
     const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
-    uint64_t x = load_once(&f->type), n = 0;
+    uint64_t x = load_once(&f->type), n = x + 1;
 
-    if ((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) &&
-        (x & TYPE_COUNT_MASK) != TYPE_COUNT_MAX)
-        n = x + 1;
-    else if ((x & (TYPE_MASK | TYPE_COUNT_MASK)) == type)
+    if ((x & (TYPE_MASK | TYPE_VALIDATED)) != (type | TYPE_VALIDATED)) {
+        if ((x & (TYPE_MASK | TYPE_COUNT_MASK)) != type)
+            return false;
         n = type | TYPE_VALIDATED | 1;
-    if (likely(n && atomic_cmpxchg(&f->type, &x, n)))
-        return 0;
-    return page_type_get(f, PT_WRITABLE, 0);
+    }
+    return likely((n & TYPE_COUNT_MASK) && atomic_cmpxchg(&f->type, &x, n));
 }
 
-/* page_type_put(f, 0) where the type is PT_WRITABLE: no demotion. */
-static __always_inline void page_type_put_writable(struct frame *f)
+/* page_type_put(f, 0) of a PT_WRITABLE use: also the last one, as there is nothing to demote. */
+static __always_inline bool page_type_try_put_writable(struct frame *f)
 {
-    const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
+    const uint64_t used = (uint64_t)PT_WRITABLE << TYPE_SHIFT | TYPE_VALIDATED;
     uint64_t x = load_once(&f->type), n = x - 1;
 
-    if ((x & TYPE_COUNT_MASK) == 1) /* the last use: when was that? */
-        n = type | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
-    if (likely((x & (TYPE_MASK | TYPE_VALIDATED | TYPE_PINNED)) == (type | TYPE_VALIDATED) &&
-               (x & TYPE_COUNT_MASK) && atomic_cmpxchg(&f->type, &x, n)))
-        return;
-    page_type_put(f, 0);
+    if ((x & TYPE_COUNT_MASK) <= 1) {
+        if ((uint32_t)x != (used | 1))
+            return false;
+        n = (used & TYPE_MASK) | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
+    }
+    return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, n));
+}
+
+/* --- the same, always done ---------------------------------------------------------------------- */
+
+static __always_inline bool frame_get_fast(struct frame *f, domid_t owner)
+{
+    return frame_try_get(f, owner) || frame_get(f, owner);
+}
+
+static __always_inline void frame_put_fast(struct frame *f)
+{
+    if (!frame_try_put(f))
+        frame_put(f);
+}
+
+static __always_inline void page_type_put_writable(struct frame *f)
+{
+    if (!page_type_try_put_writable(f))
+        page_type_put(f, 0);
 }
 
 /* References of a present L1 entry whose bits have been judged: those of entry_get(1, ...). */
@@ -72,19 +118,18 @@ static __always_inline int l1_entry_get_fast(pte_t *e, struct mem_owner *table_o
                                              struct mem_owner *page_owner)
 {
     struct frame *f = frame_of(pte_mfn(*e));
-    int rc;
+    int rc = 0;
 
     /* Foreign frames, I/O memory and other memory types than write-back leave marks or ask for
      * permissions. */
-    if (unlikely(page_owner != table_owner || *e & PTE_CACHE || !frame_is_ram(pte_mfn(*e))))
+    if (unlikely(page_owner != table_owner || *e & PTE_CACHE || !frame_is_ram(pte_mfn(*e)) ||
+                 !frame_try_get(f, page_owner->id)))
         return l1_entry_get(e, table_owner, page_owner);
-    if (unlikely(!frame_get_fast(f, page_owner->id)))
-        return l1_entry_get(e, table_owner, page_owner); /* which knows the reason */
-    if (!(*e & PTE_RW))
-        return 0;
-    rc = page_type_get_writable(f);
-    if (unlikely(rc))
-        frame_put(f);
+    if (*e & PTE_RW && !page_type_try_get_writable(f)) {
+        rc = page_type_get(f, PT_WRITABLE, 0);
+        if (unlikely(rc))
+            frame_put(f);
+    }
     return rc;
 }
 

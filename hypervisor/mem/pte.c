@@ -38,8 +38,12 @@ int pte_table_open(struct pte_table *t, struct mem_owner *owner, mfn_t mfn)
     uint64_t x;
     int rc;
 
-    if (unlikely(!frame_is_ram(mfn) || !frame_get(f, owner->id)))
+    if (unlikely(!frame_is_ram(mfn) || !frame_get_fast(f, owner->id)))
         return guest_error(-EINVAL, "page table is not a frame of the domain");
+    if (likely(page_type_try_get(f, PT_L1))) {
+        table_set(t, f, owner, PT_L1);
+        return 0;
+    }
     x = load_once(&f->type);
     type = (enum page_type)((x & TYPE_MASK) >> TYPE_SHIFT);
     if ((x & TYPE_COUNT_MASK) == 0)
@@ -77,8 +81,13 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
             return guest_error(-EINVAL, "no page table there");
     }
     f = frame_of(mfn);
-    if (!frame_get(f, owner->id))
+    if (!frame_get_fast(f, owner->id))
         return guest_error(-EINVAL, "no page table there");
+    *index = (va >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
+    if (likely(page_type_try_get(f, PT_L1))) {
+        table_set(t, f, owner, PT_L1);
+        return 0;
+    }
     x = load_once(&f->type);
     if ((x & TYPE_MASK) >> TYPE_SHIFT != PT_L1 || (x & TYPE_COUNT_MASK) == 0)
         rc = guest_error(-EINVAL, "no page table there");
@@ -89,12 +98,15 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
         return rc;
     }
     table_set(t, f, owner, PT_L1);
-    *index = (va >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
     return 0;
 }
 
 int pte_table_close_preempt(struct pte_table *t, struct pte_context *c)
 {
+    if (likely(page_type_try_put(t->frame))) {
+        frame_put_fast(t->frame);
+        return 0;
+    }
     if (unlikely(page_type_put(t->frame, PTF_PREEMPT) == -ERESTART)) {
         if (c && !c->deferred) {
             c->deferred = t->frame;
@@ -264,15 +276,116 @@ static int plain_update(struct pte_table *t, unsigned index, pte_t next, unsigne
     return 0;
 }
 
-int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
-               struct pte_context *c)
+/* Any update, by the rules above. */
+static __attribute__((noinline)) int update(struct pte_table *t, unsigned index, pte_t next,
+                                            unsigned flags, pte_t *old, struct pte_context *c)
 {
-    BUG_ON(index >= PTE_ENTRIES);
     if (likely(t->level == 1))
         return l1_update(t, index, next, flags, old, c->page_owner ? c->page_owner : t->owner);
     if (t->level == 0)
         return plain_update(t, index, next, flags, old);
     return upper_update(t, index, next, flags, old, c);
+}
+
+/*
+ * The ordinary updates of an L1 entry: of the table owner's own memory, write-back, one page comes,
+ * one goes, or one changes its rights.  What these do is what l1_update() does for the same case,
+ * with each look at a frame taken once; whatever is not like that, or does not succeed at once, is
+ * left to update(), with all that was taken given back.  This function calls nothing but in its
+ * last statements, so that it saves no registers.
+ */
+static __attribute__((noinline)) int give_back(struct pte_table *t, unsigned index, pte_t next,
+                                               unsigned flags, pte_t *old, struct pte_context *c)
+{
+    frame_put(frame_of(pte_mfn(next)));
+    return update(t, index, next, flags, old, c);
+}
+
+static __attribute__((noinline)) int give_back_entry(struct pte_table *t, unsigned index,
+                                                     pte_t next, unsigned flags, pte_t *old,
+                                                     struct pte_context *c)
+{
+    l1_entry_put(next);
+    return update(t, index, next, flags, old, c);
+}
+
+static __attribute__((noinline)) int put_entry(pte_t e)
+{
+    l1_entry_put(e);
+    return 0;
+}
+
+static __attribute__((noinline)) int put_type(struct frame *f)
+{
+    page_type_put(f, 0);
+    return 0;
+}
+
+static __attribute__((noinline)) int put_general(struct frame *f)
+{
+    frame_put(f);
+    return 0;
+}
+
+int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
+               struct pte_context *c)
+{
+    struct mem_owner *o = t->owner;
+    pte_t *slot = &t->entry[index], cur, want;
+    struct frame *f;
+
+    BUG_ON(index >= PTE_ENTRIES);
+    if (unlikely(t->level != 1 || (c->page_owner && c->page_owner != o)))
+        return update(t, index, next, flags, old, c);
+    cur = load_once(slot);
+    if (unlikely((cur | next) & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old)))
+        return update(t, index, next, flags, old, c);
+    want = flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next;
+
+    if (!(next & PTE_P)) {
+        f = frame_of(pte_mfn(cur));
+        if (unlikely(mem_l1tf_unsafe || (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
+                     !atomic_cmpxchg(slot, &cur, want)))
+            return update(t, index, next, flags, old, c);
+        if (old)
+            *old = cur;
+        if (!(cur & PTE_P))
+            return 0;
+        if (cur & PTE_RW && !page_type_try_put_writable(f))
+            return put_entry(cur);
+        return frame_try_put(f) ? 0 : put_general(f);
+    }
+
+    f = frame_of(pte_mfn(next));
+    /* An entry by grant or of a foreign frame is judged in full. */
+    if (unlikely(!entry_bits_ok(1, next, o) || !frame_is_of(pte_mfn(next), o->id)))
+        return update(t, index, next, flags, old, c);
+    want = entry_complete(1, want);
+    if (cur & PTE_P) {
+        if (unlikely((cur ^ want) & PTE_ADDR))
+            return update(t, index, next, flags, old, c);
+        if (!(want & ~cur & PTE_RW)) {
+            if (unlikely(!atomic_cmpxchg(slot, &cur, want)))
+                return update(t, index, next, flags, old, c);
+            if (old)
+                *old = cur;
+            if (!((cur ^ want) & PTE_RW))
+                return 0;
+            return page_type_try_put_writable(f) ? 0 : put_type(f);
+        }
+    }
+    if (unlikely(!frame_try_get(f, o->id)))
+        return update(t, index, next, flags, old, c);
+    if (want & PTE_RW && unlikely(!page_type_try_get_writable(f)))
+        return give_back(t, index, next, flags, old, c);
+    if (unlikely(!atomic_cmpxchg(slot, &cur, want)))
+        return give_back_entry(t, index, next, flags, old, c);
+    if (old)
+        *old = cur;
+    if (!(cur & PTE_P))
+        return 0;
+    /* It was there with fewer rights: that entry's general reference. */
+    return frame_try_put(f) ? 0 : put_general(f);
 }
 
 /* --- grants

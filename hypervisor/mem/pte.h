@@ -137,7 +137,9 @@ static inline pte_t entry_complete(unsigned level, pte_t e)
      * software bit, which comes back to us when it rewrites an entry it has read. */
     if (!(e & PTE_US))
         e |= PTE_US | PTE_GUEST_KERNEL;
-    return e & PTE_GUEST_KERNEL ? e & ~PTE_G : e | PTE_G;
+    if (unlikely(e & PTE_GUEST_KERNEL))
+        return e & ~PTE_G;
+    return e | PTE_G;
 }
 /* Takes the references of a present entry; may lower *e to read-only (mem_io_read_only). */
 int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner,

@@ -28,7 +28,7 @@ static inline uint8_t upcall_mask(const struct vcpu *v)
     return *(volatile uint8_t *)&v->vcpu_info->evtchn_upcall_mask;
 }
 
-static uint64_t bounced_rflags(const struct vcpu *v, const struct cpu_regs *regs, uint8_t mask)
+static inline uint64_t bounced_rflags(const struct vcpu *v, const struct cpu_regs *regs, uint8_t mask)
 {
     uint64_t f = regs->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
 
@@ -39,39 +39,43 @@ static uint64_t bounced_rflags(const struct vcpu *v, const struct cpu_regs *regs
     return f;
 }
 
+/* `lead` words, and the processor's five. */
+#define MAX_LEAD  6
+#define MAX_FRAME (MAX_LEAD + 5)
+
 /*
  * The common tail: pushes `lead` words (what comes before rip) and the processor's five, and points
- * the frame at the handler.  Returns false after crashing the domain.
+ * the frame at the handler.  Returns false after crashing the domain.  Inline, with nr_lead a
+ * constant, so that the frame goes from registers to the guest's stack.
  */
-static bool enter(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool mask_events,
-                  const uint64_t *lead, unsigned nr_lead)
+static __always_inline bool enter(struct vcpu *v, struct cpu_regs *regs, uint64_t address,
+                                  bool mask_events, const uint64_t *lead, unsigned nr_lead)
 {
-    uint64_t frame[12], sp;
+    const unsigned n = nr_lead + 5;
+    uint64_t frame[MAX_FRAME] __uninitialized; /* n words are set, and n words are stored */
+    uint64_t sp, *processors = frame + nr_lead;
     uint8_t mask = upcall_mask(v);
-    unsigned n = 0;
 
     if (unlikely(!address)) {
         domain_crash(v->domain, "vcpu %u has no handler registered for an entry", v->id);
         return false;
     }
-    for (; n < nr_lead; n++)
-        frame[n] = lead[n];
-    frame[n++] = regs->rip;
-    if (v->in_kernel) {
-        frame[n++] = (regs->cs & 0xfffc) | (uint64_t)mask << 32;
-        sp = regs->rsp;
-    } else {
-        frame[n++] = (regs->cs & 0xffff) | (uint64_t)mask << 32;
+#pragma GCC unroll 6
+    for (unsigned i = 0; i < nr_lead; i++)
+        frame[i] = lead[i];
+    processors[0] = regs->rip;
+    processors[1] = (regs->cs & (v->in_kernel ? 0xfffc : 0xffff)) | (uint64_t)mask << 32;
+    processors[2] = bounced_rflags(v, regs, mask);
+    processors[3] = regs->rsp;
+    processors[4] = regs->ss;
+    sp = regs->rsp;
+    if (!v->in_kernel) {
         sp = v->kernel_sp;
-    }
-    frame[n++] = bounced_rflags(v, regs, mask);
-    frame[n++] = regs->rsp;
-    frame[n++] = regs->ss;
-    if (!v->in_kernel)
         pv_toggle_mode(v);
+    }
 
     sp = (sp & ~0xfUL) - n * 8;
-    if (unlikely(copy_to_guest(sp, frame, n * 8))) {
+    if (unlikely(write_guest_words(sp, frame, n))) {
         domain_crash(v->domain, "vcpu %u: entry frame does not fit on the kernel stack at %#lx",
                      v->id, sp);
         return false;
@@ -89,67 +93,79 @@ static bool enter(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool 
     return true;
 }
 
+/* Where it need not be the shortest. */
+static __attribute__((noinline)) void enter_plain(struct vcpu *v, struct cpu_regs *regs,
+                                                  uint64_t address, bool mask_events)
+{
+    const uint64_t lead[] = {regs->rcx, regs->r11};
+
+    enter(v, regs, address, mask_events, lead, 2);
+}
+
 /* SYSCALL by a program: called with interrupts off, the shortest of all. */
 void pv_syscall_from_user(struct cpu_regs *regs, struct vcpu *v);
 void pv_syscall_from_user(struct cpu_regs *regs, struct vcpu *v)
 {
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-
-    enter(v, regs, v->cb_syscall.address, v->cb_syscall.mask_events, lead, 2);
+    enter_plain(v, regs, v->cb_syscall.address, v->cb_syscall.mask_events);
 }
 
 void pv_syscall32(struct cpu_regs *regs, struct vcpu *v);
 void pv_syscall32(struct cpu_regs *regs, struct vcpu *v)
 {
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-
     local_irq_enable();
     if (v->in_kernel || !v->cb_syscall32.address) {
         pv_inject(v, regs, TRAP_UD, 0);
         return;
     }
-    enter(v, regs, v->cb_syscall32.address, v->cb_syscall32.mask_events, lead, 2);
+    enter_plain(v, regs, v->cb_syscall32.address, v->cb_syscall32.mask_events);
 }
 
 void pv_sysenter(struct cpu_regs *regs, struct vcpu *v);
 void pv_sysenter(struct cpu_regs *regs, struct vcpu *v)
 {
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-
     local_irq_enable();
     if (v->in_kernel || !v->cb_sysenter.address) {
         /* Where it came from is lost with RIP and RSP: the guest sees a fault at address 0. */
         pv_inject(v, regs, TRAP_GP, 0);
         return;
     }
-    enter(v, regs, v->cb_sysenter.address, v->cb_sysenter.mask_events, lead, 2);
+    enter_plain(v, regs, v->cb_sysenter.address, v->cb_sysenter.mask_events);
 }
 
 void pv_deliver_event(struct cpu_regs *regs, struct vcpu *v);
 void pv_deliver_event(struct cpu_regs *regs, struct vcpu *v)
 {
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-
     /* Without a callback an event stays pending, as an interrupt does on a CPU with IF clear. */
     if (unlikely(!v->cb_event.address)) {
         domain_crash(v->domain, "vcpu %u: event pending and unmasked, but no callback", v->id);
         return;
     }
     /* Events are always masked in their handler: the guest's callback relies on it. */
-    enter(v, regs, v->cb_event.address, true, lead, 2);
+    enter_plain(v, regs, v->cb_event.address, true);
 }
 
-void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error)
+static __always_inline void inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector,
+                                   uint32_t error)
 {
     const struct trap_entry *t = &v->trap_table[vector];
-    const uint64_t lead[] = {regs->rcx, regs->r11, error};
 
     if (unlikely(!t->address)) {
         domain_crash(v->domain, "vcpu %u: no handler for exception %u (error %#x) at rip %#lx",
                      v->id, vector, error, regs->rip);
         return;
     }
-    enter(v, regs, t->address, t->flags & 4, lead, (TRAP_HAS_ERROR_CODE >> vector) & 1 ? 3 : 2);
+    if ((TRAP_HAS_ERROR_CODE >> vector) & 1) {
+        const uint64_t lead[] = {regs->rcx, regs->r11, error};
+
+        enter(v, regs, t->address, t->flags & 4, lead, 3);
+    } else {
+        enter_plain(v, regs, t->address, t->flags & 4);
+    }
+}
+
+void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error)
+{
+    inject(v, regs, vector, error);
 }
 
 void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_t cr2)
@@ -159,15 +175,14 @@ void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_
     if (!v->in_kernel)
         error |= PF_USER;
     v->vcpu_info->arch.cr2 = cr2;
-    pv_inject(v, regs, TRAP_PF, error);
+    inject(v, regs, TRAP_PF, error);
 }
 
 void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector)
 {
     const struct trap_entry *t = &v->trap_table[vector];
-    const uint64_t lead[] = {regs->rcx, regs->r11};
 
-    enter(v, regs, t->address, t->flags & 4, lead, 2);
+    enter_plain(v, regs, t->address, t->flags & 4);
 }
 
 /*
@@ -183,11 +198,9 @@ void pv_nmi_softirq(void)
 
     if (is_idle_vcpu(v) || v->nmi_masked || !atomic_xchg(&v->nmi_pending, false))
         return;
-    const uint64_t lead[] = {regs->rcx, regs->r11};
-
     v->nmi_masked = true;
     t = &v->trap_table[TRAP_NMI];
-    enter(v, regs, t->address, t->flags & 4, lead, 2);
+    enter_plain(v, regs, t->address, t->flags & 4);
 }
 
 void pv_failsafe(struct vcpu *v, struct cpu_regs *regs)

@@ -12,9 +12,9 @@ struct cursor {
     bool overrun; /* an instruction that needs more bytes than there are is not ours */
 };
 
-static uint8_t next(struct cursor *c)
+static inline uint8_t next(struct cursor *c)
 {
-    if (c->pos >= c->n || c->pos >= INSN_MAX) {
+    if (unlikely(c->pos >= c->n)) { /* n is at most INSN_MAX */
         c->overrun = true;
         return 0;
     }
@@ -42,8 +42,12 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
     for (;;) {
         uint8_t b = next(c);
 
-        if (c->overrun)
-            return 0;
+        if (likely(is64 && (b & 0xf0) == 0x40)) {
+            p->rex = b;
+            return next(c); /* REX is the last prefix */
+        }
+        if (likely(b < 0x26)) /* no prefix is, and the two-byte opcodes begin with 0f */
+            return b;         /* 0 after an overrun, too: the caller looks */
         switch (b) {
         case 0x66: p->opsize = true; break;
         case 0x67: p->addrsize = true; break;
@@ -51,12 +55,7 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
         case 0xf2: p->repne = true; break;
         case 0xf3: p->rep = true; break;
         case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: p->seg = b; break;
-        default:
-            if (is64 && (b & 0xf0) == 0x40) {
-                p->rex = b;
-                return next(c); /* REX is the last prefix */
-            }
-            return b;
+        default: return b;
         }
     }
 }
@@ -107,7 +106,7 @@ static enum privop decode_0f(struct cursor *c, const struct prefixes *p, struct 
 
 bool privop_decode(const uint8_t *code, unsigned n, bool is64, struct privop_insn *out)
 {
-    struct cursor c = {.code = code, .n = n};
+    struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
     uint8_t opcode = get_prefixes(&c, is64, &p);
     unsigned wide = p.opsize ? 2 : 4;
@@ -244,9 +243,9 @@ static bool string_op(const struct prefixes *p, struct memop_insn *out, enum mem
     return !p->lock && !p->addrsize && !p->seg;
 }
 
-bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
+static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsigned n, struct memop_insn *out)
 {
-    struct cursor c = {.code = code, .n = n};
+    struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
     uint8_t opcode = get_prefixes(&c, true, &p);
     bool ok;
@@ -271,6 +270,29 @@ bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
     }
     out->len = c.pos;
     return ok && !c.overrun;
+}
+
+/*
+ * XCHG of eight bytes with a memory operand that is a register alone: how Linux takes an entry out of
+ * a table, and so nearly every instruction that is asked about.
+ */
+static inline bool plain_xchg(const uint8_t *code, unsigned n, struct memop_insn *out)
+{
+    unsigned modrm;
+
+    if (n < 3 || (code[0] & 0xf8) != 0x48 || code[1] != 0x87)
+        return false;
+    modrm = code[2];
+    if (modrm >> 6 != 0 || (modrm & 7) == 4 || (modrm & 7) == 5) /* SIB, displacement */
+        return false;
+    *out = (struct memop_insn){
+        .op = MEMOP_XCHG, .len = 3, .size = 8, .reg = (modrm >> 3 & 7) | (code[0] & 4) << 1};
+    return true;
+}
+
+bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
+{
+    return likely(plain_xchg(code, n, out)) || decode_any_memop(code, n, out);
 }
 
 /* --- arithmetic ----------------------------------------------------------------------------------- */

@@ -268,13 +268,30 @@ static bool code_is_64bit(uint64_t cs)
     return ok && access & 1u << 21; /* the L bit */
 }
 
+static __always_inline void emulated(struct vcpu *v, struct cpu_regs *regs, unsigned length)
+{
+    regs->rip += length;
+    regs->rflags &= ~RFLAGS_RF;
+    if (unlikely(regs->rflags & RFLAGS_TF)) {
+        /* A single step has been completed. */
+        v->debugreg[6] |= 1UL << 14;
+        pv_inject(v, regs, TRAP_DB, 0);
+    }
+}
+
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
 {
     struct privop_insn in;
-    uint8_t code[INSN_MAX];
+    uint8_t code[CODE_BUFFER] __uninitialized; /* decoded as far as it was read */
     bool again = false;
+    unsigned n = fetch_guest_code(code, regs->rip);
 
-    if (!privop_decode(code, fetch_guest_code(code, regs->rip), code_is_64bit(regs->cs), &in))
+    /* Linux reads the user's GS base at each switch of processes, and some do nothing but that. */
+    if (n > 1 && code[0] == 0x0f && code[1] == 0x32 && v->in_kernel && emulate_rdmsr(v, regs)) {
+        emulated(v, regs, 2);
+        return true;
+    }
+    if (!privop_decode(code, n, code_is_64bit(regs->cs), &in))
         return false;
     switch (in.op) {
     case PRIVOP_IN:
@@ -302,15 +319,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
         if (!v->in_kernel || !emulate_kernel_op(v, regs, &in, &again))
             return false;
     }
-    if (again)
-        return true;
-    regs->rip += in.len;
-    regs->rflags &= ~RFLAGS_RF;
-    if (regs->rflags & RFLAGS_TF) {
-        /* A single step has been completed. */
-        v->debugreg[6] |= 1UL << 14;
-        pv_inject(v, regs, TRAP_DB, 0);
-    }
+    if (!again)
+        emulated(v, regs, in.len);
     return true;
 }
 

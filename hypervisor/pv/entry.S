@@ -309,7 +309,37 @@ hypercall:
         cmpb    $0, CPU_INFO_CONTINUED(%rsp)
         jne     2f
         mov     %rax, FRAME_RAX(%rsp)
-        jmp     exit_to_guest
+
+        /* As exit_to_guest, while RBX is still `current` and what C functions preserve is the
+         * guest's: who switches to another vCPU does not come back here. */
+        cli
+        mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
+        cmpq    $0, (%rdx)
+        jne     exit_softirq
+        mov     VCPU_VCPU_INFO(%rbx), %rdx
+        movzwl  (%rdx), %edx
+        dec     %edx
+        cmp     $0xff, %edx
+        jb      exit_event
+        cmpl    $FRAME_VEC_SYSCALL, FRAME_VECTOR(%rsp)
+        jne     restore_iret
+        mov     FRAME_RIP(%rsp), %rcx
+        mov     %rcx, %rdx                      /* canonical?  See restore_guest */
+        shl     $16, %rdx
+        sar     $16, %rdx
+        cmp     %rcx, %rdx
+        jne     restore_iret
+        mov     FRAME_RBX(%rsp), %rbx
+        mov     FRAME_RFLAGS(%rsp), %r11
+        mov     FRAME_R10(%rsp), %r10
+        mov     FRAME_R9(%rsp), %r9
+        mov     FRAME_R8(%rsp), %r8
+        mov     FRAME_RDX(%rsp), %rdx
+        mov     FRAME_RSI(%rsp), %rsi
+        mov     FRAME_RDI(%rsp), %rdi
+        mov     FRAME_RSP(%rsp), %rsp
+        sysretq
+
 1:      movq    $-38, FRAME_RAX(%rsp)           /* -ENOSYS */
         jmp     exit_to_guest
 2:      movb    $0, CPU_INFO_CONTINUED(%rsp)    /* RAX has the number again: nothing to store */

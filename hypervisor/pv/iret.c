@@ -20,9 +20,9 @@ long do_iret(void)
 {
     struct cpu_regs *regs = guest_regs();
     struct vcpu *v = current;
-    struct iret_context f;
+    struct iret_context f __uninitialized; /* read whole, or not used */
 
-    if (unlikely(copy_from_guest(&f, regs->rsp, sizeof f))) {
+    if (unlikely(read_guest_words(&f, regs->rsp, sizeof f / 8))) {
         domain_crash(v->domain, "vcpu %u: iret frame at %#lx cannot be read", v->id, regs->rsp);
         return 0;
     }

@@ -26,6 +26,7 @@
 #include "lib/string.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
+#include "mem/hot.h"
 #include "mem/m2p.h"
 #include "mem/page_type.h"
 #include "mem/pte.h"
@@ -107,6 +108,15 @@ static __always_inline int deferred_take(struct vcpu *v, struct pte_context *c)
     return deferred_finish(v);
 }
 
+/* hypercall_preempt_check() between requests, inline: is there a softirq or an event? */
+static __always_inline bool work_pending(const struct vcpu *v)
+{
+    const struct vcpu_info *info = v->vcpu_info;
+
+    return unlikely(load_once(cpu_info()->softirq)) ||
+           (load_once(&info->evtchn_upcall_pending) && !load_once(&info->evtchn_upcall_mask));
+}
+
 /* --- progress in *pdone ------------------------------------------------------------------------- */
 
 static __always_inline int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
@@ -160,7 +170,7 @@ static int batch_close(struct mmu_batch *b)
     return 0;
 }
 
-static int pt_update(struct mmu_batch *b, const struct mmu_update *req, unsigned flags)
+static __always_inline int pt_update(struct mmu_batch *b, const struct mmu_update *req, unsigned flags)
 {
     mfn_t mfn = paddr_to_mfn(req->ptr & PTE_ADDR);
     int rc;
@@ -195,15 +205,12 @@ static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
 
 static int mmu_update_one(struct mmu_batch *b, const struct mmu_update *req)
 {
-    switch (req->ptr & 3) {
-    case MMU_NORMAL_PT_UPDATE:
-    case MMU_PT_UPDATE_NO_TRANSLATE:
-        return pt_update(b, req, 0);
-    case MMU_PT_UPDATE_PRESERVE_AD:
-        return pt_update(b, req, PTEF_PRESERVE_AD);
-    default:
+    unsigned kind = req->ptr & 3;
+
+    if (unlikely(kind == MMU_MACHPHYS_UPDATE))
         return machphys_update(b, req);
-    }
+    /* MMU_NORMAL_PT_UPDATE, and NO_TRANSLATE which means the same here: or PRESERVE_AD */
+    return pt_update(b, req, kind == MMU_PT_UPDATE_PRESERVE_AD ? PTEF_PRESERVE_AD : 0);
 }
 
 /* What the batch changed in upper levels must not survive in any CPU's caches. */
@@ -213,7 +220,8 @@ static void batch_flush(struct mmu_batch *b)
         tlb_flush_mask(b->table_owner->dirty_cpus, TLB_ALL, TLBF_GLOBAL);
 }
 
-long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
+static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned count,
+                                                      uint64_t pdone, unsigned foreigndom)
 {
     struct vcpu *v = current;
     struct foreign page, table = {.owner = &v->domain->mem};
@@ -242,11 +250,11 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && hypercall_preempt_check()) {
+        if (i && work_pending(v)) {
             rc = -ERESTART;
             break;
         }
-        if (read_guest_words(&req, ureqs + i * sizeof req, sizeof req / 8)) {
+        if (read_guest_words_okay(&req, ureqs + i * sizeof req, sizeof req / 8)) {
             rc = guest_error(-EFAULT, "update cannot be read");
             break;
         }
@@ -267,6 +275,40 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
      * since the guest may want to use that frame for something else next. */
     return progress_end(__HYPERVISOR_mmu_update, ureqs, sizeof req, i, count, pdone, done,
                         foreigndom, rc);
+}
+
+/* One entry of an L1 table of the caller's own, outside of batches: what a page fault ends in. */
+static long mmu_update_single(struct vcpu *v, const struct mmu_update *req)
+{
+    struct pte_context c = {.page_owner = NULL};
+    struct pte_table t __uninitialized; /* pte_table_open() fills it */
+    int rc = pte_table_open(&t, &v->domain->mem, paddr_to_mfn(req->ptr & PTE_ADDR));
+
+    if (unlikely(rc))
+        return rc;
+    rc = -EAGAIN;
+    if (likely(t.level == 1))
+        rc = pte_update(&t, (req->ptr & ~PAGE_MASK) / 8, req->val,
+                        req->ptr & 2 ? PTEF_PRESERVE_AD : 0, NULL, &c);
+    pte_table_close(&t);
+    return rc;
+}
+
+long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct mmu_update req __uninitialized; /* read whole, or not used */
+    struct vcpu *v = current;
+    long rc;
+
+    /* 0 and 2 are MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD; bit 2 is misalignment. */
+    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone && !v->deferred) &&
+        !read_guest_words(&req, ureqs, sizeof req / 8) && !(req.ptr & 5)) {
+        rc = mmu_update_single(v, &req);
+        if (likely(!rc))
+            return rc;
+    }
+    /* With all that can happen; a refused request is refused again there. */
+    return mmu_update_list(ureqs, count, pdone, foreigndom);
 }
 
 /* --- update_va_mapping -------------------------------------------------------------------------- */
@@ -379,14 +421,30 @@ static void drop_root(struct vcpu *v, uint64_t cr3)
 {
     struct frame *f = frame_of(paddr_to_mfn(cr3));
 
-    if (page_type_put(f, PTF_PREEMPT) == -ERESTART && !v->deferred) {
+    if (unlikely(!page_type_try_put(f)) && page_type_put(f, PTF_PREEMPT) == -ERESTART &&
+        !v->deferred) {
         v->deferred = f; /* the general reference goes along */
         return;
     }
     /* Half way down it holds itself.  An emulated MOV to CR3 comes here with the place taken, when
      * the guest makes it from an event handler within a hypercall that was interrupted: then the
      * domain's death, or the next use as a table, finishes this one. */
-    frame_put(f);
+    frame_put_fast(f);
+}
+
+/* A reference of both kinds on a root.  0, -EINVAL, -ERESTART. */
+static __always_inline int root_get(struct vcpu *v, struct frame *f, unsigned flags)
+{
+    int rc = 0;
+
+    if (unlikely(!frame_get_fast(f, v->domain->mem.id)))
+        return -EINVAL;
+    if (unlikely(!page_type_try_get(f, PT_L4))) {
+        rc = page_type_get(f, PT_L4, flags);
+        if (rc)
+            frame_put(f);
+    }
+    return rc;
 }
 
 int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
@@ -398,8 +456,7 @@ int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
     if (old != cr3) {
         if (!frame_valid(mfn))
             return guest_error(-EINVAL, "page-table root is not RAM");
-        rc = frame_get_type(frame_of(mfn), v->domain->mem.id, PT_L4,
-                            preemptible ? PTF_PREEMPT : 0);
+        rc = root_get(v, frame_of(mfn), preemptible ? PTF_PREEMPT : 0);
         if (rc == -ERESTART)
             return rc;
         if (rc)
@@ -551,6 +608,10 @@ static int mmuext_one(struct vcpu *v, const struct mmuext_op *op, struct mem_own
 {
     struct frame *f;
 
+    /* The two of each process switch, before the compiler's search among all. */
+    if (op->cmd == MMUEXT_NEW_BASEPTR || op->cmd == MMUEXT_NEW_USER_BASEPTR)
+        if (likely(o == &v->domain->mem))
+            return mmuext_own(v, op);
     switch (op->cmd) {
     case MMUEXT_PIN_L1_TABLE:
     case MMUEXT_PIN_L2_TABLE:
@@ -579,7 +640,8 @@ static int mmuext_one(struct vcpu *v, const struct mmuext_op *op, struct mem_own
     }
 }
 
-long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
+static __attribute__((noinline)) long mmuext_list(uint64_t uops, unsigned count, uint64_t pdone,
+                                                  unsigned foreigndom)
 {
     struct vcpu *v = current;
     struct foreign page;
@@ -588,16 +650,6 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
     unsigned i = 0;
     int rc;
 
-    /* The most frequent of all by far: Linux flushes page by page where it can. */
-    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone && !v->deferred)) {
-        if (read_guest_words(&op, uops, sizeof op / 8))
-            return guest_error(-EFAULT, "operation cannot be read");
-        if (op.cmd == MMUEXT_INVLPG_LOCAL) {
-            if (guest_address_ok(op.arg1.linear_addr))
-                invlpg(op.arg1.linear_addr);
-            return 0;
-        }
-    }
     rc = progress_start(&count, pdone, &done);
 
     if (rc)
@@ -610,7 +662,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && hypercall_preempt_check()) {
+        if (i && work_pending(v)) {
             rc = -ERESTART;
             break;
         }
@@ -629,12 +681,28 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
                         rc);
 }
 
+long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
+{
+    struct mmuext_op op __uninitialized; /* read whole, or not used */
+
+    /* The most frequent of all by far: Linux flushes page by page where it can.  In a function that
+     * does nothing else, so that it saves no registers. */
+    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone &&
+               !read_guest_words(&op, uops, sizeof op / 8) && op.cmd == MMUEXT_INVLPG_LOCAL)) {
+        if (guest_address_ok(op.arg1.linear_addr))
+            invlpg(op.arg1.linear_addr);
+        return 0;
+    }
+    return mmuext_list(uops, count, pdone, foreigndom);
+}
+
 /* --- walks and death ---------------------------------------------------------------------------- */
 
 uint64_t *pv_walk_l1e(struct vcpu *v, uint64_t va, mfn_t *l1mfn)
 {
     uint64_t table = v->in_kernel ? v->kernel_cr3 : v->user_cr3;
 
+#pragma GCC unroll 3
     for (unsigned shift = 39; shift > 12; shift -= 9) {
         uint64_t *t = mfn_to_virt(paddr_to_mfn(table));
         uint64_t e = load_once(&t[va >> shift & 511]);

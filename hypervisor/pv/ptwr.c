@@ -113,6 +113,21 @@ static int store(struct pte_table *t, struct pte_context *c, struct cpu_regs *re
     return rc;
 }
 
+/* The frequent form for itself: XCHG of a whole entry, which touches neither flags nor parts. */
+static int exchange(struct pte_table *t, struct pte_context *c, struct cpu_regs *regs,
+                    const struct memop_insn *in, unsigned index)
+{
+    uint64_t *reg = guest_reg(regs, in->reg), old = load_once(&t->entry[index]);
+    int rc = pte_update(t, index, *reg, PTEF_COMPARE, &old, c);
+
+    if (!rc) {
+        *reg = old;
+        regs->rip += in->len;
+        regs->rflags &= ~RFLAGS_RF;
+    }
+    return rc;
+}
+
 /* Is `addr` mapped to a frame that is a page table?  Returns its number. */
 static bool find_table(struct vcpu *v, uint64_t addr, mfn_t *mfn)
 {
@@ -129,9 +144,9 @@ static bool find_table(struct vcpu *v, uint64_t addr, mfn_t *mfn)
 bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 {
     struct pte_context c = {.page_owner = NULL};
-    struct memop_insn in;
-    struct pte_table t;
-    uint8_t code[INSN_MAX];
+    struct memop_insn in __uninitialized; /* memop_decode() fills it */
+    struct pte_table t __uninitialized;   /* pte_table_open() fills it */
+    uint8_t code[CODE_BUFFER] __uninitialized; /* decoded as far as it was read */
     uint64_t src;
     mfn_t mfn;
     unsigned tries = 0;
@@ -151,7 +166,10 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
         return false;
     }
     do {
-        rc = store(&t, &c, regs, &in, addr, src);
+        if (likely(in.op == MEMOP_XCHG && in.size == 8))
+            rc = exchange(&t, &c, regs, &in, (addr & ~PAGE_MASK) / 8);
+        else
+            rc = store(&t, &c, regs, &in, addr, src);
     } while (rc == -EAGAIN && ++tries < MAX_TRIES);
     pte_table_close(&t);
     if (unlikely(rc == -EAGAIN))

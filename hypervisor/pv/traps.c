@@ -34,7 +34,7 @@ static void ldt_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t offset)
         pv_inject(v, regs, TRAP_GP, (offset & 0xfff8) | 4); /* the selector, with its table bit */
 }
 
-static void page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
+static __always_inline void page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 {
     uint64_t ldt = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE + VCPU_DESC_LDT;
     uint32_t err = regs->error_code;
@@ -98,12 +98,13 @@ void trap_from_guest(struct cpu_regs *regs)
     struct vcpu *v = current;
     uint64_t aux;
 
-    switch (regs->entry_vector) {
-    case TRAP_PF:
+    if (likely(regs->entry_vector == TRAP_PF)) {
         aux = read_cr2(); /* before interrupts can bring another fault */
         local_irq_enable();
         page_fault(v, regs, aux);
         return;
+    }
+    switch (regs->entry_vector) {
     case TRAP_GP:
         local_irq_enable();
         general_protection(v, regs);
