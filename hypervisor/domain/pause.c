@@ -80,7 +80,8 @@ int domain_pause_by_tools(struct domain *d)
     return 0;
 }
 
-/* The builder has cleared or written all of shared_info: what we had put there is put again. */
+/* The builder has cleared or written all of shared_info: what we had put there is put again, but
+ * for vCPUs that have no context yet: theirs comes with it. */
 static void finish_creation(struct domain *d)
 {
     struct vcpu *v;
@@ -88,7 +89,8 @@ static void finish_creation(struct domain *d)
     d->creation_finished = true;
     wallclock_update_domain(d);
     for_each_vcpu (d, v)
-        clock_force_vcpu_time(v);
+        if (v->is_initialised)
+            clock_force_vcpu_time(v);
 }
 
 int domain_unpause_by_tools(struct domain *d)
