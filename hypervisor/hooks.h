@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The few calls that go upwards, from a lower layer to a higher one.  Declared here and nowhere
- * else; the comment says who defines each.  Until the definer exists, boot/fallbacks.c stands in.
+ * else; the comment says who defines each.
  */
 #pragma once
 

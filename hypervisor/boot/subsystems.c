@@ -22,8 +22,6 @@
 #include "mem/boot_alloc.h"
 #include "mem/frame.h"
 #include "mem/map.h"
-#include "mem/pte.h"
-#include "mem/rangeset.h"
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
 #include "sched/softirq.h"
@@ -33,9 +31,6 @@
 void boot_early_subsystems(void)
 {
     mem_init();               /* frame records, M2P, buddy lists: the boot allocator ends here */
-    mem_io_read_only = rangeset_new(); /* MSI-X tables, as they are found */
-    if (!mem_io_read_only)
-        panic("No memory for the set of read-only device frames");
     clock_init();             /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);
     wallclock_init();

@@ -13,6 +13,7 @@
 #include "console/log.h"
 #include "debug/panic.h"
 #include "domain/domain.h"
+#include "domain/irq.h"
 #include "hooks.h"
 #include "lib/format.h"
 #include "mem/audit.h"
@@ -204,6 +205,8 @@ static const struct {
     {'q', dump_domains, "domains and vCPUs"},
     {'e', evtchn_dump_all, "event channels"},
     {'g', grant_dump_all, "grant tables"},
+    {'p', pirq_dump, "physical interrupts of guests"},
+    {'r', sched_dump, "run queues and vCPUs"},
 };
 static uint64_t dumps_wanted; /* bit per row */
 static struct work dump_work;

@@ -499,7 +499,6 @@ void sched_init(const char *name)
     if (sched_prepare_cpu(cpu) != 0)
         panic("no memory for the first idle vCPU");
     sched_start_cpu();
-    sched_register_keys();
 }
 
 struct vcpu *idle_vcpu(unsigned int cpu)

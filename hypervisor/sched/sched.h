@@ -150,6 +150,9 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op);
 /* XEN_SYSCTL_scheduler_op (cpupool checked by the caller). */
 int sched_sysctl(struct xen_sysctl_scheduler_op *op);
 
+/* Debug key 'r': run queues and vCPUs, to the log.  Takes domain_list_lock: not in an interrupt. */
+void sched_dump(void);
+
 /* --- sched/sched_op.c --------------------------------------------------------------------------
  */
 long do_sched_op(int cmd, uint64_t arg);

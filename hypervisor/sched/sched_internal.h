@@ -41,8 +41,7 @@ bool vcpu_evict(struct sched_rq *rq, struct vcpu *v);
 
 /* sched/idle.c */
 struct vcpu *idle_vcpu_create(unsigned int cpu);
-/* sched/tune.c */
-void sched_register_keys(void);
+
 /* sched/sched_op.c */
 void sched_watchdog_init(struct domain *d);
 void sched_watchdog_destroy(struct domain *d);

@@ -9,7 +9,6 @@
 #include "abi/domctl.h"
 #include "lib/errno.h"
 #include "abi/sysctl.h"
-#include "console/keys.h"
 #include "console/log.h"
 #include "debug/assert.h"
 #include "sched/sched_internal.h"
@@ -163,7 +162,7 @@ static void dump_vcpu(struct vcpu *v)
            r.time[RUNSTATE_runnable] / 1000000, u->hard, u->soft);
 }
 
-static void dump_runq(char key)
+void sched_dump(void)
 {
     struct domain *d;
 
@@ -190,9 +189,4 @@ static void dump_runq(char key)
             dump_vcpu(v);
     }
     spin_unlock(&domain_list_lock);
-}
-
-void sched_register_keys(void)
-{
-    keys_register('r', dump_runq, "run queues and vCPUs", true);
 }
