@@ -38,7 +38,7 @@ static void permit_ports(struct domain *d, const struct boot_options *opt)
     deny_ports(d, 0xa0, 0xa1);
     deny_ports(d, 0x40, 0x43); /* interval timer; channel 2 by emulation */
     deny_ports(d, 0x61, 0x61);
-    deny_ports(d, 0x70, 0x71); /* CMOS, by emulation */
+    deny_ports(d, 0x70, 0x71);   /* CMOS, by emulation */
     deny_ports(d, 0xcf8, 0xcfb); /* PCI configuration, by emulation; 0xcf9 resets: see below */
     deny_ports(d, 0xcfc, 0xcff);
     must(rangeset_add(d->ioports, 0xcf9, 0xcf9)); /* dom0 may reset the machine */

@@ -34,8 +34,8 @@ static unsigned max_order(void)
 
 /*
  * Allocates one extent; its frames get numbers from `gpfn` on in the M2P (M2P_INVALID: none).  From
- * here on the frames are the domain's: if they cannot be announced it keeps them, for another of its
- * vCPUs may have used or returned one already, and it pays for them either way.
+ * here on the frames are the domain's: if they cannot be announced it keeps them, for another of
+ * its vCPUs may have used or returned one already, and it pays for them either way.
  */
 static struct frame *allocate_extent(const struct reservation *r, uint64_t gpfn)
 {

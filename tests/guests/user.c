@@ -356,6 +356,8 @@ static void test_event_in_user(void)
     struct evtchn_close close;
 
     REQUIRE(setup());
+    EXPECT_RC(hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0),
+              0); /* it ticks at 100 Hz from the start */
     REQUIRE_RC(hc_event_op(EVTCHNOP_bind_virq, &bind), 0);
     close.port = bind.port;
     event_count[bind.port] = 0;
