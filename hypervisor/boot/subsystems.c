@@ -49,6 +49,7 @@ static void read_source(struct dom0_source *s)
         .kernel = paddr_to_virt(kernel->start),
         .kernel_len = kernel->size,
         .cmdline = kernel->cmdline,
+        .extra = boot_options.dom0_extra,
     };
     if (boot_info.nr_modules > 1) {
         s->initrd = paddr_to_virt(initrd->start);

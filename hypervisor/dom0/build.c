@@ -255,6 +255,7 @@ static void write_page_tables(struct domain *d)
 static void write_start_info(struct domain *d)
 {
     struct start_info *si = pfn_to_virt(b.plan.start_info.pfn);
+    int needed;
 
     memset(si, 0, PAGE_SIZE);
     snprintf((char *)si->magic, sizeof si->magic, "xen-3.0-x86_64");
@@ -277,8 +278,9 @@ static void write_start_info(struct domain *d)
             si->flags |= SIF_MOD_START_PFN;
         }
     }
-    snprintf((char *)si->cmd_line, sizeof si->cmd_line, "%s", b.src->cmdline);
-    if (strlen(b.src->cmdline) >= sizeof si->cmd_line)
+    needed = snprintf((char *)si->cmd_line, sizeof si->cmd_line, "%s%s%s", b.src->cmdline,
+                      b.src->extra ? " " : "", b.src->extra ? b.src->extra : "");
+    if ((size_t)needed >= sizeof si->cmd_line)
         printk(XENLOG_WARNING "dom0: kernel command line cut to %zu characters\n",
                sizeof si->cmd_line - 1);
 }
@@ -308,6 +310,16 @@ static unsigned nr_vcpus(const struct boot_options *opt)
     return min(nr, (unsigned)MAX_VCPUS);
 }
 
+/* The i-th processor, round and round. */
+static cpumask_t nth_cpu(unsigned i)
+{
+    cpumask_t left = sched_online;
+
+    for (i %= (unsigned)__builtin_popcountl(sched_online); i; i--)
+        left &= left - 1;
+    return left & -left;
+}
+
 static struct domain *create_domain(const struct boot_options *opt)
 {
     struct xen_domctl_createdomain cfg = {
@@ -329,6 +341,8 @@ static struct domain *create_domain(const struct boot_options *opt)
         rc = vcpu_create(d, i, &v);
         if (rc)
             panic("dom0's vCPU %u cannot be created (%d)", i, rc);
+        if (opt->dom0_vcpus_pin)
+            vcpu_set_hard_affinity(v, nth_cpu(i));
     }
     return d;
 }

@@ -10,6 +10,7 @@ struct dom0_source {
     const void *kernel; /* module 0, in the direct map */
     uint64_t kernel_len;
     const char *cmdline; /* of the kernel */
+    const char *extra;   /* more for it, from behind "--" on our command line; NULL: none */
     const void *initrd;  /* NULL: none */
     uint64_t initrd_len;
 };
