@@ -346,6 +346,8 @@ static void test_block(void)
     unsigned timer;
     uint64_t start;
 
+    EXPECT_RC(hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, 0),
+              0); /* it ticks at 100 Hz from the start */
     REQUIRE_RC(bind_virq(VIRQ_TIMER, 0, &timer), 0);
     allow(timer);
     start = system_time();
