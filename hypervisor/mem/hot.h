@@ -59,11 +59,15 @@ static __always_inline void page_type_put_writable(struct frame *f)
     const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
     uint64_t x = load_once(&f->type), n = x - 1;
 
-    if ((x & TYPE_COUNT_MASK) == 1) /* the last use: when was that? */
-        n = type | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
+    /* The last use: the frame is ours alone first, so that the stamp is read after every use. */
+    if ((x & TYPE_COUNT_MASK) == 1)
+        n = type | 1;
     if (likely((x & (TYPE_MASK | TYPE_VALIDATED | TYPE_PINNED)) == (type | TYPE_VALIDATED) &&
-               (x & TYPE_COUNT_MASK) && atomic_cmpxchg(&f->type, &x, n)))
+               (x & TYPE_COUNT_MASK) && atomic_cmpxchg(&f->type, &x, n))) {
+        if ((x & TYPE_COUNT_MASK) == 1)
+            store_release(&f->type, type | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT);
         return;
+    }
     page_type_put(f, 0);
 }
 
