@@ -84,14 +84,19 @@ static __always_inline bool page_type_try_get_writable(struct frame *f)
 static __always_inline bool page_type_try_put_writable(struct frame *f)
 {
     const uint64_t used = (uint64_t)PT_WRITABLE << TYPE_SHIFT | TYPE_VALIDATED;
-    uint64_t x = load_once(&f->type), n = x - 1;
+    uint64_t x = load_once(&f->type);
 
     if ((x & TYPE_COUNT_MASK) <= 1) {
         if ((uint32_t)x != (used | 1))
             return false;
-        n = (used & TYPE_MASK) | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT;
+        /* The last use: the frame is ours alone first, so that the stamp is read after every
+         * use, also after one that came and went since x was read. */
+        if (unlikely(!atomic_cmpxchg(&f->type, &x, (used & TYPE_MASK) | 1)))
+            return false;
+        store_release(&f->type, (used & TYPE_MASK) | (uint64_t)tlb_clock() << TYPE_UPPER_SHIFT);
+        return true;
     }
-    return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, n));
+    return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, x - 1));
 }
 
 /* --- the same, always done ---------------------------------------------------------------------- */

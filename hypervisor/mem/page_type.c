@@ -219,15 +219,16 @@ int page_type_put(struct frame *f, unsigned flags)
         n = x - 1;
         if ((n & TYPE_COUNT_MASK) == 0) {
             BUG_ON(x & TYPE_PINNED);
-            if (page_type_is_table(type_of(x)))
-                n = x & ~TYPE_VALIDATED; /* ours alone */
-            else
-                n = (x & TYPE_MASK) | stamp_bits();
+            n = x & ~TYPE_VALIDATED; /* ours alone: also so that the stamp is that of the last use */
         }
     } while (unlikely(!atomic_cmpxchg(&f->type, &x, n)));
 
-    if (n & TYPE_VALIDATED || !(n & TYPE_COUNT_MASK))
+    if (n & TYPE_VALIDATED)
         return 0;
+    if (!page_type_is_table(type_of(x))) {
+        settle_unused(f, type_of(x));
+        return 0;
+    }
     /* In case it is interrupted, and the caller lets its own general reference go. */
     frame_get_held(f);
     if (go_down(f, type_of(x), 512, 0, flags))

@@ -18,10 +18,24 @@ extern uint64_t tlb_clock_now;
 extern uint64_t tlb_flush_time[NR_CPUS]; /* clock at each CPU's last full flush */
 extern cpumask_t tlb_online;             /* CPUs that run; set by cpu/smp.c through tlb_cpu_up() */
 
-/* The stamp for a mapping that has just been removed. */
+#ifdef PAVIS_HOST_TEST
+extern void (*host_after_stamp)(void); /* what other CPUs do before a stamp is recorded */
+#endif
+
+/*
+ * The stamp for mappings that have been removed.  To be read while nobody can make another: a frame
+ * whose last use seems to end may be mapped, flushed, used and unmapped once more by another CPU
+ * between the reading of the clock and the recording of the stamp (XSA-241).
+ */
 static inline uint32_t tlb_clock(void)
 {
-    return (uint32_t)load_once(&tlb_clock_now);
+    uint32_t now = (uint32_t)load_once(&tlb_clock_now);
+
+#ifdef PAVIS_HOST_TEST
+    if (host_after_stamp)
+        host_after_stamp();
+#endif
+    return now;
 }
 
 /* Removes from *mask the CPUs that have flushed since `stamp` was taken.  0 removes all. */

@@ -8,6 +8,9 @@
 uint64_t tlb_clock_now = 1;
 uint64_t tlb_flush_time[NR_CPUS];
 cpumask_t tlb_online;
+#ifdef PAVIS_HOST_TEST
+void (*host_after_stamp)(void);
+#endif
 
 void tlb_filter(cpumask_t *mask, uint32_t stamp)
 {

@@ -10,6 +10,7 @@
 // SOURCES: hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
 // SOURCES: hypervisor/mem/rangeset.c hypervisor/mem/audit.c hypervisor/lib/format.c
 #include "fake_memory.h"
+#include "mem/hot.h"
 
 /* A tree of `n2` L2 tables with `n1` L1 tables each, every L1 mapping `nm` frames writable. */
 struct tree {
@@ -107,6 +108,45 @@ static void pin_and_unpin(void **state)
     free_tree(&t);
     assert_int_equal(o->tot_pages, 0);
     assert_int_equal(owner_held[1], 0);
+}
+
+static struct frame *contended;
+static unsigned uses_between;
+
+/* What another CPU does after this one has read the clock: maps the frame where it still can,
+ * flushes, uses the mapping, and takes it away again. */
+static void use_by_cpu1(void)
+{
+    if (!(load_once(&contended->type) & TYPE_VALIDATED))
+        return; /* it has to wait */
+    uses_between++;
+    assert_int_equal(frame_get_type(contended, 1, PT_WRITABLE, 0), 0);
+    fake_cpu_flush(1);
+    cached_writable[frame_mfn(contended).n] |= cpumask_of(1);
+    frame_put_type(contended);
+}
+
+/* The stamp of a last use is not older than any use, however the uses interleave (XSA-241). */
+static void stamp_of_last_use(void **state)
+{
+    struct mem_owner *o = &owner[1];
+
+    /* Once each by the slow way and by that of page-table entries. */
+    for (unsigned fast = 0; fast < 2; fast++) {
+        contended = new_frame(o);
+        assert_int_equal(frame_get_type(contended, 1, PT_WRITABLE, 0), 0);
+        host_after_stamp = use_by_cpu1;
+        if (fast)
+            l1_entry_put_fast(pte_make(frame_mfn(contended), PTE_P | PTE_RW));
+        else
+            frame_put_type(contended);
+        host_after_stamp = NULL;
+        assert_int_equal(page_pin(contended, o, PT_L1, 0), 0);
+        assert_int_equal(cached_writable[frame_mfn(contended).n], 0);
+        assert_int_equal(page_unpin(contended, o, 0), 0);
+        frame_put_alloc(contended);
+    }
+    assert_int_equal(uses_between, 0);
 }
 
 /* I1: what is mapped writable does not become a table, nor the other way round. */
@@ -423,6 +463,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pin_and_unpin),          cmocka_unit_test(one_type_at_a_time),
+        cmocka_unit_test(stamp_of_last_use),
         cmocka_unit_test(change_of_type_flushes), cmocka_unit_test(uncached_use_flushes_cache),
         cmocka_unit_test(counts_do_not_wrap),     cmocka_unit_test(our_own_errors_stop_the_machine),
         cmocka_unit_test(interrupted_everywhere), cmocka_unit_test(given_up_and_finished),

@@ -62,6 +62,10 @@ static void as_writable(unsigned i, unsigned cpu)
     if (frame_get_type(f[i], 1, PT_WRITABLE, 0))
         return;
     atomic_inc(&writers[i]);
+    /* A flush here makes this CPU look clean to whoever took a stamp before: a last use that ended
+     * meanwhile must not be recorded with an older one (XSA-241). */
+    if (cpu & 1)
+        tlb_flush_mask(cpumask_of(cpu), TLB_ALL, TLBF_GLOBAL);
     atomic_get_or(&stale[i], cpumask_of(cpu)); /* this CPU maps and uses it */
     insist(!load_acquire(&tables[i]), "writable while it is a table (I1)");
     insist(page_type(f[i]) == PT_WRITABLE, "type changed under a reference (I4)");
