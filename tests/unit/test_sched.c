@@ -96,9 +96,6 @@ void bug(const char *file, int line, const char *what)
     fail_msg("BUG %s:%d %s", file, line, what);
     abort();
 }
-void sched_register_keys(void)
-{
-}
 void sched_watchdog_init(struct domain *d)
 {
 }
