@@ -26,7 +26,8 @@ static __always_inline bool frame_is_of(mfn_t mfn, domid_t owner)
     return likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner);
 }
 
-/* --- tries: false means that nothing was done --------------------------------------------------- */
+/* --- tries: false means that nothing was done ---------------------------------------------------
+ */
 
 /* frame_get() */
 static __always_inline bool frame_try_get(struct frame *f, domid_t owner)
@@ -99,7 +100,8 @@ static __always_inline bool page_type_try_put_writable(struct frame *f)
     return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, x - 1));
 }
 
-/* --- the same, always done ---------------------------------------------------------------------- */
+/* --- the same, always done ----------------------------------------------------------------------
+ */
 
 static __always_inline bool frame_get_fast(struct frame *f, domid_t owner)
 {
