@@ -137,9 +137,8 @@ static inline pte_t entry_complete(unsigned level, pte_t e)
      * software bit, which comes back to us when it rewrites an entry it has read. */
     if (!(e & PTE_US))
         e |= PTE_US | PTE_GUEST_KERNEL;
-    if (unlikely(e & PTE_GUEST_KERNEL))
-        return e & ~PTE_G;
-    return e | PTE_G;
+    /* Global if not the kernel's: bit 52 upside down is bit 8. */
+    return (e & ~PTE_G) | (~(e >> (52 - 8)) & PTE_G);
 }
 /* Takes the references of a present entry; may lower *e to read-only (mem_io_read_only). */
 int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner,

@@ -152,6 +152,10 @@ static __always_inline long progress_end(unsigned op, uint64_t list, size_t size
     return progress_report(op, list, size, i, count, pdone, done, foreigndom, rc);
 }
 
+/* How many entries go by between two looks: of L1 tables, a thousand instructions; a long change of
+ * an upper one looks by itself. */
+#define LOOK_EVERY 8
+
 /* --- mmu_update --------------------------------------------------------------------------------- */
 
 struct mmu_batch {
@@ -250,7 +254,7 @@ static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned c
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && work_pending(v)) {
+        if (i && i % LOOK_EVERY == 0 && work_pending(v)) {
             rc = -ERESTART;
             break;
         }
