@@ -193,6 +193,7 @@ static __always_inline int pt_update(struct mmu_batch *b, const struct mmu_updat
 
 static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
 {
+    struct mem_owner *owner = b->c.page_owner ? b->c.page_owner : b->table_owner;
     mfn_t mfn = paddr_to_mfn(req->ptr);
     struct frame *f;
 
@@ -200,7 +201,7 @@ static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
         return guest_error(-EINVAL, "M2P update of a frame that is not RAM");
     f = frame_of(mfn);
     /* What is DOMID_XEN's is nobody's to number. */
-    if (b->c.page_owner == &mem_owner_xen || !frame_get(f, b->c.page_owner->id))
+    if (owner == &mem_owner_xen || !frame_get(f, owner->id))
         return guest_error(-EINVAL, "M2P update of a frame that is not the domain's");
     m2p_set(mfn, req->val);
     frame_put(f);
@@ -250,7 +251,7 @@ static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned c
     }
     b.table_owner = table.owner;
     b.table_mfn = INVALID_MFN;
-    b.c = (struct pte_context){.page_owner = page.owner};
+    b.c = (struct pte_context){.page_owner = page.owner == table.owner ? NULL : page.owner};
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
@@ -691,7 +692,7 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
 
     /* The most frequent of all by far: Linux flushes page by page where it can.  In a function that
      * does nothing else, so that it saves no registers. */
-    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone &&
+    if (likely(((count ^ 1) | (foreigndom ^ DOMID_SELF) | pdone) == 0 &&
                !read_guest_words(&op, uops, sizeof op / 8) && op.cmd == MMUEXT_INVLPG_LOCAL)) {
         if (guest_address_ok(op.arg1.linear_addr))
             invlpg(op.arg1.linear_addr);
