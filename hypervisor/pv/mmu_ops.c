@@ -688,14 +688,17 @@ static __attribute__((noinline)) long mmuext_list(uint64_t uops, unsigned count,
 
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
-    struct mmuext_op op __uninitialized; /* read whole, or not used */
+    uint64_t op[2] __uninitialized; /* command and address: read whole, or not used */
 
     /* The most frequent of all by far: Linux flushes page by page where it can.  In a function that
-     * does nothing else, so that it saves no registers. */
+     * does nothing else, so that it saves no registers; any other is read again where it is done. */
+    _Static_assert(offsetof(struct mmuext_op, cmd) == 0 &&
+                       offsetof(struct mmuext_op, arg1.linear_addr) == 8, "the first two words");
     if (likely(((count ^ 1) | (foreigndom ^ DOMID_SELF) | pdone) == 0 &&
-               !read_guest_words(&op, uops, sizeof op / 8) && op.cmd == MMUEXT_INVLPG_LOCAL)) {
-        if (guest_address_ok(op.arg1.linear_addr))
-            invlpg(op.arg1.linear_addr);
+               guest_range_okay(uops, sizeof(struct mmuext_op)) &&
+               !read_guest_words_okay(op, uops, 2) && (uint32_t)op[0] == MMUEXT_INVLPG_LOCAL)) {
+        if (guest_address_ok(op[1]))
+            invlpg(op[1]);
         return 0;
     }
     return mmuext_list(uops, count, pdone, foreigndom);
