@@ -124,6 +124,8 @@ static void __boot_text print_greeting(void)
 /*
  * The second half, on CPU 0's own stack.
  */
+uint64_t boot_entry_tsc;
+
 static __noreturn void boot_on_final_stack(void)
 {
     uint64_t stack = HV_STACKS_BASE;
@@ -175,6 +177,7 @@ void __boot_text boot_main(uint32_t magic, uint32_t info)
 {
     const char *wrong;
 
+    boot_entry_tsc = rdtsc();
     uart_init(&UART_COM1); /* so that everything after can be seen to fail */
     symbols_init();        /* names in what a fault prints */
     desc_init();           /* gates and segments: a fault prints registers from here on */

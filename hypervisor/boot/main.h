@@ -8,6 +8,7 @@
 
 struct boot_options;
 extern struct boot_options boot_options;
+extern uint64_t boot_entry_tsc; /* the TSC when boot_main() began */
 
 /* Called by head.S: what the loader left in EAX and EBX.  Does not return. */
 void boot_main(uint32_t magic, uint32_t info);

@@ -9,6 +9,8 @@
 #include "console/input.h"
 #include "console/keys.h"
 #include "console/log.h"
+#include "cpu/clocksource.h"
+#include "cpu/insn.h"
 #include "debug/assert.h"
 #include "dom0/build.h"
 #include "dom0/unpack_env.h"
@@ -67,6 +69,8 @@ void boot_late_subsystems(void)
     for (unsigned i = 0; i < boot_info.nr_modules; i++) /* copied: dom0 may have the memory */
         boot_memory_release(boot_info.module[i].start,
                             boot_info.module[i].start + boot_info.module[i].size);
+    printk(XENLOG_INFO "Boot: %lu us from our entry to dom0's start\n",
+           (rdtsc() - boot_entry_tsc) * 1000 / tsc_khz);
     dom0_start();
     input_to_guest(true); /* whoever sits there wants dom0's prompt; Ctrl-A brings the keys */
 }

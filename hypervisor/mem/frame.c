@@ -17,6 +17,7 @@
 
 uint64_t frame_chunk_present[FRAME_CHUNKS / 64];
 uint64_t frame_limit;
+uint64_t frame_low_end, frame_high_start, frame_high_count;
 
 static bool get_if(struct frame *f, uint64_t mask, uint64_t want)
 {
@@ -100,6 +101,24 @@ static void mark_io(uint64_t from, uint64_t to)
     }
 }
 
+static bool chunk_present(uint64_t c)
+{
+    return frame_chunk_present[c / 64] >> (c & 63) & 1;
+}
+
+static void find_stretches(void)
+{
+    uint64_t low = 0, end = frame_limit >> FRAME_CHUNK_SHIFT, high = end;
+
+    while (low < end && chunk_present(low))
+        low++;
+    while (high > low && chunk_present(high - 1))
+        high--;
+    frame_low_end = low << FRAME_CHUNK_SHIFT;
+    frame_high_start = high << FRAME_CHUNK_SHIFT;
+    frame_high_count = (end - high) << FRAME_CHUNK_SHIFT;
+}
+
 void frame_table_init(const struct mem_range *ram, unsigned nr, const struct mem_boot_ops *ops)
 {
     const uint64_t step = 1UL << FRAME_CHUNK_SHIFT;
@@ -111,7 +130,7 @@ void frame_table_init(const struct mem_range *ram, unsigned nr, const struct mem
         BUG_ON(start > end || end > DIRECT_MAP_SIZE >> PAGE_SHIFT ||
                (i && start < ram[i - 1].end.n));
         for (uint64_t c = start >> FRAME_CHUNK_SHIFT; c << FRAME_CHUNK_SHIFT < end; c++) {
-            if (frame_chunk_present[c / 64] >> (c & 63) & 1)
+            if (chunk_present(c))
                 continue;
             ops->map_2m((uint64_t)&FRAME_TABLE[c << FRAME_CHUNK_SHIFT], ops->alloc_2m(), false);
             frame_chunk_present[c / 64] |= BIT(c & 63);
@@ -126,4 +145,5 @@ void frame_table_init(const struct mem_range *ram, unsigned nr, const struct mem
     }
     frame_limit = ALIGN_UP(done, step);
     mark_io(done, frame_limit);
+    find_stretches();
 }

@@ -90,11 +90,16 @@ static inline void *frame_virt(const struct frame *f)
     return mfn_to_virt(frame_mfn(f));
 }
 
+/* Records without a gap, as the two stretches that a PC has: from 0, and up to frame_limit. */
+extern uint64_t frame_low_end, frame_high_start, frame_high_count;
+
 /* Whether a frame has a record at all; any number may be asked. */
 static inline bool frame_valid(mfn_t mfn)
 {
     uint64_t chunk = mfn.n >> FRAME_CHUNK_SHIFT;
 
+    if (likely(mfn.n < frame_low_end || mfn.n - frame_high_start < frame_high_count))
+        return true;
     return mfn.n < frame_limit && (frame_chunk_present[chunk / 64] >> (chunk & 63) & 1);
 }
 

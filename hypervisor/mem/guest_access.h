@@ -42,8 +42,8 @@ int __must_check copy_to_guest(uint64_t gva, const void *src, size_t n);
 int __must_check clear_guest(uint64_t gva, size_t n);
 
 /*
- * The same for a few whole words, inline and without a loop, for structures on hot paths: `words` is
- * a constant, at most 12.  `dst` may be left without initialization: nothing of it is to be used
+ * The same for a few whole words, inline and without a loop, for structures on hot paths: `words`
+ * is a constant, at most 12.  `dst` may be left without initialization: nothing of it is to be used
  * after -EFAULT.
  */
 static __always_inline int __must_check read_guest_words(void *dst, uint64_t gva, unsigned words);

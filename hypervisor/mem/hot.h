@@ -15,18 +15,22 @@
 #include "mem/pte.h"
 #include "mem/tlb.h"
 
-/* Whether a frame is RAM in use by `owner`: what most entries lead to. */
-static __always_inline bool frame_is_of(mfn_t mfn, domid_t owner)
+/* The reference word of a frame that is RAM in use by `owner`, which is what most entries lead to;
+ * 0 for any other. */
+static __always_inline uint64_t frame_ref_if_of(mfn_t mfn, domid_t owner)
 {
     uint64_t x;
 
     if (unlikely(!frame_valid(mfn)))
-        return false;
+        return 0;
     x = load_once(&frame_of(mfn)->ref);
-    return likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner);
+    if (likely(x >> REF_STATE_SHIFT == FRAME_IN_USE && (domid_t)(x >> REF_OWNER_SHIFT) == owner))
+        return x;
+    return 0;
 }
 
-/* --- tries: false means that nothing was done --------------------------------------------------- */
+/* --- tries: false means that nothing was done ---------------------------------------------------
+ */
 
 /* frame_get() */
 static __always_inline bool frame_try_get(struct frame *f, domid_t owner)
@@ -99,7 +103,8 @@ static __always_inline bool page_type_try_put_writable(struct frame *f)
     return likely(x & TYPE_VALIDATED && atomic_cmpxchg(&f->type, &x, x - 1));
 }
 
-/* --- the same, always done ---------------------------------------------------------------------- */
+/* --- the same, always done ----------------------------------------------------------------------
+ */
 
 static __always_inline bool frame_get_fast(struct frame *f, domid_t owner)
 {

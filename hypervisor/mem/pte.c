@@ -327,45 +327,56 @@ static __attribute__((noinline)) int put_general(struct frame *f)
     return 0;
 }
 
+/* `next` is not present, and what update() looks at first has been looked at. */
+static __attribute__((noinline)) int clear(struct pte_table *t, unsigned index, pte_t next,
+                                           unsigned flags, pte_t *old, struct pte_context *c)
+{
+    pte_t *slot = &t->entry[index], cur = load_once(slot);
+    struct frame *f = frame_of(pte_mfn(cur));
+
+    if (unlikely(
+            mem_l1tf_unsafe || cur & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old) ||
+            (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
+            !atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next)))
+        return update(t, index, next, flags, old, c);
+    if (old)
+        *old = cur;
+    if (!(cur & PTE_P))
+        return 0;
+    if (cur & PTE_RW && !page_type_try_put_writable(f))
+        return put_entry(cur);
+    return frame_try_put(f) ? 0 : put_general(f);
+}
+
 int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, pte_t *old,
                struct pte_context *c)
 {
-    struct mem_owner *o = t->owner;
-    pte_t *slot = &t->entry[index], cur, want;
-    struct frame *f;
+    pte_t cur, want = next;
+    uint64_t ref;
+    struct frame *f = frame_of(pte_mfn(next));
 
     BUG_ON(index >= PTE_ENTRIES);
-    if (unlikely(t->level != 1 || (c->page_owner && c->page_owner != o)))
+    if (unlikely(t->level != 1 || (c->page_owner && c->page_owner != t->owner)))
         return update(t, index, next, flags, old, c);
-    cur = load_once(slot);
-    if (unlikely((cur | next) & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old)))
-        return update(t, index, next, flags, old, c);
-    want = flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next;
+    if (!(next & PTE_P))
+        return clear(t, index, next, flags, old, c);
 
-    if (!(next & PTE_P)) {
-        f = frame_of(pte_mfn(cur));
-        if (unlikely(mem_l1tf_unsafe || (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
-                     !atomic_cmpxchg(slot, &cur, want)))
-            return update(t, index, next, flags, old, c);
-        if (old)
-            *old = cur;
-        if (!(cur & PTE_P))
-            return 0;
-        if (cur & PTE_RW && !page_type_try_put_writable(f))
-            return put_entry(cur);
-        return frame_try_put(f) ? 0 : put_general(f);
-    }
-
-    f = frame_of(pte_mfn(next));
+    cur = load_once(&t->entry[index]);
     /* An entry by grant or of a foreign frame is judged in full. */
-    if (unlikely(!entry_bits_ok(1, next, o) || !frame_is_of(pte_mfn(next), o->id)))
+    if (unlikely((cur | next) & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old) ||
+                 !entry_bits_ok(1, next, t->owner)))
         return update(t, index, next, flags, old, c);
+    ref = frame_ref_if_of(pte_mfn(next), t->owner->id);
+    if (unlikely(!ref))
+        return update(t, index, next, flags, old, c);
+    if (flags & PTEF_PRESERVE_AD)
+        want |= cur & PTE_AD;
     want = entry_complete(1, want);
     if (cur & PTE_P) {
         if (unlikely((cur ^ want) & PTE_ADDR))
             return update(t, index, next, flags, old, c);
         if (!(want & ~cur & PTE_RW)) {
-            if (unlikely(!atomic_cmpxchg(slot, &cur, want)))
+            if (unlikely(!atomic_cmpxchg(&t->entry[index], &cur, want)))
                 return update(t, index, next, flags, old, c);
             if (old)
                 *old = cur;
@@ -374,11 +385,11 @@ int pte_update(struct pte_table *t, unsigned index, pte_t next, unsigned flags, 
             return page_type_try_put_writable(f) ? 0 : put_type(f);
         }
     }
-    if (unlikely(!frame_try_get(f, o->id)))
+    if (unlikely((uint32_t)ref >= REF_COUNT_MAX || !atomic_cmpxchg(&f->ref, &ref, ref + 1)))
         return update(t, index, next, flags, old, c);
     if (want & PTE_RW && unlikely(!page_type_try_get_writable(f)))
         return give_back(t, index, next, flags, old, c);
-    if (unlikely(!atomic_cmpxchg(slot, &cur, want)))
+    if (unlikely(!atomic_cmpxchg(&t->entry[index], &cur, want)))
         return give_back_entry(t, index, next, flags, old, c);
     if (old)
         *old = cur;

@@ -89,9 +89,9 @@ int pte_finish(struct pte_context *c);
  * that the new entry needs (general; and PT_WRITABLE if `writable`), and they become the entry's
  * when 0 is returned; what was mapped there before is dropped.  `flags` are the guest's wishes
  * (access, availability, software bits). For unmap, entry `index` must map exactly `mfn` with that
- * access; it is replaced by `next` (0, or an entry of the same table owner moved from elsewhere with
- * its references), and its references go to the caller, to be put after a flush.  -EINVAL: not that
- * mapping.
+ * access; it is replaced by `next` (0, or an entry of the same table owner moved from elsewhere
+ * with its references), and its references go to the caller, to be put after a flush.  -EINVAL: not
+ * that mapping.
  */
 int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, uint64_t flags);
 int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t next);
@@ -137,9 +137,8 @@ static inline pte_t entry_complete(unsigned level, pte_t e)
      * software bit, which comes back to us when it rewrites an entry it has read. */
     if (!(e & PTE_US))
         e |= PTE_US | PTE_GUEST_KERNEL;
-    if (unlikely(e & PTE_GUEST_KERNEL))
-        return e & ~PTE_G;
-    return e | PTE_G;
+    /* Global if not the kernel's: bit 52 upside down is bit 8. */
+    return (e & ~PTE_G) | (~(e >> (52 - 8)) & PTE_G);
 }
 /* Takes the references of a present entry; may lower *e to read-only (mem_io_read_only). */
 int entry_get(unsigned level, pte_t *e, struct mem_owner *table_owner, struct mem_owner *page_owner,

@@ -71,7 +71,7 @@ static __always_inline bool enter(struct vcpu *v, struct cpu_regs *regs, uint64_
     sp = regs->rsp;
     if (!v->in_kernel) {
         sp = v->kernel_sp;
-        pv_toggle_mode(v);
+        pv_toggle_mode_inline(v);
     }
 
     sp = (sp & ~0xfUL) - n * 8;

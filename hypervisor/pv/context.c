@@ -81,10 +81,7 @@ void pv_load_cr3(struct vcpu *v, bool flush_global)
 
 void pv_toggle_mode(struct vcpu *v)
 {
-    v->in_kernel = !v->in_kernel;
-    swapgs();
-    /* User pages are global and stay; kernel pages are not and go (I5). */
-    pv_load_cr3(v, false);
+    pv_toggle_mode_inline(v);
 }
 
 /* --- segments ------------------------------------------------------------------------------------ */

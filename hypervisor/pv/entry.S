@@ -210,7 +210,7 @@ syscall_from_user_long:
 
 syscall_from_kernel:
         cmp     $HYPERCALL_IRET, %rax
-        jne     hypercall
+        jne     hypercall_rdx
 
 /* The iret hypercall: rax r11 rcx flags rip cs rflags rsp ss on the guest kernel's stack. */
         mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
@@ -294,6 +294,7 @@ iret_long:
         .balign 16
 hypercall:
         mov     FRAME_RDX(%rsp), %rdx
+hypercall_rdx:                                  /* RDX is the guest's still */
         SAVE_SYSCALL_FRAME
         sti
         cmp     $NR_HYPERCALLS, %rax
@@ -324,11 +325,10 @@ hypercall:
         cmpl    $FRAME_VEC_SYSCALL, FRAME_VECTOR(%rsp)
         jne     restore_iret
         mov     FRAME_RIP(%rsp), %rcx
-        mov     %rcx, %rdx                      /* canonical?  See restore_guest */
-        shl     $16, %rdx
-        sar     $16, %rdx
-        cmp     %rcx, %rdx
-        jne     restore_iret
+        mov     %rcx, %rdx                      /* canonical, in the upper half as kernels are? */
+        sar     $47, %rdx
+        inc     %rdx
+        jnz     restore_guest                   /* which looks closer */
         mov     FRAME_RBX(%rsp), %rbx
         mov     FRAME_RFLAGS(%rsp), %r11
         mov     FRAME_R10(%rsp), %r10

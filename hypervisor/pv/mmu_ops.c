@@ -152,6 +152,10 @@ static __always_inline long progress_end(unsigned op, uint64_t list, size_t size
     return progress_report(op, list, size, i, count, pdone, done, foreigndom, rc);
 }
 
+/* How many entries go by between two looks: of L1 tables, a thousand instructions; a long change of
+ * an upper one looks by itself. */
+#define LOOK_EVERY 8
+
 /* --- mmu_update --------------------------------------------------------------------------------- */
 
 struct mmu_batch {
@@ -189,6 +193,7 @@ static __always_inline int pt_update(struct mmu_batch *b, const struct mmu_updat
 
 static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
 {
+    struct mem_owner *owner = b->c.page_owner ? b->c.page_owner : b->table_owner;
     mfn_t mfn = paddr_to_mfn(req->ptr);
     struct frame *f;
 
@@ -196,7 +201,7 @@ static int machphys_update(struct mmu_batch *b, const struct mmu_update *req)
         return guest_error(-EINVAL, "M2P update of a frame that is not RAM");
     f = frame_of(mfn);
     /* What is DOMID_XEN's is nobody's to number. */
-    if (b->c.page_owner == &mem_owner_xen || !frame_get(f, b->c.page_owner->id))
+    if (owner == &mem_owner_xen || !frame_get(f, owner->id))
         return guest_error(-EINVAL, "M2P update of a frame that is not the domain's");
     m2p_set(mfn, req->val);
     frame_put(f);
@@ -246,11 +251,11 @@ static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned c
     }
     b.table_owner = table.owner;
     b.table_mfn = INVALID_MFN;
-    b.c = (struct pte_context){.page_owner = page.owner};
+    b.c = (struct pte_context){.page_owner = page.owner == table.owner ? NULL : page.owner};
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && work_pending(v)) {
+        if (i && i % LOOK_EVERY == 0 && work_pending(v)) {
             rc = -ERESTART;
             break;
         }
@@ -683,14 +688,17 @@ static __attribute__((noinline)) long mmuext_list(uint64_t uops, unsigned count,
 
 long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreigndom)
 {
-    struct mmuext_op op __uninitialized; /* read whole, or not used */
+    uint64_t op[2] __uninitialized; /* command and address: read whole, or not used */
 
     /* The most frequent of all by far: Linux flushes page by page where it can.  In a function that
-     * does nothing else, so that it saves no registers. */
-    if (likely(count == 1 && foreigndom == DOMID_SELF && !pdone &&
-               !read_guest_words(&op, uops, sizeof op / 8) && op.cmd == MMUEXT_INVLPG_LOCAL)) {
-        if (guest_address_ok(op.arg1.linear_addr))
-            invlpg(op.arg1.linear_addr);
+     * does nothing else, so that it saves no registers; any other is read again where it is done. */
+    _Static_assert(offsetof(struct mmuext_op, cmd) == 0 &&
+                       offsetof(struct mmuext_op, arg1.linear_addr) == 8, "the first two words");
+    if (likely(((count ^ 1) | (foreigndom ^ DOMID_SELF) | pdone) == 0 &&
+               guest_range_okay(uops, sizeof(struct mmuext_op)) &&
+               !read_guest_words_okay(op, uops, 2) && (uint32_t)op[0] == MMUEXT_INVLPG_LOCAL)) {
+        if (guest_address_ok(op[1]))
+            invlpg(op[1]);
         return 0;
     }
     return mmuext_list(uops, count, pdone, foreigndom);

@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "cpu/cpu_info.h"
 #include "cpu/frame.h"
+#include "cpu/insn.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
 #include "domain/pv_hooks.h"
@@ -40,7 +42,17 @@ void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector);
 void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
 
 /* --- pv/context.c ------------------------------------------------------------------------------- */
-/* Switches the running vCPU between guest kernel and guest user mode: GS bases and page tables. */
+/* Switches the running vCPU between guest kernel and guest user mode: GS bases and page tables.
+ * User pages are global and stay in the TLB; kernel pages are not and go (I5). */
+static __always_inline void pv_toggle_mode_inline(struct vcpu *v)
+{
+    uint64_t cr3 = v->in_kernel ? v->user_cr3 : v->kernel_cr3;
+
+    v->in_kernel = !v->in_kernel;
+    swapgs();
+    cpu_info()->cr3 = cr3;
+    write_cr3(cr3);
+}
 void pv_toggle_mode(struct vcpu *v);
 /* Loads the root that v's mode asks for.  flush_global: entries of user pages go too. */
 void pv_load_cr3(struct vcpu *v, bool flush_global);

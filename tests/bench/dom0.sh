@@ -6,6 +6,3 @@ cp /payload/guestbench /tmp/guestbench
 chmod 755 /tmp/guestbench
 # shellcheck disable=SC2046 # words on purpose
 /tmp/guestbench $(cat /payload/arguments)
-if [ -d /sys/hypervisor/version ] && grep -qs memory /payload/wishes; then
-    xl info 2>/dev/null | grep -E '^(total|free)_memory' | sed 's/^/MEMORY /'
-fi

@@ -212,18 +212,12 @@ static const struct {
     void (*run)(long n);
     long operations;
 } benches[] = {
-    {"compute", compute, 1000000},
-    {"null_syscall", null_syscall, 20000},
-    {"sched_yield", yield, 10000},
-    {"clock_gettime", read_clock, 20000},
-    {"page_fault", page_fault, 2000},
-    {"mmap_touch_munmap", map_touch_unmap, 500},
-    {"mprotect16_pair", protect_pair, 500},
-    {"fork_wait", fork_wait, 30},
-    {"fork_exec_wait", fork_exec_wait, 20},
-    {"pipe_pingpong_proc", pipe_round_trip, 1000},
-    {"signal_self", signal_self, 2000},
-    {"segv_fixup", fault_handler, 1000},
+    {"compute", compute, 1000000},          {"null_syscall", null_syscall, 20000},
+    {"sched_yield", yield, 10000},          {"clock_gettime", read_clock, 20000},
+    {"page_fault", page_fault, 2000},       {"mmap_touch_munmap", map_touch_unmap, 500},
+    {"mprotect16_pair", protect_pair, 500}, {"fork_wait", fork_wait, 30},
+    {"fork_exec_wait", fork_exec_wait, 20}, {"pipe_pingpong_proc", pipe_round_trip, 1000},
+    {"signal_self", signal_self, 2000},     {"segv_fixup", fault_handler, 1000},
 };
 #define NR_BENCHES (sizeof(benches) / sizeof(benches[0]))
 

@@ -46,34 +46,34 @@ const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 
 /* Slots 256 to 271 of the root table are the hypervisor's, by the ABI. */
-#define HV_START 0xffff800000000000UL
-#define HV_END   0xffff880000000000UL
+#define HV_START   0xffff800000000000UL
+#define HV_END     0xffff880000000000UL
 #define MARK_START 0x70a515f1u
 #define MARK_END   0x70a515f2u
 
-enum class {
-    CLASS_CR3,
-    CLASS_CR4,
-    CLASS_CR_READ,
-    CLASS_INVLPG,
-    CLASS_WRMSR,
-    CLASS_RDMSR,
-    CLASS_SWAPGS,
-    CLASS_IRET,
-    CLASS_SYSRET,
-    CLASS_LOCKED,
-    CLASS_REP,
-    CLASS_PORT,
-    NR_CLASSES
+enum kind {
+    KIND_CR3,
+    KIND_CR4,
+    KIND_CR_READ,
+    KIND_INVLPG,
+    KIND_WRMSR,
+    KIND_RDMSR,
+    KIND_SWAPGS,
+    KIND_IRET,
+    KIND_SYSRET,
+    KIND_LOCKED,
+    KIND_REP,
+    KIND_PORT,
+    NR_KINDS
 };
-static const char *const class_name[NR_CLASSES] = {
+static const char *const kind_name[NR_KINDS] = {
     "cr3_load", "cr4_write", "cr_read", "invlpg", "wrmsr",  "rdmsr",
     "swapgs",   "iret",      "sysret",  "locked", "rep_op", "port",
 };
 
 struct block {
     uint64_t address, count, instructions;
-    unsigned char classes[NR_CLASSES];
+    unsigned char classes[NR_KINDS];
     struct block *next; /* of the same hash */
 };
 
@@ -84,41 +84,41 @@ static FILE *out;
 static unsigned window;
 static int boot;
 
-static enum class classify(const unsigned char *b, size_t n)
+static enum kind classify(const unsigned char *b, size_t n)
 {
     size_t i = 0;
 
     for (; i < n; i++) {
         if (b[i] == 0xf0)
-            return CLASS_LOCKED;
+            return KIND_LOCKED;
         if (b[i] == 0xf3 || b[i] == 0xf2) {
             /* A string instruction, perhaps with a REX prefix between. */
             size_t op = i + 1 + (i + 1 < n && (b[i + 1] & 0xf0) == 0x40);
 
             if (op < n && (b[op] & 0xf4) == 0xa4)
-                return CLASS_REP;
+                return KIND_REP;
             continue;
         }
         if (b[i] != 0x66 && (b[i] & 0xf0) != 0x40)
             break;
     }
     if (i < n && b[i] == 0xcf)
-        return CLASS_IRET;
+        return KIND_IRET;
     if (i < n && ((b[i] >= 0xe4 && b[i] <= 0xe7) || (b[i] >= 0xec && b[i] <= 0xef)))
-        return CLASS_PORT;
+        return KIND_PORT;
     if (i + 1 >= n || b[i] != 0x0f)
-        return NR_CLASSES;
+        return NR_KINDS;
     switch (b[i + 1]) {
-    case 0x20: return CLASS_CR_READ;
-    case 0x22: return (b[i + 2] >> 3 & 7) == 3 ? CLASS_CR3 : CLASS_CR4;
-    case 0x30: return CLASS_WRMSR;
-    case 0x32: return CLASS_RDMSR;
-    case 0x07: return CLASS_SYSRET;
+    case 0x20: return KIND_CR_READ;
+    case 0x22: return (b[i + 2] >> 3 & 7) == 3 ? KIND_CR3 : KIND_CR4;
+    case 0x30: return KIND_WRMSR;
+    case 0x32: return KIND_RDMSR;
+    case 0x07: return KIND_SYSRET;
     case 0x01:
         if (b[i + 2] == 0xf8)
-            return CLASS_SWAPGS;
-        return (b[i + 2] >> 3 & 7) == 7 && b[i + 2] < 0xc0 ? CLASS_INVLPG : NR_CLASSES;
-    default: return NR_CLASSES;
+            return KIND_SWAPGS;
+        return (b[i + 2] >> 3 & 7) == 7 && b[i + 2] < 0xc0 ? KIND_INVLPG : NR_KINDS;
+    default: return NR_KINDS;
     }
 }
 
@@ -134,9 +134,9 @@ static struct block *block_find(const struct qemu_plugin_tb *tb, uint64_t addres
     b->instructions = n;
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        enum class c = classify(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+        enum kind c = classify(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
 
-        if (c < NR_CLASSES)
+        if (c < NR_KINDS)
             b->classes[c]++;
     }
     b->next = *bucket;
@@ -154,7 +154,7 @@ static void reset(void)
 
 static void dump(void)
 {
-    uint64_t classes[NR_CLASSES] = {0}, hv = 0;
+    uint64_t classes[NR_KINDS] = {0}, hv = 0;
 
     fprintf(out, "window %u\n", window++);
     for (unsigned i = 0; i < BUCKETS; i++) {
@@ -162,14 +162,15 @@ static void dump(void)
             if (!b->count)
                 continue;
             hv += b->count * b->instructions;
-            for (unsigned c = 0; c < NR_CLASSES; c++)
+            for (unsigned c = 0; c < NR_KINDS; c++)
                 classes[c] += b->count * b->classes[c];
             fprintf(out, "block %lx %lu %lu\n", b->address, b->instructions, b->count);
         }
     }
-    for (unsigned c = 0; c < NR_CLASSES; c++)
-        fprintf(out, "class %s %lu\n", class_name[c], classes[c]);
-    fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", hv, total[1], total[2]);
+    for (unsigned c = 0; c < NR_KINDS; c++)
+        fprintf(out, "class %s %lu\n", kind_name[c], classes[c]);
+    fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", hv, total[1],
+            total[2]);
     fflush(out);
 }
 
@@ -205,8 +206,8 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
         qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->count, 1);
         return;
     }
-    qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64,
-                                             &total[address >= HV_END ? 1 : 2], n);
+    qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &total[address >= HV_END ? 1 : 2],
+                                             n);
     if (address >= HV_END)
         return;
     for (size_t i = 0; i < n; i++) {
