@@ -149,7 +149,7 @@ uint64_t map_lookup(uint64_t va)
     return (*entry & ~PTE_PSE) + within;
 }
 
-void unmap_pages(uint64_t va, uint64_t n)
+void unmap_pages_unflushed(uint64_t va, uint64_t n)
 {
     uint64_t irq = spin_lock_irqsave(&map_lock);
 
@@ -163,10 +163,15 @@ void unmap_pages(uint64_t va, uint64_t n)
         *entry = 0;
     }
     spin_unlock_irqrestore(&map_lock, irq);
+}
+
+void unmap_pages(uint64_t va, uint64_t n)
+{
+    unmap_pages_unflushed(va, n);
     smp_flush_everything();
 }
 
-void remap_page(uint64_t va, mfn_t mfn, uint64_t flags)
+void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags)
 {
     uint64_t irq = spin_lock_irqsave(&map_lock);
     unsigned int level;
@@ -175,7 +180,6 @@ void remap_page(uint64_t va, mfn_t mfn, uint64_t flags)
     BUG_ON(!entry || level != 1 || !(*entry & PTE_P));
     *entry = mfn_to_paddr(mfn) | flags | (map_global ? PTE_G : 0);
     spin_unlock_irqrestore(&map_lock, irq);
-    smp_flush_everything();
 }
 
 /* ---- building the tables --------------------------------------------------------------------- */

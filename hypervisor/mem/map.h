@@ -46,8 +46,10 @@ __must_check bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
 /* Takes `n` 4 KiB mappings away, on all CPUs.  Tables stay. */
 void unmap_pages(uint64_t va, uint64_t n);
 
-/* Lets a page that is mapped by 4 KiB show another frame, on all CPUs.  Cannot fail. */
-void remap_page(uint64_t va, mfn_t mfn, uint64_t flags);
+/* The same, and that a page which is mapped by 4 KiB shows another frame; where the caller knows
+ * which CPUs can have used the addresses, and flushes those.  Cannot fail. */
+void unmap_pages_unflushed(uint64_t va, uint64_t n);
+void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags);
 
 /* The level-1 entry's value at `va`, large pages split in thought; 0 when not mapped. */
 uint64_t map_lookup(uint64_t va);

@@ -27,6 +27,7 @@
 #include "mem/layout.h"
 #include "mem/map.h"
 #include "mem/page_type.h"
+#include "mem/tlb.h"
 #include "mem/validate.h"
 #include "pv/pv.h"
 
@@ -44,17 +45,43 @@ static uint64_t area_va(const struct vcpu *v, unsigned page)
 
 #define LDT_FIRST_PAGE (VCPU_DESC_LDT / PAGE_SIZE)
 
+/*
+ * After a change in v's area.  Only a CPU that has v loaded reads it, and one that had it has emptied
+ * its TLB since.  So no guest makes the CPUs of others flush, however often it changes its tables.
+ */
+static void flush_area(const struct vcpu *v)
+{
+    tlb_flush_mask(load_once(&v->domain->mem.dirty_cpus), TLB_ALL, TLBF_GLOBAL);
+}
+
+/* Puts `nr` referenced frames in the place of those that v has. */
+static void gdt_replace(struct vcpu *v, struct frame *const *f, unsigned nr)
+{
+    mfn_t old[FIRST_RESERVED_GDT_PAGE];
+    bool any = false;
+
+    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
+        old[i] = v->gdt_frames[i];
+        v->gdt_frames[i] = i < nr ? frame_mfn(f[i]) : INVALID_MFN;
+        if (mfn_eq(v->gdt_frames[i], old[i]))
+            continue;
+        any = true;
+        if (i < nr) /* writable for the accessed bits that the processor sets */
+            remap_page_unflushed(area_va(v, i), v->gdt_frames[i], MAP_RW);
+        else
+            remap_page_unflushed(area_va(v, i), pv_no_descriptors(), MAP_RO);
+    }
+    if (any)
+        flush_area(v);
+    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
+        if (!mfn_eq(old[i], INVALID_MFN))
+            frame_put_type(frame_of(old[i])); /* which may become anything now (I4) */
+}
+
 void pv_gdt_destroy(struct vcpu *v)
 {
     v->gdt_nr = 0;
-    for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
-        if (mfn_eq(v->gdt_frames[i], INVALID_MFN))
-            continue;
-        /* Flushes: the frame may become anything now (I4). */
-        remap_page(area_va(v, i), pv_no_descriptors(), MAP_RO);
-        frame_put_type(frame_of(v->gdt_frames[i]));
-        v->gdt_frames[i] = INVALID_MFN;
-    }
+    gdt_replace(v, NULL, 0);
 }
 
 int pv_gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries)
@@ -72,12 +99,7 @@ int pv_gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries)
             return guest_error(-EINVAL, "GDT frame is not the guest's, or holds a bad descriptor");
         }
     }
-    pv_gdt_destroy(v);
-    for (i = 0; i < nr; i++) {
-        v->gdt_frames[i] = MFN(frames[i]);
-        /* Writable for the accessed bits that the processor sets. */
-        remap_page(area_va(v, i), v->gdt_frames[i], MAP_RW);
-    }
+    gdt_replace(v, f, nr);
     v->gdt_nr = entries;
     return 0;
 }
@@ -99,10 +121,13 @@ void pv_ldt_destroy(struct vcpu *v)
 {
     if (!v->ldt_mapped)
         return;
+    for (unsigned i = 0; i < 16; i++)
+        if (v->ldt_mapped & 1u << i)
+            unmap_pages_unflushed(area_va(v, LDT_FIRST_PAGE + i), 1);
+    flush_area(v);
     for (unsigned i = 0; i < 16; i++) {
         if (!(v->ldt_mapped & 1u << i))
             continue;
-        unmap_pages(area_va(v, LDT_FIRST_PAGE + i), 1);
         frame_put_type(frame_of(v->ldt_frames[i]));
         v->ldt_frames[i] = INVALID_MFN;
     }
