@@ -55,6 +55,14 @@ static inline bool spin_is_locked(const spinlock_t *l)
     return seen.serving != seen.next;
 }
 
+/* Does anybody wait for the lock?  For a holder who could let go of it. */
+static inline bool spin_is_contended(const spinlock_t *l)
+{
+    spinlock_t seen = {.both = load_once(&l->both)};
+
+    return (uint16_t)(seen.next - seen.serving) > 1;
+}
+
 static inline void spin_lock_irq(spinlock_t *l)
 {
     local_irq_disable();

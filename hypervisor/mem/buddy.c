@@ -269,7 +269,8 @@ static void zero_page(mfn_t mfn)
         memset(p, 0, PAGE_SIZE);
 }
 
-/* One step under the lock; returns a stamp that has to be flushed before it can go on, else 0. */
+/* One step under the lock, as short as one frame when somebody waits for it; returns a stamp that
+ * has to be flushed before it can go on, else 0. */
 static uint32_t scrub_step(void)
 {
     uint64_t end = heap.scrub_head + (1UL << heap.scrub_order);
@@ -288,6 +289,8 @@ static uint32_t scrub_step(void)
             done++;
         }
         heap.scrub_next++;
+        if (spin_is_contended(&heap.lock))
+            break;
     }
     if (heap.scrub_next >= end) {
         uint32_t head = heap.scrub_head;
@@ -303,7 +306,10 @@ bool heap_scrub_some(void)
     cpumask_t stale = tlb_online;
     uint32_t stamp;
 
-    spin_lock(&heap.lock);
+    if (!spin_trylock(&heap.lock)) { /* whoever holds it does something that is wanted now */
+        cpu_relax();
+        return true;
+    }
     if (!scrub_position()) {
         spin_unlock(&heap.lock);
         return false;
