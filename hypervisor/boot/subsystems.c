@@ -32,13 +32,13 @@
 
 void boot_early_subsystems(void)
 {
-    mem_init();               /* frame records, M2P, buddy lists: the boot allocator ends here */
-    clock_init();             /* system time starts; timers and the log's time stamps need it */
+    mem_init();   /* frame records, M2P, buddy lists: the boot allocator ends here */
+    clock_init(); /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);
     wallclock_init();
     version_set_commandline(boot_info.cmdline);
-    cpu_policy_boot();        /* what guests may see of the processor: before any domain exists */
-    inspect_init();           /* debug keys, audit */
+    cpu_policy_boot(); /* what guests may see of the processor: before any domain exists */
+    inspect_init();    /* debug keys, audit */
 }
 
 static void read_source(struct dom0_source *s)
@@ -63,7 +63,7 @@ void boot_late_subsystems(void)
 {
     struct dom0_source source;
 
-    clock_check_tsc();        /* all CPUs are up: are their TSCs in step? */
+    clock_check_tsc(); /* all CPUs are up: are their TSCs in step? */
     read_source(&source);
     dom0_build(&source, &boot_options);
     for (unsigned i = 0; i < boot_info.nr_modules; i++) /* copied: dom0 may have the memory */

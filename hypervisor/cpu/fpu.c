@@ -19,23 +19,23 @@
 #include "lib/string.h"
 
 /* Intel SDM volume 1, 13.1: state components. */
-#define XCR0_X87          BIT(0)
-#define XCR0_SSE          BIT(1)
-#define XCR0_AVX          BIT(2)
-#define XCR0_AVX512       (BIT(5) | BIT(6) | BIT(7))
-#define XCR0_OFFERED      (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
-#define FXSAVE_SIZE       512
+#define XCR0_X87     BIT(0)
+#define XCR0_SSE     BIT(1)
+#define XCR0_AVX     BIT(2)
+#define XCR0_AVX512  (BIT(5) | BIT(6) | BIT(7))
+#define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+#define FXSAVE_SIZE  512
 /* AMD APM volume 3, appendix E.4.7 */
 #define LEAF_EXT_SIZES            0x80000008
 #define EXT8_EBX_RSTR_FP_ERR_PTRS BIT(2)
-#define XSAVE_HEADER      512
-#define XSAVE_MIN_SIZE    576
-#define FCW_OFFSET        0
-#define MXCSR_OFFSET      24
-#define MXCSR_MASK_OFFSET 28
-#define FCW_RESET         0x037f
-#define MXCSR_RESET       0x1f80
-#define MXCSR_MASK_OLD    0xffbf /* what a mask of zero means: SDM volume 1, 11.6.6 */
+#define XSAVE_HEADER              512
+#define XSAVE_MIN_SIZE            576
+#define FCW_OFFSET                0
+#define MXCSR_OFFSET              24
+#define MXCSR_MASK_OFFSET         28
+#define FCW_RESET                 0x037f
+#define MXCSR_RESET               0x1f80
+#define MXCSR_MASK_OLD            0xffbf /* what a mask of zero means: SDM volume 1, 11.6.6 */
 
 static uint64_t supported __read_mostly;
 static unsigned int area_size __read_mostly = FXSAVE_SIZE;

@@ -7,7 +7,8 @@
 
 #include "lib/types.h"
 
-/* `address`: what goes to port 0xcf8, with bit 31; offset 0-3 within the data port, size 1, 2, 4. */
+/* `address`: what goes to port 0xcf8, with bit 31; offset 0-3 within the data port, size 1, 2, 4.
+ */
 uint32_t pci_cf8_read(uint32_t address, unsigned offset, unsigned size);
 void pci_cf8_write(uint32_t address, unsigned offset, unsigned size, uint32_t val);
 

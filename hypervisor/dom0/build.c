@@ -50,7 +50,8 @@ static struct {
     const struct dom0_source *src;
 } b;
 
-/* --- the kernel image ------------------------------------------------------------------------------ */
+/* --- the kernel image
+ * ------------------------------------------------------------------------------ */
 
 struct unpacked {
     void *data;
@@ -116,7 +117,8 @@ static void unpack_kernel(const struct dom0_source *src, struct unpacked *out)
            (uint64_t)packed.len >> 10, size >> 10, (now_ns() - t0) / 1000000);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------- */
+/* --- memory
+ * ---------------------------------------------------------------------------------------- */
 
 static uint64_t pfn_to_mfn(uint64_t pfn)
 {
@@ -164,7 +166,8 @@ static void allocate_memory(struct domain *d, uint64_t nr_pages)
     }
 }
 
-/* --- contents -------------------------------------------------------------------------------------- */
+/* --- contents
+ * -------------------------------------------------------------------------------------- */
 
 static int write_kernel(void *ctx, uint64_t offset, const void *src, size_t len)
 {
@@ -296,7 +299,8 @@ static void write_hypercall_page(void)
     hypercall_page_fill(pfn_to_virt((va - b.image.virt_base) >> PAGE_SHIFT));
 }
 
-/* --- the domain ------------------------------------------------------------------------------------ */
+/* --- the domain
+ * ------------------------------------------------------------------------------------ */
 
 static unsigned nr_vcpus(const struct boot_options *opt)
 {

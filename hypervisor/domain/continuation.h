@@ -5,7 +5,7 @@
  * The handler has done a part, finds hypercall_preempt_check() true, and calls
  * hypercall_continue() with the arguments that describe the rest.  Outside a multicall the guest's
  * registers are rewritten and its RIP goes back over the two-byte SYSCALL, so that the call is made
- * again as soon as the guest runs; pending events and other vCPUs get their turn in between.  Inside
+ * again as soon as the guest runs; pending events and other vCPUs get their turn in between. Inside
  * a multicall the entry under way is rewritten instead, and the multicall itself continues at
  * that entry.  Nothing is remembered in the hypervisor, so a domain that dies in between leaves
  * nothing behind.

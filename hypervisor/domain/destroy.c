@@ -9,10 +9,10 @@
  *
  * Order of the steps, and why: vCPUs stop first, so that nothing is taken while we give back.
  * Ports close while shared_info still exists.  Handlers of interrupts find a port by one load and
- * without a lock, so before vcpu_info goes every processor has passed a point outside of them.  The roots and descriptor tables of vCPUs must be
- * gone before their frames can lose their types, and page tables before mappings of grants are
- * counted out.  The state is d->relinquish_step, guarded by the caller (domctl lock); each step
- * may be entered again.
+ * without a lock, so before vcpu_info goes every processor has passed a point outside of them.  The
+ * roots and descriptor tables of vCPUs must be gone before their frames can lose their types, and
+ * page tables before mappings of grants are counted out.  The state is d->relinquish_step, guarded
+ * by the caller (domctl lock); each step may be entered again.
  */
 #include "abi/errno.h"
 #include "cpu/smp.h"

@@ -26,7 +26,7 @@
 #include "sched/softirq.h"
 #include "time/timer.h"
 
-#define MAX_VCPUS      64    /* per domain; the ABI allows 8192, cpumask_t and poll masks 64 */
+#define MAX_VCPUS 64 /* per domain; the ABI allows 8192, cpumask_t and poll masks 64 */
 
 struct cpu_policy;
 struct domain;
@@ -48,67 +48,70 @@ struct vcpu_callback {
 };
 
 enum vcpu_flags_bits {
-    VPF_BLOCKED = 1 << 0,  /* SCHEDOP_block: until an event is pending */
-    VPF_DOWN = 1 << 1,     /* not brought up, or taken down */
-    VPF_POLLING = 1 << 2,  /* SCHEDOP_poll */
+    VPF_BLOCKED = 1 << 0, /* SCHEDOP_block: until an event is pending */
+    VPF_DOWN = 1 << 1,    /* not brought up, or taken down */
+    VPF_POLLING = 1 << 2, /* SCHEDOP_poll */
 };
 
 struct vcpu {
     /* --- hot: entry, exit, bounce (the first three are known to pv/entry.S) ------------------- */
     struct domain *domain;
     struct vcpu_info *vcpu_info; /* hypervisor mapping of the shared vcpu_info, never NULL */
-    bool in_kernel;        /* guest kernel mode (TF_kernel_mode of the ABI) */
-    bool ts_set;           /* fpu_taskswitch: CR0.TS is set while the guest runs */
-    uint8_t iopl;          /* virtual IOPL, 0..3 */
+    bool in_kernel;              /* guest kernel mode (TF_kernel_mode of the ABI) */
+    bool ts_set;                 /* fpu_taskswitch: CR0.TS is set while the guest runs */
+    uint8_t iopl;                /* virtual IOPL, 0..3 */
     bool nmi_pending, nmi_masked;
-    bool is_initialised;   /* has been given a context */
-    uint64_t kernel_cr3;   /* root of the guest kernel's table (type L4, referenced) */
-    uint64_t user_cr3;     /* root of the current process's table, 0: none */
-    uint64_t kernel_sp;    /* stack_switch: where user-to-kernel entries push */
+    bool is_initialised; /* has been given a context */
+    uint64_t kernel_cr3; /* root of the guest kernel's table (type L4, referenced) */
+    uint64_t user_cr3;   /* root of the current process's table, 0: none */
+    uint64_t kernel_sp;  /* stack_switch: where user-to-kernel entries push */
     uint64_t kernel_ss;
     struct vcpu_callback cb_syscall, cb_event, cb_failsafe, cb_syscall32, cb_sysenter, cb_nmi;
     struct trap_entry *trap_table; /* 256 entries */
-    uint64_t guest_cr4;    /* what the guest believes CR4 to be */
-    uint64_t iobmp;        /* PHYSDEVOP_set_iobitmap: guest linear address, 0: none */
-    unsigned iobmp_limit;  /* ports in it */
+    uint64_t guest_cr4;            /* what the guest believes CR4 to be */
+    uint64_t iobmp;                /* PHYSDEVOP_set_iobitmap: guest linear address, 0: none */
+    unsigned iobmp_limit;          /* ports in it */
 
     /* --- saved at a context switch (pv/context.c) --------------------------------------------- */
     struct cpu_regs regs;
     uint16_t ds, es, fs, gs;
     uint64_t fs_base, gs_base_kernel, gs_base_user; /* gs_base_* by guest mode */
     uint64_t debugreg[8];
-    void *fpu;             /* XSAVE area, mem: one or more pages */
+    void *fpu; /* XSAVE area, mem: one or more pages */
     uint64_t xcr0;
     uint32_t tsc_aux;
 
     /* --- descriptor tables (pv/segments.c) ---------------------------------------------------- */
-    unsigned desc_slot;    /* index of this vCPU's area at VCPU_DESC_BASE, global */
+    unsigned desc_slot; /* index of this vCPU's area at VCPU_DESC_BASE, global */
     mfn_t gdt_frames[FIRST_RESERVED_GDT_PAGE]; /* INVALID_MFN: none */
-    unsigned gdt_nr;       /* entries */
-    uint64_t ldt_base;     /* guest linear address */
-    unsigned ldt_nr;       /* entries */
-    unsigned ldt_mapped;   /* bit per page of the shadow LDT that is present */
-    mfn_t ldt_frames[16];  /* valid where ldt_mapped is set */
+    unsigned gdt_nr;                           /* entries */
+    uint64_t ldt_base;                         /* guest linear address */
+    unsigned ldt_nr;                           /* entries */
+    unsigned ldt_mapped;                       /* bit per page of the shadow LDT that is present */
+    mfn_t ldt_frames[16];                      /* valid where ldt_mapped is set */
 
     /* --- identity, state -------------------------------------------------------------------- */
     unsigned id;
-    unsigned flags;        /* VPF_*, atomic bit operations */
-    unsigned pause_count;  /* atomic; may not run while it is not 0 */
+    unsigned flags;           /* VPF_*, atomic bit operations */
+    unsigned pause_count;     /* atomic; may not run while it is not 0 */
     bool paused_for_shutdown; /* one of the pauses is domain_shutdown()'s; d->shutdown_lock */
-    struct vcpu_sched sched; /* sched/sched.h: processor, runstate, policy data */
+    struct vcpu_sched sched;  /* sched/sched.h: processor, runstate, policy data */
 
     /* --- events (domain/evtchn.c) ------------------------------------------------------------- */
     uint16_t virq_port[NR_VIRQS]; /* guarded by the domain's event lock */
-    int poll_port;         /* SCHEDOP_poll: 0 = several (see poll mask), >0 = the only one */
-    unsigned irq_cpu;      /* where its physical interrupts are sent */
-    mfn_t vcpu_info_mfn;   /* registered frame, INVALID_MFN while in shared_info */
+    int poll_port;                /* SCHEDOP_poll: 0 = several (see poll mask), >0 = the only one */
+    unsigned irq_cpu;             /* where its physical interrupts are sent */
+    mfn_t vcpu_info_mfn;          /* registered frame, INVALID_MFN while in shared_info */
 
     /* --- time (time/, domain/vcpu.c) ---------------------------------------------------------- */
     struct timer singleshot, periodic, poll_timer;
     uint64_t periodic_ns;
     uint64_t runstate_guest; /* guest linear address registered, 0: none */
     uint64_t time_guest;     /* register_vcpu_time_memory_area, 0: none */
-    struct vcpu_time_state { uint64_t tsc_stamp; uint32_t version; } time;
+    struct vcpu_time_state {
+        uint64_t tsc_stamp;
+        uint32_t version;
+    } time;
 
     /* --- long operations: what a preempted call of this vCPU left half done ------------------ */
     struct frame *deferred; /* old page table whose demotion is not finished (pv/mmu_ops.c) */
@@ -117,16 +120,16 @@ struct vcpu {
 enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };
 
 struct domain {
-    struct mem_owner mem;  /* must be first: mem/ sees a domain only as this */
-    uint64_t vm_assist;    /* bits VMASST_TYPE_*, atomic; second, since pv/entry.S reads it */
-    unsigned refcnt;       /* atomic: one per holder; the last put frees the structure */
-    struct list_head list; /* all domains, by id; under domain_list_lock */
-    struct work free_work; /* runs domain_free() when refcnt has reached 0 */
-    bool is_control;       /* dom0 */
-    bool is_xenstore;      /* XEN_DOMCTL_CDF_xs_domain */
+    struct mem_owner mem;   /* must be first: mem/ sees a domain only as this */
+    uint64_t vm_assist;     /* bits VMASST_TYPE_*, atomic; second, since pv/entry.S reads it */
+    unsigned refcnt;        /* atomic: one per holder; the last put frees the structure */
+    struct list_head list;  /* all domains, by id; under domain_list_lock */
+    struct work free_work;  /* runs domain_free() when refcnt has reached 0 */
+    bool is_control;        /* dom0 */
+    bool is_xenstore;       /* XEN_DOMCTL_CDF_xs_domain */
     bool creation_finished; /* has been unpaused once: its CPU policy and limits are fixed */
     enum domain_dying dying;
-    unsigned relinquish_step; /* domain/destroy.c: where death resumes */
+    unsigned relinquish_step;   /* domain/destroy.c: where death resumes */
     uint64_t relinquish_cursor; /* within a step */
 
     /* domain.lock: life cycle, domctl */
@@ -134,16 +137,16 @@ struct domain {
     uint8_t handle[16];
     unsigned max_vcpus;
     struct vcpu *vcpu[MAX_VCPUS];
-    unsigned pause_by_tools;   /* XEN_DOMCTL_pausedomain count; a new domain has one */
+    unsigned pause_by_tools; /* XEN_DOMCTL_pausedomain count; a new domain has one */
 
-    spinlock_t pause_lock;     /* irqsave; nests outside run queue locks */
-    unsigned pause_count;      /* what each vCPU's pause_count holds for the whole domain */
-    bool paused_for_audit;     /* domain/inspect.c: one of those pauses is its */
+    spinlock_t pause_lock; /* irqsave; nests outside run queue locks */
+    unsigned pause_count;  /* what each vCPU's pause_count holds for the whole domain */
+    bool paused_for_audit; /* domain/inspect.c: one of those pauses is its */
 
-    spinlock_t shutdown_lock;  /* irqsave; nests outside pause_lock */
+    spinlock_t shutdown_lock; /* irqsave; nests outside pause_lock */
     bool is_shut_down, is_shutting_down;
-    uint8_t shutdown_code;     /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
-    uint32_t suspend_port;     /* XEN_DOMCTL_subscribe: told of a suspend instead of VIRQ_DOM_EXC */
+    uint8_t shutdown_code; /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
+    uint32_t suspend_port; /* XEN_DOMCTL_subscribe: told of a suspend instead of VIRQ_DOM_EXC */
 
     uint32_t ssidref;
     uint32_t createdomain_flags;
@@ -153,24 +156,24 @@ struct domain {
     struct shared_info *shared_info; /* hypervisor mapping; MFN through frame_of() */
     mfn_t shared_info_mfn;
 
-    struct evtchn_table evtchn;   /* own locks, see domain/evtchn.h */
-    struct grant_table gnt;       /* own lock, see domain/grant.h */
+    struct evtchn_table evtchn; /* own locks, see domain/evtchn.h */
+    struct grant_table gnt;     /* own lock, see domain/grant.h */
     struct sched_domain sched;
 
     struct rangeset *ioports, *irqs; /* permissions; NULL: none */
-    uint32_t pci_address;         /* what the guest last wrote to port 0xcf8, pv/ports.c */
-    uint8_t rtc_index;            /* and to 0x70 */
-    struct pirq_table *pirqs;     /* dom0: GSI and MSI lines bound to ports, domain/irq.c */
-    uint64_t poll_mask;           /* vCPUs in SCHEDOP_poll */
+    uint32_t pci_address;            /* what the guest last wrote to port 0xcf8, pv/ports.c */
+    uint8_t rtc_index;               /* and to 0x70 */
+    struct pirq_table *pirqs;        /* dom0: GSI and MSI lines bound to ports, domain/irq.c */
+    uint64_t poll_mask;              /* vCPUs in SCHEDOP_poll */
 
     struct e820_entry *memory_map; /* XENMEM_set_memory_map; under lock */
     unsigned nr_memory_map;
-    struct {                      /* SCHEDOP_watchdog */
+    struct { /* SCHEDOP_watchdog */
         struct timer timer[2];
         uint32_t in_use;
     } watchdog;
-    bool tsc_emulated;            /* settscinfo: RDTSC traps and ticks at tsc_khz_guest */
-    uint64_t tsc_khz_guest;       /* 0: the machine's */
+    bool tsc_emulated;      /* settscinfo: RDTSC traps and ticks at tsc_khz_guest */
+    uint64_t tsc_khz_guest; /* 0: the machine's */
     uint32_t tsc_mode, tsc_incarnation;
     struct cpu_policy *cpu_policy; /* pv/cpu_policy.h: what CPUID and MSRs this domain sees */
     struct guest_console *console; /* hypercall/console_io.c: a guest's line under way, or NULL */
@@ -187,7 +190,7 @@ static inline struct vcpu *current_vcpu(void)
 {
     return cpu_info()->current;
 }
-#define current current_vcpu()
+#define current        current_vcpu()
 #define current_domain (current->domain)
 
 static inline bool is_idle_vcpu(const struct vcpu *v)
@@ -214,7 +217,8 @@ bool domain_get(struct domain *d);
 /* Drops one.  The last one frees the structure, later, from a softirq: any context. */
 void domain_put(struct domain *d);
 /*
- * Resolves DOMID_SELF and one's own id, and for the control domain any other; *out referenced.  0, -ESRCH, -EPERM.
+ * Resolves DOMID_SELF and one's own id, and for the control domain any other; *out referenced.  0,
+ * -ESRCH, -EPERM.
  */
 int domain_resolve(domid_t id, struct domain **out);
 /* Permission rule: may `current` act on `d` (its own domain, or it is the control domain)?  0, or
@@ -239,13 +243,13 @@ int domain_kill(struct domain *d);
 /* The last reference is gone (registry.c). */
 void domain_free(struct domain *d);
 /* --- domain/pause.c -------------------------------------------------------------------------- */
-void domain_pause(struct domain *d);          /* waits until no vCPU of d but current runs */
+void domain_pause(struct domain *d); /* waits until no vCPU of d but current runs */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 /* XEN_DOMCTL_pausedomain, unpausedomain: counted.  -EINVAL: own domain, or not paused. */
 int domain_pause_by_tools(struct domain *d);
 int domain_unpause_by_tools(struct domain *d);
-void vcpu_pause(struct vcpu *v);              /* waits until v does not run; not for current */
+void vcpu_pause(struct vcpu *v); /* waits until v does not run; not for current */
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 

@@ -39,8 +39,8 @@ static void report_running(void)
     describe_current(who, sizeof(who));
     printk(XENLOG_ERR "   %s\n", who[0] ? who : "nobody, this CPU was idle");
     if (r->why)
-        printk(XENLOG_ERR "   last refusal here (%ld): %s [%s:%d]\n", (long)r->error, r->why, r->file,
-               r->line);
+        printk(XENLOG_ERR "   last refusal here (%ld): %s [%s:%d]\n", (long)r->error, r->why,
+               r->file, r->line);
 }
 
 /* --- what vCPUs hold ----------------------------------------------------------------------------
@@ -202,10 +202,8 @@ static const struct {
     void (*fn)(void);
     const char *help;
 } dumps[] = {
-    {'q', dump_domains, "domains and vCPUs"},
-    {'e', evtchn_dump_all, "event channels"},
-    {'g', grant_dump_all, "grant tables"},
-    {'p', pirq_dump, "physical interrupts of guests"},
+    {'q', dump_domains, "domains and vCPUs"},  {'e', evtchn_dump_all, "event channels"},
+    {'g', grant_dump_all, "grant tables"},     {'p', pirq_dump, "physical interrupts of guests"},
     {'r', sched_dump, "run queues and vCPUs"},
 };
 static uint64_t dumps_wanted; /* bit per row */

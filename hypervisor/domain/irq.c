@@ -6,10 +6,10 @@
  * The numbers below the number of GSIs are the GSIs themselves, those above are given out for
  * messages.  One struct irq_line per interrupt in use; it has one vector, the same on all CPUs.
  *
- *   edge, message   acknowledge, send the event.  What arrives meanwhile merges with the pending bit.
- *   level           mask the line, acknowledge, send the event; the guest's PHYSDEVOP_eoi unmasks.
- *                   A device that does not let go of its line fires once per eoi, so it cannot
- *                   starve anybody.
+ *   edge, message   acknowledge, send the event.  What arrives meanwhile merges with the pending
+ * bit. level           mask the line, acknowledge, send the event; the guest's PHYSDEVOP_eoi
+ * unmasks. A device that does not let go of its line fires once per eoi, so it cannot starve
+ * anybody.
  *
  * Locks: irq_lock for the tables (hypercalls only), line->lock (irqsave) for a line's state; a
  * handler takes no other.
@@ -37,7 +37,7 @@ struct irq_line {
     bool level, active_low; /* GSI */
     bool in_flight;         /* level: masked until the guest's eoi */
     unsigned cpu;
-    struct domain *bound;   /* receives events; NULL: masked */
+    struct domain *bound; /* receives events; NULL: masked */
     uint64_t count;
     struct msi_source msi;
 };
@@ -54,7 +54,8 @@ static struct irq_line *find_line(const struct domain *d, unsigned pirq)
     return d->pirqs && pirq < EVTCHN_MAX_PIRQS ? load_acquire(&d->pirqs->line[pirq]) : NULL;
 }
 
-/* --- delivery ------------------------------------------------------------------------------------- */
+/* --- delivery
+ * ------------------------------------------------------------------------------------- */
 
 static void line_mask(struct irq_line *l, bool masked)
 {
@@ -111,7 +112,8 @@ bool pirq_needs_eoi(struct domain *d, unsigned pirq)
     return l && !l->is_msi && l->level;
 }
 
-/* --- binding to event channels (domain/evtchn.c) -------------------------------------------------- */
+/* --- binding to event channels (domain/evtchn.c)
+ * -------------------------------------------------- */
 
 bool pirq_access_permitted(const struct domain *d, unsigned pirq)
 {
@@ -187,7 +189,8 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, unsigned cpu)
     spin_unlock_irqrestore(&l->lock, flags);
 }
 
-/* --- which interrupts a domain has (physdev_op) --------------------------------------------------- */
+/* --- which interrupts a domain has (physdev_op)
+ * --------------------------------------------------- */
 
 static int ensure_table(struct domain *d)
 {
@@ -375,7 +378,9 @@ void pirq_dump(void)
         if (!l)
             continue;
         printk(XENLOG_INFO "vector %02x pirq %4u %s cpu %u count %lu%s%s\n", vector, l->pirq,
-               l->is_msi ? l->msi.is_msix ? "msi-x" : "msi" : l->level ? "level" : "edge", l->cpu,
-               l->count, l->bound ? "" : " unbound", l->in_flight ? " awaits eoi" : "");
+               l->is_msi  ? l->msi.is_msix ? "msi-x" : "msi"
+               : l->level ? "level"
+                          : "edge",
+               l->cpu, l->count, l->bound ? "" : " unbound", l->in_flight ? " awaits eoi" : "");
     }
 }

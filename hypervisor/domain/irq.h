@@ -27,7 +27,8 @@ void pirq_guest_unbind(struct domain *d, unsigned pirq);
 /* Where v runs is where its interrupt should arrive. */
 void pirq_set_affinity(struct domain *d, unsigned pirq, unsigned cpu);
 
-/* --- what physdev_op asks for -------------------------------------------------------------------- */
+/* --- what physdev_op asks for --------------------------------------------------------------------
+ */
 struct gsi_mode {
     bool level, active_low;
 };

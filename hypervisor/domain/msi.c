@@ -188,8 +188,7 @@ void msi_mask(struct msi_source *m, bool masked)
     } else if (m->has_mask) {
         unsigned reg = m->cap + (m->is_64bit ? 16 : 12);
 
-        pci_write(m->bus, m->devfn, reg, 4,
-                  (pci_read(m->bus, m->devfn, reg, 4) & ~1u) | masked);
+        pci_write(m->bus, m->devfn, reg, 4, (pci_read(m->bus, m->devfn, reg, 4) & ~1u) | masked);
     }
 }
 

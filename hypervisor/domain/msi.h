@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Message-signalled interrupts of one PCI function, as hardware: finding the capability, writing the
- * message, masking.  What interrupt it is and whose, domain/irq.c knows.
+ * Message-signalled interrupts of one PCI function, as hardware: finding the capability, writing
+ * the message, masking.  What interrupt it is and whose, domain/irq.c knows.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 struct msi_source {
     uint8_t bus, devfn;
-    uint8_t cap;             /* of the capability, in configuration space */
+    uint8_t cap; /* of the capability, in configuration space */
     bool is_msix;
-    bool is_64bit, has_mask; /* MSI */
-    uint8_t nr_vectors;      /* MSI: messages granted; the data's low bits select among them */
-    uint16_t entry;          /* MSI-X: index; MSI: 0 */
+    bool is_64bit, has_mask;  /* MSI */
+    uint8_t nr_vectors;       /* MSI: messages granted; the data's low bits select among them */
+    uint16_t entry;           /* MSI-X: index; MSI: 0 */
     volatile uint32_t *table; /* MSI-X: the entry's four words, uncached */
 };
 

@@ -3,9 +3,9 @@
  * Dispatch of hypercalls by number, from the table in hypercalls.def.
  *
  * The path of a single call is short on purpose, and in pv/entry.S: bounds, count, call, store the
- * result.  Whether a caller may do what it asks is the handler's business, since for most calls it depends on the
- * sub-operation; a call that only the control domain may make at all refuses in its handler too, so
- * that the reason can be a sentence.
+ * result.  Whether a caller may do what it asks is the handler's business, since for most calls it
+ * depends on the sub-operation; a call that only the control domain may make at all refuses in its
+ * handler too, so that the reason can be a sentence.
  */
 #include "hypercall/dispatch.h"
 
@@ -18,8 +18,7 @@ typedef long hypercall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint
 
 /* A handler with fewer or narrower arguments ignores what it does not name: the calling convention
  * passes all six in registers and leaves the upper parts undefined, which is the ABI's rule too. */
-#define HYPERCALL(nr, name, nr_args, who, restart, doc)                                            \
-    [nr] = (hypercall_fn *)(void *)do_##name,
+#define HYPERCALL(nr, name, nr_args, who, restart, doc) [nr] = (hypercall_fn *)(void *)do_##name,
 extern hypercall_fn *const hypercall_handlers[NR_HYPERCALLS]; /* known to pv/entry.S */
 hypercall_fn *const hypercall_handlers[NR_HYPERCALLS] = {
 #include "hypercall/hypercalls.def"

@@ -18,13 +18,13 @@ struct mem_owner {
     bool is_privileged; /* may map frames of other domains (foreign maps) */
     bool has_io;        /* owns devices: may map I/O memory and use cache attributes */
 
-    spinlock_t lock;      /* guards the five fields below */
-    uint64_t tot_pages;   /* frames assigned, shared hypervisor pages not counted */
-    uint64_t max_pages;   /* limit for tot_pages */
+    spinlock_t lock;       /* guards the five fields below */
+    uint64_t tot_pages;    /* frames assigned, shared hypervisor pages not counted */
+    uint64_t max_pages;    /* limit for tot_pages */
     uint64_t shared_pages; /* hypervisor pages given to this domain (shared_info, grant table...) */
-    uint64_t claimed;     /* frames promised by XENMEM_claim_pages and not yet assigned */
-    uint64_t exchanging;  /* frames stolen that others or themselves will take the place of: they
-                           * count towards the limit, or it could be passed meanwhile (XSA-385) */
+    uint64_t claimed;      /* frames promised by XENMEM_claim_pages and not yet assigned */
+    uint64_t exchanging;   /* frames stolen that others or themselves will take the place of: they
+                            * count towards the limit, or it could be passed meanwhile (XSA-385) */
 
     /* One bit per 2 MiB chunk of machine memory that may hold a frame of this owner.  Set at
      * assignment, never cleared before death: a stale bit costs a scan of 512 records.  This

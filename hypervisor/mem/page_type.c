@@ -219,7 +219,8 @@ int page_type_put(struct frame *f, unsigned flags)
         n = x - 1;
         if ((n & TYPE_COUNT_MASK) == 0) {
             BUG_ON(x & TYPE_PINNED);
-            n = x & ~TYPE_VALIDATED; /* ours alone: also so that the stamp is that of the last use */
+            n = x &
+                ~TYPE_VALIDATED; /* ours alone: also so that the stamp is that of the last use */
         }
     } while (unlikely(!atomic_cmpxchg(&f->type, &x, n)));
 

@@ -9,8 +9,8 @@
  *
  * rcx and r11 are there because the hypervisor may return by SYSRET, which loses them; the
  * guest's entry code pops them first.  The word of cs carries the event mask of before the entry in
- * byte 4, and has its RPL cleared when the guest was in kernel mode, since the hardware's says 3 for
- * both.  rflags show the virtual interrupt flag, which is the inverse of the event mask.
+ * byte 4, and has its RPL cleared when the guest was in kernel mode, since the hardware's says 3
+ * for both.  rflags show the virtual interrupt flag, which is the inverse of the event mask.
  *
  * The whole frame is built here and stored once with the checked copy, at an address that the guest
  * chose: what must not happen is that it lands in the hypervisor's range (XSA-215: every kind of
@@ -28,7 +28,8 @@ static inline uint8_t upcall_mask(const struct vcpu *v)
     return *(volatile uint8_t *)&v->vcpu_info->evtchn_upcall_mask;
 }
 
-static inline uint64_t bounced_rflags(const struct vcpu *v, const struct cpu_regs *regs, uint8_t mask)
+static inline uint64_t bounced_rflags(const struct vcpu *v, const struct cpu_regs *regs,
+                                      uint8_t mask)
 {
     uint64_t f = regs->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
 
@@ -86,7 +87,8 @@ static __always_inline bool enter(struct vcpu *v, struct cpu_regs *regs, uint64_
     regs->cs = FLAT_KERNEL_CS;
     regs->ss = FLAT_KERNEL_SS;
     regs->rsp = sp;
-    /* TF would trap on every instruction of the handler; AC, NT and RF are the interrupted code's. */
+    /* TF would trap on every instruction of the handler; AC, NT and RF are the interrupted code's.
+     */
     regs->rflags = guest_rflags(regs->rflags & ~(RFLAGS_TF | RFLAGS_AC | RFLAGS_RF));
     /* The handler pops rcx and r11, so the fast way back may lose them. */
     regs->entry_vector = FRAME_VEC_SYSCALL;

@@ -52,27 +52,16 @@ static long register_callback(struct vcpu *v, const struct callback_register *r)
     if (!is_canonical(r->address))
         return guest_error(-EINVAL, "callback address is not canonical");
     switch (r->type) {
-    case CALLBACKTYPE_event:
-        v->cb_event = cb;
-        return 0;
-    case CALLBACKTYPE_failsafe:
-        v->cb_failsafe = cb;
-        return 0;
-    case CALLBACKTYPE_syscall:
-        v->cb_syscall = cb;
-        return 0;
-    case CALLBACKTYPE_syscall32:
-        v->cb_syscall32 = cb;
-        return 0;
-    case CALLBACKTYPE_sysenter:
-        v->cb_sysenter = cb;
-        return 0;
+    case CALLBACKTYPE_event: v->cb_event = cb; return 0;
+    case CALLBACKTYPE_failsafe: v->cb_failsafe = cb; return 0;
+    case CALLBACKTYPE_syscall: v->cb_syscall = cb; return 0;
+    case CALLBACKTYPE_syscall32: v->cb_syscall32 = cb; return 0;
+    case CALLBACKTYPE_sysenter: v->cb_sysenter = cb; return 0;
     case CALLBACKTYPE_nmi:
         v->trap_table[TRAP_NMI] = (struct trap_entry){
             .address = r->address, .cs = FLAT_KERNEL_CS, .flags = cb.mask_events ? 4 : 0};
         return 0;
-    default:
-        return guest_error(-ENOSYS, "no such callback type");
+    default: return guest_error(-ENOSYS, "no such callback type");
     }
 }
 
@@ -83,13 +72,9 @@ static long unregister_callback(struct vcpu *v, unsigned type)
     case CALLBACKTYPE_failsafe:
     case CALLBACKTYPE_syscall:
     case CALLBACKTYPE_syscall32:
-    case CALLBACKTYPE_sysenter:
-        return guest_error(-EINVAL, "this callback cannot be taken back");
-    case CALLBACKTYPE_nmi:
-        memset(&v->trap_table[TRAP_NMI], 0, sizeof v->trap_table[0]);
-        return 0;
-    default:
-        return guest_error(-ENOSYS, "no such callback type");
+    case CALLBACKTYPE_sysenter: return guest_error(-EINVAL, "this callback cannot be taken back");
+    case CALLBACKTYPE_nmi: memset(&v->trap_table[TRAP_NMI], 0, sizeof v->trap_table[0]); return 0;
+    default: return guest_error(-ENOSYS, "no such callback type");
     }
 }
 
@@ -107,8 +92,7 @@ long do_callback_op(int cmd, uint64_t arg)
         if (copy_from_guest(&unreg, arg, sizeof unreg))
             return guest_error(-EFAULT, "callback structure cannot be read");
         return unregister_callback(current, unreg.type);
-    default:
-        return guest_error(-ENOSYS, "no such callback_op");
+    default: return guest_error(-ENOSYS, "no such callback_op");
     }
 }
 
@@ -137,10 +121,8 @@ long do_nmi_op(unsigned cmd, uint64_t arg)
             return guest_error(-EFAULT, "NMI callback cannot be read");
         reg.address = cb.handler_address;
         return register_callback(current, &reg);
-    case XENNMI_unregister_callback:
-        return unregister_callback(current, CALLBACKTYPE_nmi);
-    default:
-        return guest_error(-ENOSYS, "no such nmi_op");
+    case XENNMI_unregister_callback: return unregister_callback(current, CALLBACKTYPE_nmi);
+    default: return guest_error(-ENOSYS, "no such nmi_op");
     }
 }
 
@@ -180,13 +162,8 @@ long do_vm_assist(unsigned cmd, unsigned type)
     if (type > VMASST_TYPE_m2p_strict || !(VM_ASSIST_VALID & BIT(type)))
         return guest_error(-EINVAL, "no such assistance");
     switch (cmd) {
-    case VMASST_CMD_enable:
-        atomic_get_or(&d->vm_assist, BIT(type));
-        return 0;
-    case VMASST_CMD_disable:
-        atomic_get_and(&d->vm_assist, ~BIT(type));
-        return 0;
-    default:
-        return guest_error(-ENOSYS, "no such vm_assist command");
+    case VMASST_CMD_enable: atomic_get_or(&d->vm_assist, BIT(type)); return 0;
+    case VMASST_CMD_disable: atomic_get_and(&d->vm_assist, ~BIT(type)); return 0;
+    default: return guest_error(-ENOSYS, "no such vm_assist command");
     }
 }

@@ -64,7 +64,8 @@ static struct {
     struct vcpu *v;
 } __attribute__((aligned(64))) loaded[NR_CPUS];
 
-/* --- address space ----------------------------------------------------------------------------- */
+/* --- address space -----------------------------------------------------------------------------
+ */
 
 void pv_load_cr3(struct vcpu *v, bool flush_global)
 {
@@ -84,7 +85,8 @@ void pv_toggle_mode(struct vcpu *v)
     pv_toggle_mode_inline(v);
 }
 
-/* --- segments ------------------------------------------------------------------------------------ */
+/* --- segments ------------------------------------------------------------------------------------
+ */
 
 #define DEFINE_LOAD_SELECTOR(seg)                                                                  \
     /* false: the guest's tables do not have it; the register is null then */                      \
@@ -142,7 +144,8 @@ static bool load_segments(struct vcpu *v)
     return ok;
 }
 
-/* --- the whole vCPU ------------------------------------------------------------------------------ */
+/* --- the whole vCPU ------------------------------------------------------------------------------
+ */
 
 static void save_state(struct vcpu *v)
 {

@@ -87,10 +87,22 @@ unsigned cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf 
 static bool sub_table(struct cpu_policy *p, uint32_t leaf, struct cpuid_leaf **table, unsigned *nr)
 {
     switch (leaf) {
-    case 4: *nr = CPU_NR_CACHE; *table = p->cache; return true;
-    case 7: *nr = CPU_NR_FEAT; *table = p->feat; return true;
-    case 0xb: *nr = CPU_NR_TOPO; *table = p->topo; return true;
-    case 0xd: *nr = CPU_NR_XSTATE; *table = p->xstate; return true;
+    case 4:
+        *nr = CPU_NR_CACHE;
+        *table = p->cache;
+        return true;
+    case 7:
+        *nr = CPU_NR_FEAT;
+        *table = p->feat;
+        return true;
+    case 0xb:
+        *nr = CPU_NR_TOPO;
+        *table = p->topo;
+        return true;
+    case 0xd:
+        *nr = CPU_NR_XSTATE;
+        *table = p->xstate;
+        return true;
     default: return false;
     }
 }

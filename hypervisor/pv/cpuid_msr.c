@@ -42,9 +42,9 @@
 #define PAT_WRITABLE_VALUE       0x050100070406UL /* what cpu/cpu.c loads; the ABI's */
 
 enum msr_rule {
-    MSR_PASS,      /* the machine's own value may be read; a write of the same value is accepted */
-    MSR_ZERO,      /* reads as zero, writes are lost */
-    MSR_CONST,     /* reads as `value`, writes are lost */
+    MSR_PASS,  /* the machine's own value may be read; a write of the same value is accepted */
+    MSR_ZERO,  /* reads as zero, writes are lost */
+    MSR_CONST, /* reads as `value`, writes are lost */
 };
 
 struct msr_row {
@@ -88,9 +88,7 @@ bool pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
     case MSR_FS_BASE: *val = get_fs_base(); return true;
     case MSR_GS_BASE: *val = get_gs_base(); return true;
     case MSR_EFER: *val = rdmsr(MSR_EFER); return true;
-    case MSR_TSC_AUX:
-        *val = v->tsc_aux;
-        return cpu_caps.rdtscp;
+    case MSR_TSC_AUX: *val = v->tsc_aux; return cpu_caps.rdtscp;
     }
     row = find_row(msr);
     if (!row)
@@ -126,8 +124,7 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
         v->tsc_aux = val;
         wrmsr(MSR_TSC_AUX, val);
         return true;
-    case MSR_EFER:
-        return val == rdmsr(MSR_EFER);
+    case MSR_EFER: return val == rdmsr(MSR_EFER);
     }
     row = find_row(msr);
     if (!row)
@@ -137,7 +134,8 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
     return msr != MSR_PAT || val == row->value;
 }
 
-/* --- CR4, XCR0 ------------------------------------------------------------------------------------ */
+/* --- CR4, XCR0
+ * ------------------------------------------------------------------------------------ */
 
 /* A guest may turn on for itself what has no effect on others. */
 #define CR4_GUEST_OWNED (CR4_TSD | CR4_DE | CR4_OSXSAVE | CR4_FSGSBASE)
@@ -145,8 +143,8 @@ bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 uint64_t pv_initial_cr4(const struct domain *d)
 {
     (void)d;
-    return hv_cr4 & (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE |
-                     CR4_DE);
+    return hv_cr4 &
+           (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE | CR4_DE);
 }
 
 uint64_t pv_guest_cr4(const struct domain *d, uint64_t wanted)
@@ -197,7 +195,8 @@ bool pv_set_xcr0(struct vcpu *v, uint64_t val)
     return true;
 }
 
-/* --- CPUID ---------------------------------------------------------------------------------------- */
+/* --- CPUID
+ * ---------------------------------------------------------------------------------------- */
 
 static struct cpuid_view view_of(struct vcpu *v)
 {

@@ -70,8 +70,10 @@ static long set_control(struct vcpu *v, uint64_t value)
 long debugreg_set(struct vcpu *v, int reg, uint64_t value)
 {
     switch (reg) {
-    case 0: case 1: case 2: case 3:
-        return set_address(v, reg, value);
+    case 0:
+    case 1:
+    case 2:
+    case 3: return set_address(v, reg, value);
     case 4:
     case 6:
         if (value >> 32)
@@ -79,10 +81,8 @@ long debugreg_set(struct vcpu *v, int reg, uint64_t value)
         v->debugreg[6] = (value & ~DR6_ZEROES) | DR6_ONES;
         return 0;
     case 5:
-    case 7:
-        return set_control(v, value);
-    default:
-        return guest_error(-ENODEV, "no such debug register");
+    case 7: return set_control(v, value);
+    default: return guest_error(-ENODEV, "no such debug register");
     }
 }
 

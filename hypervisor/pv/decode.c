@@ -54,7 +54,12 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
         case 0xf0: p->lock = true; break;
         case 0xf2: p->repne = true; break;
         case 0xf3: p->rep = true; break;
-        case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: p->seg = b; break;
+        case 0x26:
+        case 0x2e:
+        case 0x36:
+        case 0x3e:
+        case 0x64:
+        case 0x65: p->seg = b; break;
         default: return b;
         }
     }
@@ -64,7 +69,8 @@ static uint8_t get_prefixes(struct cursor *c, bool is64, struct prefixes *p)
 #define REX_R(p) (((p)->rex & 4) << 1)
 #define REX_B(p) (((p)->rex & 1) << 3)
 
-/* --- privileged instructions ---------------------------------------------------------------------- */
+/* --- privileged instructions
+ * ---------------------------------------------------------------------- */
 
 static enum privop decode_0f01(struct cursor *c)
 {
@@ -116,21 +122,29 @@ bool privop_decode(const uint8_t *code, unsigned n, bool is64, struct privop_ins
     out->seg = p.seg;
     out->addr32 = is64 ? p.addrsize : !p.addrsize;
     switch (opcode) {
-    case 0x6c: case 0x6d:
+    case 0x6c:
+    case 0x6d:
         out->op = PRIVOP_INS;
         out->size = opcode & 1 ? wide : 1;
         break;
-    case 0x6e: case 0x6f:
+    case 0x6e:
+    case 0x6f:
         out->op = PRIVOP_OUTS;
         out->size = opcode & 1 ? wide : 1;
         break;
-    case 0xe4: case 0xe5: case 0xe6: case 0xe7:
+    case 0xe4:
+    case 0xe5:
+    case 0xe6:
+    case 0xe7:
         out->op = opcode & 2 ? PRIVOP_OUT : PRIVOP_IN;
         out->size = opcode & 1 ? wide : 1;
         out->imm_port = true;
         out->port = next(&c);
         break;
-    case 0xec: case 0xed: case 0xee: case 0xef:
+    case 0xec:
+    case 0xed:
+    case 0xee:
+    case 0xef:
         out->op = opcode & 2 ? PRIVOP_OUT : PRIVOP_IN;
         out->size = opcode & 1 ? wide : 1;
         break;
@@ -142,7 +156,8 @@ bool privop_decode(const uint8_t *code, unsigned n, bool is64, struct privop_ins
     return out->op != PRIVOP_NONE && !p.lock && !c.overrun;
 }
 
-/* --- stores to memory ----------------------------------------------------------------------------- */
+/* --- stores to memory
+ * ----------------------------------------------------------------------------- */
 
 /* Reads ModRM, SIB and displacement of a memory operand; returns the reg field, -1 if the operand
  * is a register. */
@@ -219,9 +234,12 @@ static bool memop_0f(struct cursor *c, const struct prefixes *p, struct memop_in
     uint8_t opcode = next(c);
 
     switch (opcode) {
-    case 0xb0: case 0xb1: return with_register(c, p, out, MEMOP_CMPXCHG, opcode);
-    case 0xc0: case 0xc1: return with_register(c, p, out, MEMOP_XADD, opcode);
-    case 0xc3: return !p->opsize && with_register(c, p, out, MEMOP_MOV, opcode); /* MOVNTI */
+    case 0xb0:
+    case 0xb1: return with_register(c, p, out, MEMOP_CMPXCHG, opcode);
+    case 0xc0:
+    case 0xc1: return with_register(c, p, out, MEMOP_XADD, opcode);
+    case 0xc3:
+        return !p->opsize && with_register(c, p, out, MEMOP_MOV, opcode); /* MOVNTI */
     /* The odd bit of these opcodes is not the operand size's. */
     case 0xab: return with_register(c, p, out, MEMOP_BTS, 1);
     case 0xb3: return with_register(c, p, out, MEMOP_BTR, 1);
@@ -243,7 +261,8 @@ static bool string_op(const struct prefixes *p, struct memop_insn *out, enum mem
     return !p->lock && !p->addrsize && !p->seg;
 }
 
-static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsigned n, struct memop_insn *out)
+static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsigned n,
+                                                       struct memop_insn *out)
 {
     struct cursor c = {.code = code, .n = min(n, (unsigned)INSN_MAX)};
     struct prefixes p = {0};
@@ -252,19 +271,29 @@ static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsi
 
     *out = (struct memop_insn){0};
     switch (opcode) {
-    case 0x00: case 0x01: ok = with_register(&c, &p, out, MEMOP_ADD, opcode); break;
-    case 0x08: case 0x09: ok = with_register(&c, &p, out, MEMOP_OR, opcode); break;
-    case 0x20: case 0x21: ok = with_register(&c, &p, out, MEMOP_AND, opcode); break;
-    case 0x28: case 0x29: ok = with_register(&c, &p, out, MEMOP_SUB, opcode); break;
-    case 0x30: case 0x31: ok = with_register(&c, &p, out, MEMOP_XOR, opcode); break;
-    case 0x86: case 0x87: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
-    case 0x88: case 0x89: ok = with_register(&c, &p, out, MEMOP_MOV, opcode); break;
+    case 0x00:
+    case 0x01: ok = with_register(&c, &p, out, MEMOP_ADD, opcode); break;
+    case 0x08:
+    case 0x09: ok = with_register(&c, &p, out, MEMOP_OR, opcode); break;
+    case 0x20:
+    case 0x21: ok = with_register(&c, &p, out, MEMOP_AND, opcode); break;
+    case 0x28:
+    case 0x29: ok = with_register(&c, &p, out, MEMOP_SUB, opcode); break;
+    case 0x30:
+    case 0x31: ok = with_register(&c, &p, out, MEMOP_XOR, opcode); break;
+    case 0x86:
+    case 0x87: ok = with_register(&c, &p, out, MEMOP_XCHG, opcode); break;
+    case 0x88:
+    case 0x89: ok = with_register(&c, &p, out, MEMOP_MOV, opcode); break;
     case 0x80: ok = with_immediate(&c, &p, out, group1, 0, true); break;
     case 0x81: ok = with_immediate(&c, &p, out, group1, 1, false); break;
     case 0x83: ok = with_immediate(&c, &p, out, group1, 1, true); break;
-    case 0xc6: case 0xc7: ok = with_immediate(&c, &p, out, group11, opcode, false); break;
-    case 0xa4: case 0xa5: ok = string_op(&p, out, MEMOP_MOVS, opcode); break;
-    case 0xaa: case 0xab: ok = string_op(&p, out, MEMOP_STOS, opcode); break;
+    case 0xc6:
+    case 0xc7: ok = with_immediate(&c, &p, out, group11, opcode, false); break;
+    case 0xa4:
+    case 0xa5: ok = string_op(&p, out, MEMOP_MOVS, opcode); break;
+    case 0xaa:
+    case 0xab: ok = string_op(&p, out, MEMOP_STOS, opcode); break;
     case 0x0f: ok = memop_0f(&c, &p, out); break;
     default: ok = false;
     }
@@ -273,8 +302,8 @@ static __attribute__((noinline)) bool decode_any_memop(const uint8_t *code, unsi
 }
 
 /*
- * XCHG of eight bytes with a memory operand that is a register alone: how Linux takes an entry out of
- * a table, and so nearly every instruction that is asked about.
+ * XCHG of eight bytes with a memory operand that is a register alone: how Linux takes an entry out
+ * of a table, and so nearly every instruction that is asked about.
  */
 static inline bool plain_xchg(const uint8_t *code, unsigned n, struct memop_insn *out)
 {
@@ -295,7 +324,8 @@ bool memop_decode(const uint8_t *code, unsigned n, struct memop_insn *out)
     return likely(plain_xchg(code, n, out)) || decode_any_memop(code, n, out);
 }
 
-/* --- arithmetic ----------------------------------------------------------------------------------- */
+/* --- arithmetic
+ * ----------------------------------------------------------------------------------- */
 
 #define ARITH_FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
@@ -361,8 +391,9 @@ uint64_t memop_apply(enum memop op, unsigned size, uint64_t old, uint64_t src, u
     case MEMOP_BTR:
     case MEMOP_BTC:
         *flags = (*flags & ~RFLAGS_CF) | (old >> src & 1);
-        return op == MEMOP_BTS ? old | 1UL << src : op == MEMOP_BTR ? old & ~(1UL << src)
-                                                                    : old ^ 1UL << src;
+        return op == MEMOP_BTS   ? old | 1UL << src
+               : op == MEMOP_BTR ? old & ~(1UL << src)
+                                 : old ^ 1UL << src;
     default: return src; /* MOV, XCHG, CMPXCHG, STOS: flags as they were */
     }
     *flags = (*flags & ~ARITH_FLAGS) | result_flags(r, size);

@@ -10,13 +10,14 @@
 
 #define INSN_MAX 15 /* longest x86 instruction, Intel SDM vol. 2, 2.3.11 */
 
-/* --- privileged instructions ---------------------------------------------------------------------- */
+/* --- privileged instructions
+ * ---------------------------------------------------------------------- */
 
 enum privop {
-    PRIVOP_NONE,   /* not one of ours */
-    PRIVOP_IN,     /* port from imm8 or DX */
+    PRIVOP_NONE, /* not one of ours */
+    PRIVOP_IN,   /* port from imm8 or DX */
     PRIVOP_OUT,
-    PRIVOP_INS,    /* string forms: (R)DI or (R)SI, direction flag, REP count in (R)CX */
+    PRIVOP_INS, /* string forms: (R)DI or (R)SI, direction flag, REP count in (R)CX */
     PRIVOP_OUTS,
     PRIVOP_CLI,
     PRIVOP_STI,
@@ -40,11 +41,11 @@ struct privop_insn {
     uint8_t size;  /* of an I/O access: 1, 2, 4 */
     bool imm_port; /* port is in `port`, else in DX */
     bool rep;
-    bool addr32;   /* string forms: 32-bit addresses */
-    uint8_t seg;   /* segment override prefix byte, 0: none */
+    bool addr32; /* string forms: 32-bit addresses */
+    uint8_t seg; /* segment override prefix byte, 0: none */
     uint8_t port;
-    uint8_t creg;  /* control or debug register */
-    uint8_t reg;   /* general register, 0 = RAX ... 15 = R15 in the processor's order */
+    uint8_t creg; /* control or debug register */
+    uint8_t reg;  /* general register, 0 = RAX ... 15 = R15 in the processor's order */
 };
 
 /*
@@ -53,7 +54,8 @@ struct privop_insn {
  */
 bool privop_decode(const uint8_t *code, unsigned n, bool is64, struct privop_insn *out);
 
-/* --- stores to page tables ------------------------------------------------------------------------ */
+/* --- stores to page tables
+ * ------------------------------------------------------------------------ */
 
 enum memop {
     MEMOP_NONE,
@@ -66,23 +68,23 @@ enum memop {
     MEMOP_XOR,
     MEMOP_ADD,
     MEMOP_SUB,
-    MEMOP_BTS,     /* bit number in `imm` or `reg`; of the latter only the part within the operand,
-                    * since CR2 is the address of the operand that the rest leads to */
+    MEMOP_BTS, /* bit number in `imm` or `reg`; of the latter only the part within the operand,
+                * since CR2 is the address of the operand that the rest leads to */
     MEMOP_BTR,
     MEMOP_BTC,
-    MEMOP_STOS,    /* one iteration */
-    MEMOP_MOVS,    /* one iteration; source read by the caller */
+    MEMOP_STOS, /* one iteration */
+    MEMOP_MOVS, /* one iteration; source read by the caller */
 };
 
 struct memop_insn {
     enum memop op;
     uint8_t len;
-    uint8_t size;    /* operand: 1, 2, 4, 8 */
-    bool has_imm;    /* source is `imm`, else register `reg` */
-    bool high_byte;  /* register is AH, CH, DH or BH (reg 0-3) */
+    uint8_t size;   /* operand: 1, 2, 4, 8 */
+    bool has_imm;   /* source is `imm`, else register `reg` */
+    bool high_byte; /* register is AH, CH, DH or BH (reg 0-3) */
     bool rep;
     uint8_t reg;
-    uint64_t imm;    /* sign-extended to the operand size */
+    uint64_t imm; /* sign-extended to the operand size */
 };
 
 /* As privop_decode, 64-bit code; the memory operand's address is not computed (CR2 has it). */

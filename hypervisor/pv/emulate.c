@@ -28,7 +28,8 @@
 #include "sched/sched.h"
 #include "time/clock.h"
 
-/* --- ports ---------------------------------------------------------------------------------------- */
+/* --- ports
+ * ---------------------------------------------------------------------------------------- */
 
 /* The ABI's I/O privilege: a kernel needs IOPL 1, a program 3; else the task's bitmap decides. */
 static bool iopl_ok(const struct vcpu *v)
@@ -111,7 +112,8 @@ static bool emulate_string_io(struct vcpu *v, struct cpu_regs *regs, const struc
     return true;
 }
 
-/* --- control and debug registers ------------------------------------------------------------------ */
+/* --- control and debug registers
+ * ------------------------------------------------------------------ */
 
 #define GUEST_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 
@@ -138,19 +140,15 @@ static bool write_creg(struct vcpu *v, const struct privop_insn *in, uint64_t va
         v->ts_set = val & CR0_TS;
         write_cr0((read_cr0() & ~CR0_TS) | (v->ts_set ? CR0_TS : 0));
         return true;
-    case 2:
-        v->vcpu_info->arch.cr2 = val;
-        return true;
+    case 2: v->vcpu_info->arch.cr2 = val; return true;
     case 3:
         /* A root that was never pinned is validated here, with all below it: that may take long,
          * and stops for other work. */
         rc = pv_set_root(v, paddr_to_mfn(val & PTE_ADDR), false, true);
         *again = rc == -ERESTART;
         return !rc || *again;
-    case 4:
-        return pv_write_guest_cr4(v, val);
-    default:
-        return false;
+    case 4: return pv_write_guest_cr4(v, val);
+    default: return false;
     }
 }
 
@@ -165,19 +163,18 @@ static bool emulate_creg(struct vcpu *v, struct cpu_regs *regs, const struct pri
             return false;
         *r = val;
         return true;
-    case PRIVOP_WRCR:
-        return write_creg(v, in, *r, again);
+    case PRIVOP_WRCR: return write_creg(v, in, *r, again);
     case PRIVOP_RDDR:
         if (in->creg > 7)
             return false;
         *r = v->debugreg[in->creg == 4 || in->creg == 5 ? in->creg + 2 : in->creg];
         return true;
-    default:
-        return in->creg <= 7 && !debugreg_set(v, in->creg, *r);
+    default: return in->creg <= 7 && !debugreg_set(v, in->creg, *r);
     }
 }
 
-/* --- MSRs, CPUID, time ---------------------------------------------------------------------------- */
+/* --- MSRs, CPUID, time
+ * ---------------------------------------------------------------------------- */
 
 static void set_edx_eax(struct cpu_regs *regs, uint64_t val)
 {
@@ -227,8 +224,7 @@ static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struc
 {
     switch (in->op) {
     case PRIVOP_CLI: /* the virtual interrupt flag is the event mask, and these mean nothing */
-    case PRIVOP_STI:
-        return iopl_ok(v);
+    case PRIVOP_STI: return iopl_ok(v);
     case PRIVOP_CLTS:
         v->ts_set = false;
         clts();
@@ -237,16 +233,11 @@ static bool emulate_kernel_op(struct vcpu *v, struct cpu_regs *regs, const struc
         if (v->domain->mem.has_io)
             wbinvd();
         return true; /* without devices nobody can tell */
-    case PRIVOP_RDCR ... PRIVOP_WRDR:
-        return emulate_creg(v, regs, in, again);
-    case PRIVOP_RDMSR:
-        return emulate_rdmsr(v, regs);
-    case PRIVOP_WRMSR:
-        return pv_write_msr(v, (uint32_t)regs->rcx, edx_eax(regs));
-    case PRIVOP_XSETBV:
-        return emulate_xsetbv(v, regs);
-    default:
-        return false;
+    case PRIVOP_RDCR ... PRIVOP_WRDR: return emulate_creg(v, regs, in, again);
+    case PRIVOP_RDMSR: return emulate_rdmsr(v, regs);
+    case PRIVOP_WRMSR: return pv_write_msr(v, (uint32_t)regs->rcx, edx_eax(regs));
+    case PRIVOP_XSETBV: return emulate_xsetbv(v, regs);
+    default: return false;
     }
 }
 
@@ -304,9 +295,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
         if (!emulate_string_io(v, regs, &in, &again))
             return false;
         break;
-    case PRIVOP_CPUID: /* faulting */
-        emulate_cpuid(v, regs);
-        break;
+    case PRIVOP_CPUID: /* faulting */ emulate_cpuid(v, regs); break;
     case PRIVOP_RDTSC: /* CR4.TSD, because time is emulated; or the guest kernel's own wish */
     case PRIVOP_RDTSCP:
         if (!v->in_kernel && v->guest_cr4 & CR4_TSD)

@@ -9,13 +9,15 @@
 struct domain;
 struct vcpu;
 
-/* --- pv/ports.c ------------------------------------------------------------------------------------ */
+/* --- pv/ports.c
+ * ------------------------------------------------------------------------------------ */
 /* One access of 1, 2 or 4 bytes, as this domain is allowed it: a port that is not the domain's
  * reads as all ones and ignores writes. */
 uint32_t pv_port_in(struct domain *d, unsigned port, unsigned size);
 void pv_port_out(struct domain *d, unsigned port, unsigned size, uint32_t val);
 
-/* --- pv/cpuid_msr.c -------------------------------------------------------------------------------- */
+/* --- pv/cpuid_msr.c
+ * -------------------------------------------------------------------------------- */
 /* false: the guest gets #GP. */
 bool pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
 bool pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);

@@ -106,12 +106,11 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
                                                .cs = pv_fix_selector(c->trap_ctxt[i].cs),
                                                .flags = c->trap_ctxt[i].flags};
     v->cb_event = (struct vcpu_callback){.address = c->event_callback_eip};
-    v->cb_failsafe = (struct vcpu_callback){
-        .address = c->failsafe_callback_eip,
-        .mask_events = c->flags & VGCF_failsafe_disables_events};
-    v->cb_syscall = (struct vcpu_callback){
-        .address = c->syscall_callback_eip,
-        .mask_events = c->flags & VGCF_syscall_disables_events};
+    v->cb_failsafe =
+        (struct vcpu_callback){.address = c->failsafe_callback_eip,
+                               .mask_events = c->flags & VGCF_failsafe_disables_events};
+    v->cb_syscall = (struct vcpu_callback){.address = c->syscall_callback_eip,
+                                           .mask_events = c->flags & VGCF_syscall_disables_events};
 }
 
 int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c)

@@ -18,8 +18,7 @@ void hypercall_page_fill(void *page)
     memset(p, 0xcc, PAGE_SIZE); /* INT3 between the stubs */
     for (unsigned nr = 0; nr < PAGE_SIZE / STUB_BYTES; nr++, p += STUB_BYTES) {
         /* push %rcx; push %r11; mov $nr, %eax; syscall; pop %r11; pop %rcx; ret */
-        uint8_t stub[] = {0x51, 0x41, 0x53, 0xb8, nr,   0,    0,    0,
-                          0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
+        uint8_t stub[] = {0x51, 0x41, 0x53, 0xb8, nr, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
         /* iret is jumped to with its frame on the stack, and does not come back:
          * push %rcx; push %r11; push %rax; mov $23, %eax; syscall */
         uint8_t iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05};

@@ -5,8 +5,8 @@
  *
  * The frame is on the guest kernel's stack: rax, r11, rcx, flags, rip, cs, rflags, rsp, ss.  It
  * is copied once; RFLAGS are forced to what a guest may have, selectors are the processor's own
- * check (a bad one faults at our IRETQ, which becomes the guest's fault).  RIP needs no check: IRETQ to a RIP that
- * is not canonical faults in the guest, and SYSRET is only used after a test.
+ * check (a bad one faults at our IRETQ, which becomes the guest's fault).  RIP needs no check:
+ * IRETQ to a RIP that is not canonical faults in the guest, and SYSRET is only used after a test.
  */
 #include "abi/xen.h"
 #include "cpu/cpu_info.h"

@@ -37,7 +37,8 @@
 /* In a count: this is a continuation.  In the ABI's range, so a guest may set it too: harmless. */
 #define MMU_UPDATE_PREEMPTED 0x80000000u
 
-/* --- for whom ----------------------------------------------------------------------------------- */
+/* --- for whom -----------------------------------------------------------------------------------
+ */
 
 struct foreign {
     struct domain *ref;      /* referenced domain to put, NULL: none */
@@ -117,7 +118,8 @@ static __always_inline bool work_pending(const struct vcpu *v)
            (load_once(&info->evtchn_upcall_pending) && !load_once(&info->evtchn_upcall_mask));
 }
 
-/* --- progress in *pdone ------------------------------------------------------------------------- */
+/* --- progress in *pdone -------------------------------------------------------------------------
+ */
 
 static __always_inline int progress_start(unsigned *count, uint64_t pdone, uint32_t *done)
 {
@@ -131,7 +133,7 @@ static __always_inline int progress_start(unsigned *count, uint64_t pdone, uint3
 }
 
 static long progress_report(unsigned op, uint64_t list, size_t size, unsigned i, unsigned count,
-                         uint64_t pdone, uint32_t done, unsigned foreigndom, int rc)
+                            uint64_t pdone, uint32_t done, unsigned foreigndom, int rc)
 {
     done += i;
     if (pdone && copy_to_guest(pdone, &done, sizeof done))
@@ -156,7 +158,8 @@ static __always_inline long progress_end(unsigned op, uint64_t list, size_t size
  * an upper one looks by itself. */
 #define LOOK_EVERY 8
 
-/* --- mmu_update --------------------------------------------------------------------------------- */
+/* --- mmu_update ---------------------------------------------------------------------------------
+ */
 
 struct mmu_batch {
     struct mem_owner *table_owner;
@@ -174,7 +177,8 @@ static int batch_close(struct mmu_batch *b)
     return 0;
 }
 
-static __always_inline int pt_update(struct mmu_batch *b, const struct mmu_update *req, unsigned flags)
+static __always_inline int pt_update(struct mmu_batch *b, const struct mmu_update *req,
+                                     unsigned flags)
 {
     mfn_t mfn = paddr_to_mfn(req->ptr & PTE_ADDR);
     int rc;
@@ -230,7 +234,7 @@ static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned c
 {
     struct vcpu *v = current;
     struct foreign page, table = {.owner = &v->domain->mem};
-    struct mmu_batch b __uninitialized;   /* c and table_mfn below; table is set where it is opened */
+    struct mmu_batch b __uninitialized; /* c and table_mfn below; table is set where it is opened */
     struct mmu_update req __uninitialized; /* read whole, or not used */
     uint32_t done;
     unsigned i = 0;
@@ -316,7 +320,8 @@ long do_mmu_update(uint64_t ureqs, unsigned count, uint64_t pdone, unsigned fore
     return mmu_update_list(ureqs, count, pdone, foreigndom);
 }
 
-/* --- update_va_mapping -------------------------------------------------------------------------- */
+/* --- update_va_mapping --------------------------------------------------------------------------
+ */
 
 /* The CPUs whose TLB may hold something of the vCPUs in a guest's bitmap. */
 static int vcpumask_to_cpus(uint64_t pmask, cpumask_t *cpus)
@@ -329,8 +334,7 @@ static int vcpumask_to_cpus(uint64_t pmask, cpumask_t *cpus)
     if (copy_from_guest(&bits, pmask, DIV_UP(d->max_vcpus, 8)))
         return guest_error(-EFAULT, "vCPU mask cannot be read");
     *cpus = 0;
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu (d, v) {
         unsigned cpu;
 
         if (!(bits >> v->id & 1))
@@ -351,13 +355,10 @@ static int uvm_flush(uint64_t va, uint64_t flags)
     int rc;
 
     switch (flags & UVMF_FLUSHTYPE_MASK) {
-    case UVMF_NONE:
-        return 0;
+    case UVMF_NONE: return 0;
     case UVMF_TLB_FLUSH:
-    case UVMF_INVLPG:
-        break;
-    default:
-        return guest_error(-EINVAL, "no such kind of flush");
+    case UVMF_INVLPG: break;
+    default: return guest_error(-EINVAL, "no such kind of flush");
     }
     if (what == va && !guest_address_ok(va))
         return 0;
@@ -420,7 +421,8 @@ long do_update_va_mapping_otherdomain(uint64_t va, uint64_t pte, uint64_t flags,
     return rc;
 }
 
-/* --- roots -------------------------------------------------------------------------------------- */
+/* --- roots --------------------------------------------------------------------------------------
+ */
 
 static void drop_root(struct vcpu *v, uint64_t cr3)
 {
@@ -489,7 +491,8 @@ static int new_user_root(struct vcpu *v, mfn_t mfn)
     return 0;
 }
 
-/* --- mmuext_op ---------------------------------------------------------------------------------- */
+/* --- mmuext_op ----------------------------------------------------------------------------------
+ */
 
 static struct frame *op_frame(const struct mmuext_op *op)
 {
@@ -578,34 +581,23 @@ static int mmuext_own(struct vcpu *v, const struct mmuext_op *op)
     uint64_t va = op->arg1.linear_addr;
 
     switch (op->cmd) {
-    case MMUEXT_NEW_BASEPTR:
-        return pv_set_root(v, MFN(op->arg1.mfn), false, true);
-    case MMUEXT_NEW_USER_BASEPTR:
-        return new_user_root(v, MFN(op->arg1.mfn));
-    case MMUEXT_TLB_FLUSH_LOCAL:
-        tlb_flush_local(TLB_ALL, TLBF_GLOBAL);
-        return 0;
+    case MMUEXT_NEW_BASEPTR: return pv_set_root(v, MFN(op->arg1.mfn), false, true);
+    case MMUEXT_NEW_USER_BASEPTR: return new_user_root(v, MFN(op->arg1.mfn));
+    case MMUEXT_TLB_FLUSH_LOCAL: tlb_flush_local(TLB_ALL, TLBF_GLOBAL); return 0;
     case MMUEXT_INVLPG_LOCAL:
         if (guest_address_ok(va))
             tlb_flush_local(va, TLBF_GLOBAL);
         return 0;
-    case MMUEXT_TLB_FLUSH_MULTI:
-        return op_flush_multi(op, TLB_ALL);
-    case MMUEXT_INVLPG_MULTI:
-        return guest_address_ok(va) ? op_flush_multi(op, va) : 0;
-    case MMUEXT_TLB_FLUSH_ALL:
-        tlb_flush_mask(d->mem.dirty_cpus, TLB_ALL, TLBF_GLOBAL);
-        return 0;
+    case MMUEXT_TLB_FLUSH_MULTI: return op_flush_multi(op, TLB_ALL);
+    case MMUEXT_INVLPG_MULTI: return guest_address_ok(va) ? op_flush_multi(op, va) : 0;
+    case MMUEXT_TLB_FLUSH_ALL: tlb_flush_mask(d->mem.dirty_cpus, TLB_ALL, TLBF_GLOBAL); return 0;
     case MMUEXT_INVLPG_ALL:
         if (guest_address_ok(va))
             tlb_flush_mask(d->mem.dirty_cpus, va, TLBF_GLOBAL);
         return 0;
-    case MMUEXT_FLUSH_CACHE:
-        return op_flush_cache(d, BIT(smp_cpu_id()));
-    case MMUEXT_FLUSH_CACHE_GLOBAL:
-        return op_flush_cache(d, tlb_online);
-    default:
-        return op_set_ldt(v, op);
+    case MMUEXT_FLUSH_CACHE: return op_flush_cache(d, BIT(smp_cpu_id()));
+    case MMUEXT_FLUSH_CACHE_GLOBAL: return op_flush_cache(d, tlb_online);
+    default: return op_set_ldt(v, op);
     }
 }
 
@@ -626,22 +618,18 @@ static int mmuext_one(struct vcpu *v, const struct mmuext_op *op, struct mem_own
         if (!f)
             return guest_error(-EINVAL, "pin of a frame that is not RAM");
         return page_pin(f, o, PT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE), PTF_PREEMPT);
-    case MMUEXT_UNPIN_TABLE:
-        return op_unpin(v, op_frame(op), o);
+    case MMUEXT_UNPIN_TABLE: return op_unpin(v, op_frame(op), o);
     case MMUEXT_CLEAR_PAGE:
-    case MMUEXT_COPY_PAGE:
-        return op_write_page(op, o);
+    case MMUEXT_COPY_PAGE: return op_write_page(op, o);
     case MMUEXT_MARK_SUPER:
-    case MMUEXT_UNMARK_SUPER:
-        return guest_error(-EOPNOTSUPP, "superpages are not offered");
+    case MMUEXT_UNMARK_SUPER: return guest_error(-EOPNOTSUPP, "superpages are not offered");
     case MMUEXT_NEW_BASEPTR ... MMUEXT_SET_LDT:
     case MMUEXT_NEW_USER_BASEPTR:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
         if (o != &v->domain->mem)
             return guest_error(-EPERM, "operation on another domain's address space");
         return mmuext_own(v, op);
-    default:
-        return guest_error(-ENOSYS, "no such mmuext_op");
+    default: return guest_error(-ENOSYS, "no such mmuext_op");
     }
 }
 
@@ -691,9 +679,11 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
     uint64_t op[2] __uninitialized; /* command and address: read whole, or not used */
 
     /* The most frequent of all by far: Linux flushes page by page where it can.  In a function that
-     * does nothing else, so that it saves no registers; any other is read again where it is done. */
+     * does nothing else, so that it saves no registers; any other is read again where it is done.
+     */
     _Static_assert(offsetof(struct mmuext_op, cmd) == 0 &&
-                       offsetof(struct mmuext_op, arg1.linear_addr) == 8, "the first two words");
+                       offsetof(struct mmuext_op, arg1.linear_addr) == 8,
+                   "the first two words");
     if (likely(((count ^ 1) | (foreigndom ^ DOMID_SELF) | pdone) == 0 &&
                guest_range_okay(uops, sizeof(struct mmuext_op)) &&
                !read_guest_words_okay(op, uops, 2) && (uint32_t)op[0] == MMUEXT_INVLPG_LOCAL)) {
@@ -704,7 +694,8 @@ long do_mmuext_op(uint64_t uops, unsigned count, uint64_t pdone, unsigned foreig
     return mmuext_list(uops, count, pdone, foreigndom);
 }
 
-/* --- walks and death ---------------------------------------------------------------------------- */
+/* --- walks and death ----------------------------------------------------------------------------
+ */
 
 uint64_t *pv_walk_l1e(struct vcpu *v, uint64_t va, mfn_t *l1mfn)
 {

@@ -52,7 +52,8 @@ static void raw_out(unsigned port, unsigned size, uint32_t val)
     }
 }
 
-/* --- dom0's shared devices ------------------------------------------------------------------------- */
+/* --- dom0's shared devices
+ * ------------------------------------------------------------------------- */
 
 static bool is_pci_data(unsigned port, unsigned size)
 {
@@ -88,9 +89,8 @@ static bool control_in(struct domain *d, unsigned port, unsigned size, uint32_t 
     }
     if (!is_pci_data(port, size))
         return false;
-    *val = d->pci_address & 1u << 31
-               ? pci_cf8_read(d->pci_address & ~3u, port & 3, size)
-               : all_ones(size);
+    *val = d->pci_address & 1u << 31 ? pci_cf8_read(d->pci_address & ~3u, port & 3, size)
+                                     : all_ones(size);
     return true;
 }
 

@@ -7,8 +7,8 @@
  * byte; about a third of all its page-table updates come this way, so the path is kept short.  The
  * bytes of the instruction are copied once (another vCPU may change them: XSA-202); the address is
  * the one that faulted, so nothing of the operand's address need be computed.  Narrow operands are
- * merged into the entry of eight bytes, and the store is a compare-and-swap of what was read, so all
- * forms are atomic whether they have a LOCK prefix or not.
+ * merged into the entry of eight bytes, and the store is a compare-and-swap of what was read, so
+ * all forms are atomic whether they have a LOCK prefix or not.
  */
 #include "abi/errno.h"
 #include "cpu/cpu_info.h"
@@ -106,7 +106,7 @@ static int store(struct pte_table *t, struct pte_context *c, struct cpu_regs *re
     if (in->op == MEMOP_CMPXCHG)
         memop_apply(MEMOP_SUB, in->size, old, old, &flags);
     new = memop_apply(in->op, in->size, old, src, &flags);
-    new = (entry & ~(mask << shift)) | (new & mask) << shift;
+    new = (entry & ~(mask << shift)) | (new &mask) << shift;
     rc = pte_update(t, index, new, PTEF_COMPARE, &entry, c);
     if (!rc)
         retire(regs, in, old, flags);
@@ -144,8 +144,8 @@ static bool find_table(struct vcpu *v, uint64_t addr, mfn_t *mfn)
 bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 {
     struct pte_context c = {.page_owner = NULL};
-    struct memop_insn in __uninitialized; /* memop_decode() fills it */
-    struct pte_table t __uninitialized;   /* pte_table_open() fills it */
+    struct memop_insn in __uninitialized;      /* memop_decode() fills it */
+    struct pte_table t __uninitialized;        /* pte_table_open() fills it */
     uint8_t code[CODE_BUFFER] __uninitialized; /* decoded as far as it was read */
     uint64_t src;
     mfn_t mfn;
@@ -154,8 +154,8 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 
     if (!find_table(v, addr, &mfn))
         return false;
-    if (!memop_decode(code, fetch_guest_code(code, regs->rip), &in) ||
-        (addr & 7) + in.size > 8 || !source(regs, &in, &src))
+    if (!memop_decode(code, fetch_guest_code(code, regs->rip), &in) || (addr & 7) + in.size > 8 ||
+        !source(regs, &in, &src))
         return false;
     rc = pte_table_open(&t, &v->domain->mem, mfn);
     if (rc)

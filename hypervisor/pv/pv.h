@@ -32,7 +32,8 @@ static inline uint64_t guest_rflags(uint64_t f)
            RFLAGS_IF | RFLAGS_MBS;
 }
 
-/* --- pv/bounce.c: entering the guest's handlers ------------------------------------------------ */
+/* --- pv/bounce.c: entering the guest's handlers ------------------------------------------------
+ */
 /* Makes the frame continue in the guest's handler of exception `vector`.  error is pushed for the
  * vectors that have one; cr2 is published for #PF.  At most once per entry. */
 void pv_inject(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error);
@@ -41,7 +42,8 @@ void pv_inject_pf(struct vcpu *v, struct cpu_regs *regs, uint32_t error, uint64_
 void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector);
 void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
 
-/* --- pv/context.c ------------------------------------------------------------------------------- */
+/* --- pv/context.c -------------------------------------------------------------------------------
+ */
 /* Switches the running vCPU between guest kernel and guest user mode: GS bases and page tables.
  * User pages are global and stay in the TLB; kernel pages are not and go (I5). */
 static __always_inline void pv_toggle_mode_inline(struct vcpu *v)
@@ -56,7 +58,8 @@ static __always_inline void pv_toggle_mode_inline(struct vcpu *v)
 void pv_toggle_mode(struct vcpu *v);
 /* Loads the root that v's mode asks for.  flush_global: entries of user pages go too. */
 void pv_load_cr3(struct vcpu *v, bool flush_global);
-/* --- pv/segments.c ------------------------------------------------------------------------------ */
+/* --- pv/segments.c ------------------------------------------------------------------------------
+ */
 /* Maps the shadow LDT page that a fault at `addr` in the vCPU's descriptor area asks for.
  * true: done, try again. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t offset);
@@ -72,7 +75,8 @@ bool pv_check_descriptor(uint64_t *desc);
 /* Loads GDT and LDT registers for v on this CPU. */
 void pv_load_descriptors(struct vcpu *v);
 
-/* --- pv/ptwr.c, pv/emulate.c, pv/cpuid_msr.c ---------------------------------------------------- */
+/* --- pv/ptwr.c, pv/emulate.c, pv/cpuid_msr.c ----------------------------------------------------
+ */
 /* A guest kernel wrote to a read-only present page: emulates the write if it is a page-table write.
  * true: done (or refused and injected). */
 bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr);
@@ -81,8 +85,10 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs);
 /* #UD of a guest: the ud2a "xen" cpuid form.  true: done. */
 bool pv_emulate_invalid_op(struct vcpu *v, struct cpu_regs *regs);
 
-/* --- pv/mmu_ops.c ------------------------------------------------------------------------------- */
+/* --- pv/mmu_ops.c -------------------------------------------------------------------------------
+ */
 /* The L1 entry that maps va in the tables that v runs on; NULL if a level is not present. */
 uint64_t *pv_walk_l1e(struct vcpu *v, uint64_t va, mfn_t *l1mfn);
-/* New root for kernel (or user: is_user) mode of v, owner and type checked; 0, -errno, -ERESTART. */
+/* New root for kernel (or user: is_user) mode of v, owner and type checked; 0, -errno, -ERESTART.
+ */
 int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible);

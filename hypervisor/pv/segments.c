@@ -3,9 +3,9 @@
  * A guest's segments: GDT, LDT, single descriptors, segment bases.
  *
  * Frames of a GDT or LDT have the type PT_SEGDESC, so the guest cannot write them but through
- * update_descriptor (I1).  They are mapped into the vCPU's descriptor area, whose last two GDT pages
- * are the hypervisor's own; the area's address never changes, so a change of GDT costs no LGDT.
- * LDT pages are mapped when the processor first asks for one: most guests never use theirs.
+ * update_descriptor (I1).  They are mapped into the vCPU's descriptor area, whose last two GDT
+ * pages are the hypervisor's own; the area's address never changes, so a change of GDT costs no
+ * LGDT. LDT pages are mapped when the processor first asks for one: most guests never use theirs.
  *
  * In 64-bit mode a descriptor's base and limit protect nothing; what matters is that no
  * descriptor lets a guest into ring 0 to 2: present code and data descriptors get DPL 3, and gates
@@ -46,8 +46,9 @@ static uint64_t area_va(const struct vcpu *v, unsigned page)
 #define LDT_FIRST_PAGE (VCPU_DESC_LDT / PAGE_SIZE)
 
 /*
- * After a change in v's area.  Only a CPU that has v loaded reads it, and one that had it has emptied
- * its TLB since.  So no guest makes the CPUs of others flush, however often it changes its tables.
+ * After a change in v's area.  Only a CPU that has v loaded reads it, and one that had it has
+ * emptied its TLB since.  So no guest makes the CPUs of others flush, however often it changes its
+ * tables.
  */
 static void flush_area(const struct vcpu *v)
 {
@@ -115,7 +116,8 @@ long do_set_gdt(uint64_t frame_list, unsigned entries)
     return pv_gdt_set(current, frames, entries);
 }
 
-/* --- LDT --------------------------------------------------------------------------------------- */
+/* --- LDT ---------------------------------------------------------------------------------------
+ */
 
 void pv_ldt_destroy(struct vcpu *v)
 {
@@ -166,7 +168,8 @@ void pv_load_descriptors(struct vcpu *v)
     desc_load_ldt(area_va(v, LDT_FIRST_PAGE), v->ldt_nr);
 }
 
-/* --- one descriptor ---------------------------------------------------------------------------- */
+/* --- one descriptor ----------------------------------------------------------------------------
+ */
 
 long do_update_descriptor(uint64_t maddr, uint64_t desc)
 {
@@ -197,7 +200,8 @@ long do_update_descriptor(uint64_t maddr, uint64_t desc)
     return 0;
 }
 
-/* --- segment bases ------------------------------------------------------------------------------ */
+/* --- segment bases ------------------------------------------------------------------------------
+ */
 
 /* Loads a selector into the GS that SWAPGS hides: the user's, while the kernel runs. */
 static void load_user_gs(uint16_t sel)
@@ -220,19 +224,10 @@ long do_set_segment_base(unsigned which, uint64_t base)
     if (which <= SEGBASE_GS_KERNEL && !is_canonical(base))
         return guest_error(-EINVAL, "segment base is not canonical");
     switch (which) {
-    case SEGBASE_FS:
-        set_fs_base(base);
-        return 0;
-    case SEGBASE_GS_USER:
-        wrmsr(MSR_KERNEL_GS_BASE, base);
-        return 0;
-    case SEGBASE_GS_KERNEL:
-        set_gs_base(base);
-        return 0;
-    case SEGBASE_GS_USER_SEL:
-        load_user_gs(pv_fix_selector(base));
-        return 0;
-    default:
-        return guest_error(-EINVAL, "no such segment base");
+    case SEGBASE_FS: set_fs_base(base); return 0;
+    case SEGBASE_GS_USER: wrmsr(MSR_KERNEL_GS_BASE, base); return 0;
+    case SEGBASE_GS_KERNEL: set_gs_base(base); return 0;
+    case SEGBASE_GS_USER_SEL: load_user_gs(pv_fix_selector(base)); return 0;
+    default: return guest_error(-EINVAL, "no such segment base");
     }
 }

@@ -45,7 +45,8 @@ static __always_inline void page_fault(struct vcpu *v, struct cpu_regs *regs, ui
             ldt_fault(v, regs, addr - ldt);
             return;
         }
-    } else if (v->in_kernel && (err & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_INSN)) == (PF_PRESENT | PF_WRITE)) {
+    } else if (v->in_kernel &&
+               (err & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_INSN)) == (PF_PRESENT | PF_WRITE)) {
         if (pv_ptwr_fault(v, regs, addr))
             return;
     }
@@ -127,9 +128,7 @@ void trap_from_guest(struct cpu_regs *regs)
         local_irq_enable();
         debug_exception(v, regs, aux);
         return;
-    default:
-        local_irq_enable();
-        pv_inject(v, regs, regs->entry_vector, regs->error_code);
+    default: local_irq_enable(); pv_inject(v, regs, regs->entry_vector, regs->error_code);
     }
 }
 

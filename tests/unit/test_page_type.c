@@ -462,13 +462,19 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pin_and_unpin),          cmocka_unit_test(one_type_at_a_time),
+        cmocka_unit_test(pin_and_unpin),
+        cmocka_unit_test(one_type_at_a_time),
         cmocka_unit_test(stamp_of_last_use),
-        cmocka_unit_test(change_of_type_flushes), cmocka_unit_test(uncached_use_flushes_cache),
-        cmocka_unit_test(counts_do_not_wrap),     cmocka_unit_test(our_own_errors_stop_the_machine),
-        cmocka_unit_test(interrupted_everywhere), cmocka_unit_test(given_up_and_finished),
-        cmocka_unit_test(refused_late),           cmocka_unit_test(shared_lower_tables),
-        cmocka_unit_test(death_at_any_point),     cmocka_unit_test(descriptors),
+        cmocka_unit_test(change_of_type_flushes),
+        cmocka_unit_test(uncached_use_flushes_cache),
+        cmocka_unit_test(counts_do_not_wrap),
+        cmocka_unit_test(our_own_errors_stop_the_machine),
+        cmocka_unit_test(interrupted_everywhere),
+        cmocka_unit_test(given_up_and_finished),
+        cmocka_unit_test(refused_late),
+        cmocka_unit_test(shared_lower_tables),
+        cmocka_unit_test(death_at_any_point),
+        cmocka_unit_test(descriptors),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
