@@ -39,6 +39,7 @@ static struct frame frames[NR_FRAMES];
 struct frame *host_frame_table = frames;
 uint64_t frame_chunk_present[FRAME_CHUNKS / 64] = {1};
 uint64_t frame_limit = NR_FRAMES;
+uint64_t frame_low_end = NR_FRAMES, frame_high_start, frame_high_count;
 static unsigned flushes;
 static bool hv_used[NR_FRAMES], hv_shared[NR_FRAMES];
 
