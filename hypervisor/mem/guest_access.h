@@ -102,6 +102,7 @@ static __always_inline int read_guest_words_okay(void *dst, uint64_t gva, unsign
     user_access_begin();
 #pragma GCC unroll 12
     for (unsigned i = 0; i < words; i++) {
+        // cppcheck-suppress legacyUninitvar ; written by assembly, which the analyser skips
         LOAD_GUEST_WORD(word, from + i, fault);
         to[i] = word;
     }
