@@ -14,7 +14,7 @@
 # tests/boot/rules.mk, which makes a program of it; the guard is for that.
 ifndef HV_BOOT_LIBS_OBJ
 
-UNPACK_ARCHIVES := $(shell for a in lzma z lz4 zstd; do $(CC) -print-file-name=lib$$a.a; done)
+UNPACK_ARCHIVES := $(shell for a in lzma z lz4 zstd; do $(CC) -print-file-name=lib$$a.a 2>/dev/null; done)
 UNPACK_PARTS := $(addprefix $B/hypervisor/,dom0/unpack.o dom0/unpack_xz.o dom0/bcj_x86.o \
         boot/unpack_libs.o)
 HV_BOOT_LIBS_OBJ := $B/hypervisor/boot/unpack_all.o
