@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two domains: the first one builds a second, unprivileged one, runs it, talks to it through
- * memory, events and grants, and ends it.  The second runs a copy of this very image, entered at
- * second_main(), on page tables that the first one wrote; it has no start_info and prints nothing:
- * it does what the command in its copy of `ctl` says, and answers there.
+ * Two domains: the first one builds a second, unprivileged one (lib/second.h), talks to it through
+ * memory, events and grants, and ends it.  The second does what the command in its copy of `ctl`
+ * says, and answers there.
  */
 #include "abi/domctl.h"
 #include "abi/platform.h"
 #include "abi/sysctl.h"
+#include "second.h"
 #include "test.h"
-
-#define WINDOW     0x10000000000UL /* where the first domain sees frames of the second */
-#define NR_FRAMES  2048            /* 8 MiB */
-#define NR_TABLES  8
-#define NR_RESULTS 32
-
-extern char _text[], _end[];
 
 enum command {
     IDLE,
@@ -30,29 +23,12 @@ enum command {
     PHYSDEV
 };
 
-/* One page; the second domain's copy is how the two talk. */
-static struct ctl {
-    volatile uint32_t command, done;
-    volatile uint64_t counter;
-    uint64_t mfns[512]; /* of image pages, by page number: its P2M */
-} ctl __attribute__((aligned(4096)));
-
-static struct arg {
-    volatile uint64_t in[8];
-    volatile int64_t out[NR_RESULTS];
-} arg __attribute__((aligned(4096)));
-
-static uint8_t second_stack[2][8192] __attribute__((aligned(4096)));
+static uint8_t second_stack[8192] __attribute__((aligned(4096))); /* of its second vCPU */
 static struct grant_entry_v1 second_grants[512] __attribute__((aligned(4096)));
 static uint64_t second_page[512] __attribute__((aligned(4096)));
 
 /* --- the second domain --------------------------------------------------------------------------
  */
-
-static unsigned image_page(const void *va)
-{
-    return (unsigned)(((uint64_t)va - (uint64_t)_text) / PAGE_SIZE);
-}
 
 /* Calls that an unprivileged domain must be refused; out[] gets the results. */
 static void privileged_calls(void)
@@ -116,7 +92,7 @@ static void foreign_maps(void)
 /* Every number of physdev_op, with a page of zeroes as its structure. */
 static void physdev_calls(void)
 {
-    for (unsigned cmd = 0; cmd < NR_RESULTS; cmd++) {
+    for (unsigned cmd = 0; cmd < SECOND_RESULTS; cmd++) {
         memset(second_page, 0, PAGE_SIZE);
         arg.out[cmd] = hc_physdev_op(cmd, second_page);
     }
@@ -165,7 +141,7 @@ static void start_second_vcpu(void)
 
     c = (struct vcpu_guest_context){.flags = VGCF_IN_KERNEL};
     c.user_regs.rip = (uint64_t)second_vcpu;
-    c.user_regs.rsp = (uint64_t)second_stack[1] + sizeof(second_stack[1]) - 8;
+    c.user_regs.rsp = (uint64_t)second_stack + sizeof(second_stack) - 8;
     c.user_regs.cs = FLAT_KERNEL_CS;
     c.user_regs.ss = FLAT_KERNEL_SS;
     c.ctrlreg[3] = arg.in[0] * PAGE_SIZE;
@@ -200,177 +176,6 @@ static void second_main(void)
 /* --- the first domain ---------------------------------------------------------------------------
  */
 
-static struct tree window;
-static domid_t second;
-static xen_pfn_t frames[NR_FRAMES];
-static struct ctl *their_ctl = (struct ctl *)WINDOW;
-static struct arg *their_arg = (struct arg *)(WINDOW + PAGE_SIZE);
-static struct xen_domctl op;
-
-static long domctl(unsigned cmd)
-{
-    op.cmd = cmd;
-    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    op.domain = second;
-    return HC_1(__HYPERVISOR_domctl, &op);
-}
-
-static uint64_t free_pages(void)
-{
-    static struct xen_sysctl s;
-
-    s = (struct xen_sysctl){.cmd = XEN_SYSCTL_physinfo,
-                            .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
-    return HC_1(__HYPERVISOR_sysctl, &s) ? 0 : s.u.physinfo.free_pages + s.u.physinfo.scrub_pages;
-}
-
-/* Show frame `mfn` of the second domain in slot i of the window; 0 takes it out. */
-static long show(unsigned i, uint64_t mfn)
-{
-    long rc = mmu_update_for(pte_machine(&window.l1[i]), mfn ? mfn * PAGE_SIZE | RW_FLAGS : 0,
-                             mfn ? second : DOMID_SELF);
-
-    mmuext1(MMUEXT_INVLPG_LOCAL, WINDOW + i * PAGE_SIZE, 0);
-    return rc;
-}
-
-static bool create(void)
-{
-    op = (struct xen_domctl){.cmd = XEN_DOMCTL_createdomain,
-                             .interface_version = XEN_DOMCTL_INTERFACE_VERSION};
-    op.u.createdomain.handle[0] = 0x42;
-    op.u.createdomain.max_vcpus = 2;
-    op.u.createdomain.max_evtchn_port = 1023;
-    op.u.createdomain.max_grant_frames = 4;
-    op.u.createdomain.max_maptrack_frames = 4;
-    op.u.createdomain.grant_opts = 1;
-    if (HC_1(__HYPERVISOR_domctl, &op))
-        return false;
-    second = op.domain;
-    op.u.max_vcpus.max = 2;
-    if (domctl(XEN_DOMCTL_max_vcpus))
-        return false;
-    op.u.max_mem.max_memkb = NR_FRAMES * 4;
-    return domctl(XEN_DOMCTL_max_mem) == 0;
-}
-
-static bool populate(void)
-{
-    struct xen_memory_reservation r = {
-        .extent_start = (guest_ptr_t)frames, .nr_extents = NR_FRAMES, .domid = second};
-
-    for (unsigned i = 0; i < NR_FRAMES; i++)
-        frames[i] = i;
-    return hc_memory_op(XENMEM_populate_physmap, &r) == NR_FRAMES;
-}
-
-static bool fill(unsigned frame, const void *contents)
-{
-    if (show(2, frames[frame]))
-        return false;
-    memcpy((void *)(WINDOW + 2 * PAGE_SIZE), contents, PAGE_SIZE);
-    return true;
-}
-
-/*
- * Frames 0..7: L4, L3, L2, and L1 tables; from 8 on the image, in order.  The image's pages are
- * mapped where this image has them; tables are not mapped in the second domain at all.
- */
-static bool build(void)
-{
-    static uint64_t table[512];
-    unsigned pages = (unsigned)((_end - _text) / (long)PAGE_SIZE);
-    uint64_t va = (uint64_t)_text;
-
-    if (L1_SLOT(va) + pages > 5 * 512)
-        return false;
-    if (!fill(0, table)) /* shows that the window works before anything is in it */
-        return false;
-    for (unsigned i = 0; i < pages; i++)
-        if (!fill(NR_TABLES + i, _text + i * PAGE_SIZE))
-            return false;
-    table[L4_SLOT(va)] = frames[1] * PAGE_SIZE | TABLE_FLAGS;
-    if (!fill(0, table))
-        return false;
-    memset(table, 0, PAGE_SIZE);
-    table[L3_SLOT(va)] = frames[2] * PAGE_SIZE | TABLE_FLAGS;
-    if (!fill(1, table))
-        return false;
-    memset(table, 0, PAGE_SIZE);
-    for (unsigned i = 0; i < 5; i++)
-        table[L2_SLOT(va) + i] = frames[3 + i] * PAGE_SIZE | TABLE_FLAGS;
-    if (!fill(2, table))
-        return false;
-    for (unsigned t = 0; t < 5; t++) {
-        for (unsigned j = 0; j < 512; j++) {
-            unsigned i = t * 512 + j - L1_SLOT(va);
-
-            table[j] = i < pages ? frames[NR_TABLES + i] * PAGE_SIZE | RW_FLAGS : 0;
-        }
-        if (!fill(3 + t, table))
-            return false;
-    }
-    if (show(2, 0) || show(0, frames[NR_TABLES + image_page(&ctl)]) ||
-        show(1, frames[NR_TABLES + image_page(&arg)]))
-        return false;
-    memset(their_ctl, 0, PAGE_SIZE);
-    memset(their_arg, 0, PAGE_SIZE);
-    for (unsigned i = 0; i < pages && i < 500; i++)
-        their_ctl->mfns[i] = frames[NR_TABLES + i];
-    return true;
-}
-
-static bool start(void)
-{
-    static struct vcpu_guest_context c;
-
-    c = (struct vcpu_guest_context){.flags = VGCF_IN_KERNEL | VGCF_online};
-    c.user_regs.rip = (uint64_t)second_main;
-    c.user_regs.rsp = (uint64_t)second_stack[0] + sizeof(second_stack[0]) - 8;
-    c.user_regs.cs = FLAT_KERNEL_CS;
-    c.user_regs.ss = FLAT_KERNEL_SS;
-    c.kernel_ss = FLAT_KERNEL_SS;
-    c.kernel_sp = c.user_regs.rsp;
-    c.ctrlreg[3] = frames[0] * PAGE_SIZE;
-    op.u.vcpucontext.vcpu = 0;
-    op.u.vcpucontext.ctxt = (guest_ptr_t)&c;
-    if (domctl(XEN_DOMCTL_setvcpucontext) || domctl(XEN_DOMCTL_getdomaininfo))
-        return false;
-    /* It has no event callback, so its events are masked before it runs. */
-    if (show(2, op.u.getdomaininfo.shared_info_frame))
-        return false;
-    ((struct shared_info *)(WINDOW + 2 * PAGE_SIZE))->vcpu_info[0].evtchn_upcall_mask = 1;
-    return show(2, 0) == 0 && domctl(XEN_DOMCTL_unpausedomain) == 0;
-}
-
-static bool setup(void)
-{
-    if (!(start_info->flags & SIF_INITDOMAIN)) {
-        test_skip("builds a domain: dom0 only");
-        return false;
-    }
-    EXPECT(tree_make(&window, WINDOW));
-    EXPECT(create());
-    EXPECT(!test_failed() && populate());
-    EXPECT(!test_failed() && build());
-    EXPECT(!test_failed() && start());
-    return !test_failed();
-}
-
-static bool destroy(void)
-{
-    long rc;
-
-    show(0, 0);
-    show(1, 0);
-    show(2, 0);
-    while ((rc = domctl(XEN_DOMCTL_destroydomain)) == -ERESTART || rc == -EAGAIN)
-        ;
-    EXPECT_RC(rc, 0);
-    tree_drop(&window);
-    return rc == 0;
-}
-
 /* Whether the second domain did what it was told within a second or two. */
 static bool tell(enum command what)
 {
@@ -398,33 +203,33 @@ static bool counts(void)
 
 static uint32_t dominfo_flags(void)
 {
-    EXPECT_RC(domctl(XEN_DOMCTL_getdomaininfo), 0);
-    EXPECT_EQ(op.u.getdomaininfo.domain, second);
-    return op.u.getdomaininfo.flags;
+    EXPECT_RC(second_domctl(XEN_DOMCTL_getdomaininfo), 0);
+    EXPECT_EQ(second_op.u.getdomaininfo.domain, second);
+    return second_op.u.getdomaininfo.flags;
 }
 
 /* A domain is built from nothing but hypercalls, runs, and is gone after destroy with all it had.
  */
 static void test_life(void)
 {
-    uint64_t before = free_pages(), after;
+    uint64_t before = machine_free_pages(), after;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     EXPECT(second > 0 && second < DOMID_FIRST_RESERVED);
     their_ctl->command = COUNT;
     EXPECT(counts());
     EXPECT_EQ(dominfo_flags() & (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_paused), 0);
-    EXPECT_EQ(op.u.getdomaininfo.tot_pages, NR_FRAMES);
-    EXPECT_EQ(op.u.getdomaininfo.max_vcpu_id, 1);
-    EXPECT_EQ(op.u.getdomaininfo.handle[0], 0x42);
-    EXPECT(free_pages() + NR_FRAMES <= before);
-    EXPECT(destroy());
-    EXPECT_RC(domctl(XEN_DOMCTL_getdomaininfo), -ESRCH);
+    EXPECT_EQ(second_op.u.getdomaininfo.tot_pages, SECOND_FRAMES);
+    EXPECT_EQ(second_op.u.getdomaininfo.max_vcpu_id, 1);
+    EXPECT_EQ(second_op.u.getdomaininfo.handle[0], 0x42);
+    EXPECT(machine_free_pages() + SECOND_FRAMES <= before);
+    EXPECT(second_destroy());
+    EXPECT_RC(second_domctl(XEN_DOMCTL_getdomaininfo), -ESRCH);
     for (uint64_t end = system_time() + 1000000000; system_time() < end;)
-        if (free_pages() == before)
+        if (machine_free_pages() == before)
             break;
-    after = free_pages();
+    after = machine_free_pages();
     if (after != before) /* a first domain may leave caches behind, a second must not */
         print("# %lu pages before, %lu after\n", before, after);
     EXPECT(after + 64 >= before);
@@ -435,20 +240,20 @@ static void test_pause(void)
 {
     uint64_t seen;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     their_ctl->command = COUNT;
     EXPECT(counts());
-    EXPECT_RC(domctl(XEN_DOMCTL_pausedomain), 0);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_pausedomain), 0);
     seen = their_ctl->counter;
     for (uint64_t end = system_time() + 50000000; system_time() < end;)
         hc_sched_op(SCHEDOP_yield, 0);
     EXPECT_EQ(their_ctl->counter, seen);
     EXPECT(dominfo_flags() & XEN_DOMINF_paused);
-    EXPECT_RC(domctl(XEN_DOMCTL_unpausedomain), 0);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_unpausedomain), 0);
     EXPECT(counts());
-    EXPECT_RC(domctl(XEN_DOMCTL_unpausedomain), -EINVAL);
-    destroy();
+    EXPECT_RC(second_domctl(XEN_DOMCTL_unpausedomain), -EINVAL);
+    second_destroy();
 }
 
 /* Events cross from one domain to the other, both ways, and a port ends with its domain. */
@@ -458,7 +263,7 @@ static void test_events(void)
     struct evtchn_status status;
     struct evtchn_close close;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     alloc.remote_dom = second;
     EXPECT_RC(hc_event_op(EVTCHNOP_alloc_unbound, &alloc), 0);
@@ -478,7 +283,7 @@ static void test_events(void)
     EXPECT_EQ(status.u.interdomain.dom, second);
     EXPECT_EQ(status.u.interdomain.port, their_arg->out[2]);
     EXPECT_RC(hc_event_op(EVTCHNOP_send, &close), 0);
-    destroy();
+    second_destroy();
     status = (struct evtchn_status){.dom = DOMID_SELF, .port = alloc.port};
     EXPECT_RC(hc_event_op(EVTCHNOP_status, &status), 0);
     EXPECT_EQ(status.status, EVTCHNSTAT_unbound);
@@ -492,11 +297,11 @@ static void test_grants(void)
 {
     struct gnttab_map_grant_ref map;
     struct gnttab_unmap_grant_ref unmap;
-    volatile uint64_t *there = (volatile uint64_t *)(WINDOW + 8 * PAGE_SIZE);
+    volatile uint64_t *there = (volatile uint64_t *)(SECOND_WINDOW + 8 * PAGE_SIZE);
     uint64_t *mine = page_alloc();
     struct gnttab_copy copy;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     EXPECT(tell(GRANT));
     EXPECT_RC(their_arg->out[0], 0);
@@ -525,7 +330,7 @@ static void test_grants(void)
     EXPECT_RC(hc_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
     EXPECT(map.status < 0);
     page_free(mine);
-    destroy();
+    second_destroy();
 }
 
 /* A domain without devices may have I/O privilege (for ports that it is not given) and ask about
@@ -535,10 +340,10 @@ static void test_physdev(void)
     static const uint64_t none = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 11 | 1 << 18 | 1 << 22;
     static const uint64_t fine = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 23;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     EXPECT(tell(PHYSDEV));
-    for (unsigned cmd = 0; cmd < NR_RESULTS; cmd++) {
+    for (unsigned cmd = 0; cmd < SECOND_RESULTS; cmd++) {
         long want = none >> cmd & 1 ? -ENOSYS : fine >> cmd & 1 ? 0 : -EPERM;
 
         switch (cmd) {
@@ -552,7 +357,7 @@ static void test_physdev(void)
         if (their_arg->out[cmd] != want)
             test_fail(TEST_WHERE, "physdev_op %u = %ld, not %ld", cmd, their_arg->out[cmd], want);
     }
-    destroy();
+    second_destroy();
 }
 
 /* A page mapped by grant outlives its domain until it is unmapped; then everything is free. */
@@ -563,33 +368,33 @@ static void test_grant_outlives(void)
     volatile uint64_t *there;
     static struct tree other;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
-    EXPECT(tree_make(&other, WINDOW + (1UL << 39)));
+    EXPECT(tree_make(&other, SECOND_WINDOW + (1UL << 39)));
     there = (volatile uint64_t *)other.va;
     EXPECT(tell(GRANT));
     map = (struct gnttab_map_grant_ref){
         .host_addr = (uint64_t)there, .flags = GNTMAP_host_map, .ref = 8, .dom = second};
     EXPECT_RC(hc_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
     REQUIRE_RC(map.status, GNTST_okay);
-    destroy();
+    second_destroy();
     EXPECT_EQ(*there, 0x9a9a);
-    EXPECT(domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH ||
-           op.u.getdomaininfo.flags & XEN_DOMINF_dying);
+    EXPECT(second_domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH ||
+           second_op.u.getdomaininfo.flags & XEN_DOMINF_dying);
     unmap = (struct gnttab_unmap_grant_ref){.host_addr = (uint64_t)there, .handle = map.handle};
     EXPECT_RC(hc_grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
     EXPECT_RC(unmap.status, GNTST_okay);
     for (uint64_t end = system_time() + 1000000000; system_time() < end;)
-        if (domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH)
+        if (second_domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH)
             break;
-    EXPECT_RC(domctl(XEN_DOMCTL_getdomaininfo), -ESRCH);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_getdomaininfo), -ESRCH);
     tree_drop(&other);
 }
 
 /* What an unprivileged domain is refused. */
 static void test_permissions(void)
 {
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     REQUIRE(tell(PRIVILEGED));
     EXPECT_RC(their_arg->out[0], -EPERM); /* domctl */
@@ -608,7 +413,7 @@ static void test_permissions(void)
     EXPECT_RC(their_arg->out[11], -EACCES); /* cache flush without devices */
     EXPECT_RC(their_arg->out[12], -EPERM);  /* in the name of the first domain */
     EXPECT_EQ(their_arg->out[13], 1);
-    destroy();
+    second_destroy();
 }
 
 /* It cannot map a frame of the first domain, nor devices, nor change its tables. */
@@ -616,22 +421,22 @@ static void test_foreign(void)
 {
     uint64_t *mine = page_alloc();
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
     mine[0] = 0x3333;
-    EXPECT_RC(show(3, frames[NR_TABLES + image_page(second_page)]), 0);
-    *(uint64_t *)(WINDOW + 3 * PAGE_SIZE) = 0x5ec0;
+    EXPECT_RC(second_show(3, second_frames[SECOND_TABLES + image_page(second_page)]), 0);
+    *(uint64_t *)(SECOND_WINDOW + 3 * PAGE_SIZE) = 0x5ec0;
     their_arg->in[0] = mfn_of(mine);
-    their_arg->in[1] = frames[3] * PAGE_SIZE; /* an unused entry of its first L1 table */
+    their_arg->in[1] = second_frames[3] * PAGE_SIZE; /* an unused entry of its first L1 table */
     REQUIRE(tell(FOREIGN));
     for (unsigned i = 0; i < 10; i++)
         if (their_arg->out[i] >= 0)
             test_fail(TEST_WHERE, "attempt %u gave %ld", i, (long)their_arg->out[i]);
     EXPECT_EQ(their_arg->out[10], 1);
     EXPECT_EQ(mine[0], 0x3333);
-    EXPECT_RC(show(3, 0), 0);
+    EXPECT_RC(second_show(3, 0), 0);
     page_free(mine);
-    destroy();
+    second_destroy();
 }
 
 /* The first domain is told by VIRQ_DOM_EXC when the second shuts down or crashes, and sees the
@@ -646,7 +451,7 @@ static void test_shutdown(void)
     for (unsigned round = 0; round < 2; round++) {
         unsigned reason;
 
-        if (!setup())
+        if (!second_setup(second_main))
             break;
         event_count[virq.port] = 0;
         shared_info->evtchn_pending[virq.port / 64] &= ~(1UL << virq.port % 64);
@@ -655,10 +460,11 @@ static void test_shutdown(void)
         their_ctl->command = round ? CRASH : POWER_OFF;
         EXPECT(event_wait(virq.port, 1, 2000));
         EXPECT(dominfo_flags() & XEN_DOMINF_shutdown);
-        reason = op.u.getdomaininfo.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+        reason =
+            second_op.u.getdomaininfo.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
         EXPECT_EQ(reason, round ? SHUTDOWN_crash : SHUTDOWN_poweroff);
         event_count[virq.port] = 0;
-        destroy();
+        second_destroy();
         EXPECT(event_wait(virq.port, 1, 2000)); /* and once more when it is gone */
     }
     __atomic_fetch_or(&shared_info->evtchn_mask[virq.port / 64], 1UL << virq.port % 64,
@@ -669,16 +475,16 @@ static void test_shutdown(void)
 /* It brings its own second vCPU up. */
 static void test_second_vcpu(void)
 {
-    if (!setup())
+    if (!second_setup(second_main))
         return;
-    their_arg->in[0] = frames[0];
+    their_arg->in[0] = second_frames[0];
     REQUIRE(tell(SECOND_VCPU));
     EXPECT_RC(their_arg->out[0], 0);
     EXPECT_RC(their_arg->out[1], 0);
     EXPECT(counts());
     dominfo_flags();
-    EXPECT_EQ(op.u.getdomaininfo.nr_online_vcpus, 2);
-    destroy();
+    EXPECT_EQ(second_op.u.getdomaininfo.nr_online_vcpus, 2);
+    second_destroy();
 }
 
 /* Memory written by one domain is not seen by the next: frames come scrubbed. */
@@ -686,19 +492,19 @@ static void test_scrubbed(void)
 {
     unsigned dirty = 0;
 
-    if (!setup())
+    if (!second_setup(second_main))
         return;
-    destroy();
-    EXPECT(tree_make(&window, WINDOW));
-    EXPECT(create());
-    REQUIRE(populate());
-    for (unsigned i = 0; i < NR_FRAMES; i += 7) {
-        EXPECT_RC(show(0, frames[i]), 0);
+    second_destroy();
+    EXPECT(tree_make(&second_window, SECOND_WINDOW));
+    EXPECT(second_create());
+    REQUIRE(second_populate());
+    for (unsigned i = 0; i < SECOND_FRAMES; i += 7) {
+        EXPECT_RC(second_show(0, second_frames[i]), 0);
         for (unsigned j = 0; j < 512; j++)
-            dirty += ((volatile uint64_t *)WINDOW)[j] != 0;
+            dirty += ((volatile uint64_t *)SECOND_WINDOW)[j] != 0;
     }
     EXPECT_EQ(dirty, 0);
-    destroy();
+    second_destroy();
 }
 
 /* Thirty lives one after the other leave the free memory as it was. */
@@ -707,19 +513,20 @@ static void test_no_leak(void)
     uint64_t before = 0;
 
     for (unsigned i = 0; i < 30; i++) {
-        if (!setup())
+        if (!second_setup(second_main))
             return;
         EXPECT(tell(GRANT));
-        destroy();
+        second_destroy();
         for (uint64_t end = system_time() + 1000000000; system_time() < end;)
-            if (domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH)
+            if (second_domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH)
                 break;
         if (i == 1)
-            before = free_pages();
+            before = machine_free_pages();
     }
-    for (uint64_t end = system_time() + 1000000000; system_time() < end && free_pages() != before;)
+    for (uint64_t end = system_time() + 1000000000;
+         system_time() < end && machine_free_pages() != before;)
         hc_sched_op(SCHEDOP_yield, 0);
-    EXPECT(free_pages() + (on_pavis ? 0 : 64) >= before); /* Xen's pools keep a few */
+    EXPECT(machine_free_pages() + (on_pavis ? 0 : 64) >= before); /* Xen's pools keep a few */
 }
 
 /* createdomain and its followers refuse nonsense. */
@@ -729,25 +536,25 @@ static void test_create_bad(void)
         test_skip("dom0 only");
         return;
     }
-    op = (struct xen_domctl){.cmd = XEN_DOMCTL_createdomain,
-                             .interface_version = XEN_DOMCTL_INTERFACE_VERSION};
-    op.u.createdomain.max_vcpus = 0;
-    op.u.createdomain.grant_opts = 1;
-    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &op), -EINVAL);
-    op.u.createdomain.max_vcpus = 1;
-    op.u.createdomain.flags = 1U << 31;
-    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &op), -EINVAL);
-    op.u.createdomain.flags = 0;
-    op.u.createdomain.max_vcpus = 1000000;
-    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &op), -EINVAL);
+    second_op = (struct xen_domctl){.cmd = XEN_DOMCTL_createdomain,
+                                    .interface_version = XEN_DOMCTL_INTERFACE_VERSION};
+    second_op.u.createdomain.max_vcpus = 0;
+    second_op.u.createdomain.grant_opts = 1;
+    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &second_op), -EINVAL);
+    second_op.u.createdomain.max_vcpus = 1;
+    second_op.u.createdomain.flags = 1U << 31;
+    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &second_op), -EINVAL);
+    second_op.u.createdomain.flags = 0;
+    second_op.u.createdomain.max_vcpus = 1000000;
+    EXPECT_RC(HC_1(__HYPERVISOR_domctl, &second_op), -EINVAL);
     second = 77;
-    EXPECT_RC(domctl(XEN_DOMCTL_destroydomain), -ESRCH);
-    EXPECT_RC(domctl(XEN_DOMCTL_max_mem), -ESRCH);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_destroydomain), -ESRCH);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_max_mem), -ESRCH);
     second = 0; /* oneself */
-    EXPECT_RC(domctl(XEN_DOMCTL_destroydomain), -EINVAL);
-    EXPECT_RC(domctl(XEN_DOMCTL_pausedomain), -EINVAL);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_destroydomain), -EINVAL);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_pausedomain), -EINVAL);
     second = DOMID_IO;
-    EXPECT(domctl(XEN_DOMCTL_destroydomain) < 0);
+    EXPECT(second_domctl(XEN_DOMCTL_destroydomain) < 0);
 }
 
 TESTS("pair", T(create_bad), T(life), T(pause), T(events), T(grants), T(physdev), T(grant_outlives),
