@@ -190,7 +190,8 @@ void pv_inject_soft(struct vcpu *v, struct cpu_regs *regs, unsigned vector)
 /*
  * Whoever makes an NMI pending, or a vCPU with one go on, or ends its handler, raises the softirq;
  * so the exit path needs no test of its own.  Like a processor, a vCPU takes no second NMI before
- * its next iret.
+ * its next iret.  One whose handler was taken back meanwhile comes to nothing, as it would have if
+ * it had been sent a moment later.
  */
 void pv_nmi_softirq(void)
 {
@@ -200,8 +201,10 @@ void pv_nmi_softirq(void)
 
     if (is_idle_vcpu(v) || v->nmi_masked || !atomic_xchg(&v->nmi_pending, false))
         return;
-    v->nmi_masked = true;
     t = &v->trap_table[TRAP_NMI];
+    if (!t->address)
+        return;
+    v->nmi_masked = true;
     enter_plain(v, regs, t->address, t->flags & 4);
 }
 

@@ -7,7 +7,7 @@
 #   HV   hypervisor image as QEMU's -kernel takes it: build/pavis-hv, or `xen` for Debian's Xen 4.17
 #   ELF  build/guests/<family>.elf
 # environment: SMP (1), MEM in MiB (512), CPU (max,-smap,-monitor), XARGS more hypervisor options,
-#   QARGS more QEMU options, TIMEOUT in seconds per run (60), LOG file for the consoles (a temporary one);
+#   QARGS more QEMU options, ARGS more kernel command line, TIMEOUT in seconds per run (60), LOG file for the consoles (a temporary one);
 #   with SMP or XARGS given, the families file is not looked at
 # status: 0 all tests passed, 1 a test failed, 2 no DONE line (crash or hang), 3 usage
 set -u
@@ -57,7 +57,7 @@ for settings in "${lines[@]}"; do
     [ -z "${settings// /}" ] || echo "with$settings"
     # shellcheck disable=SC2086 # a list of assignments
     eval "$(for s in $settings; do printf 'export %q;' "$s"; done)"
-    once "$*"
+    once "$* ${ARGS:-}"
     for s in $settings; do unset "${s%%=*}"; done
 done
 [ -n "${LOG:-}" ] || rm -f "$log"
