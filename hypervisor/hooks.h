@@ -46,5 +46,5 @@ __noreturn void cpu_idle_entry(void);
 /* hypercall/console_io.c: a character typed on the console for dom0. */
 void guest_console_input(char c);
 
-/* pv/: an NMI that is neither ours nor a panic's; true when somebody took it (dom0's NMI). */
-bool nmi_upcall(const struct cpu_regs *regs);
+/* pv/: an NMI of the machine is dom0's, for this reason (XEN_NMIREASON_*).  NMI context. */
+void nmi_upcall(uint64_t reason);

@@ -7,12 +7,15 @@
  */
 #include "boot/cmdline.h"
 
+#include "console/log.h"
+#include "cpu/nmi.h"
 #include "lib/string.h"
 
 #define MAX_WORD    256      /* of the command line; longer ones are cut, and reported as wrong */
 #define UART_CLOCK  1843200u /* the PC's 16550 */
 #define UART_FACTOR 16u      /* input clock per bit; "/CLOCK" states the rate without it */
 #define MAX_BAUD    4000000u
+#define WATCHDOG_TIMEOUT_MAX 3600u
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -292,12 +295,69 @@ static bool take_xpti(struct boot_options *o, uint16_t field, const char *value)
     return true;
 }
 
+/* Xen's "force" is for processors that it does not know; here every source is tried first. */
 static bool take_watchdog(struct boot_options *o, uint16_t field, const char *value)
 {
-    o->watchdog_force = strcmp(value, "force") == 0;
-    if (o->watchdog_force)
-        o->watchdog = true;
-    return o->watchdog_force || parse_bool(value, &o->watchdog);
+    if (strcmp(value, "force") == 0)
+        return o->watchdog = true;
+    return parse_bool(value, &o->watchdog);
+}
+
+/* Seconds; a beat each second must fit in well.  0 is off, as in Xen. */
+static bool take_watchdog_timeout(struct boot_options *o, uint16_t field, const char *value)
+{
+    uint32_t n;
+
+    if (!parse_u32(value, &value, &n) || *value || n == 1 || n > WATCHDOG_TIMEOUT_MAX)
+        return false;
+    o->watchdog = n != 0;
+    o->watchdog_timeout = n ? n : o->watchdog_timeout;
+    return true;
+}
+
+/* Sets the field to the number that belongs to a word. */
+static bool take_choice(struct boot_options *o, uint16_t field, const char *value,
+                        const char *const words[], unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        if (strcmp(words[i], value) == 0) {
+            *(uint32_t *)field_of(o, field) = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_nmi(struct boot_options *o, uint16_t field, const char *value)
+{
+    static const char *const words[] = {
+        [NMI_TO_DOM0] = "dom0", [NMI_IGNORE] = "ignore", [NMI_FATAL] = "fatal"};
+
+    return take_choice(o, field, value, words, ARRAY_SIZE(words));
+}
+
+static bool take_stamps(struct boot_options *o, uint16_t field, const char *value)
+{
+    static const char *const words[] = {
+        [STAMPS_NONE] = "none", [STAMPS_BOOT] = "boot", [STAMPS_RAW] = "raw"};
+
+    /* The date is not known to the log; Xen too falls back on the time since the start. */
+    if (*value == 0 || strcmp(value, "date") == 0 || strcmp(value, "datems") == 0)
+        value = "boot";
+    return take_choice(o, field, value, words, ARRAY_SIZE(words));
+}
+
+static bool take_vga(struct boot_options *o, uint16_t field, const char *value)
+{
+    char part[OPTION_WORD];
+
+    while (next_part(&value, part)) {
+        if (strcmp(part, "keep") == 0)
+            o->vga_keep = true;
+        else if (strcmp(part, "text-80x25") != 0 && strcmp(part, "current") != 0)
+            o->vga_other_mode = true;
+    }
+    return !value;
 }
 
 #define FIELD(name) offsetof(struct boot_options, name)
@@ -309,10 +369,10 @@ static const struct boot_option table[] = {
      take_com, FIELD(com[0])},
     {"com2", "BAUD|auto[/CLOCK][,DPS[,PORT[,IRQ]]]", "auto,8n1,0x2f8,3", "second serial port",
      take_com, FIELD(com[1])},
-    {"conring_size", "SIZE", "by CPUs", "size of the log ring that dom0 can read", take_size,
+    {"conring_size", "SIZE", "16K", "size of the log ring that dom0 can read", take_size,
      FIELD(conring_size)},
     {"console", "com1|com2|vga|none,...", "com1,vga", "where the log goes", take_console, 0},
-    {"console_timestamps", "none|boot|raw", "none", "time in front of log lines", take_text,
+    {"console_timestamps", "none|boot|raw", "none", "time in front of log lines", take_stamps,
      FIELD(console_timestamps)},
     {"cpuidle", "BOOL", "yes", "whether idle CPUs may sleep deeper than HLT", take_bool,
      FIELD(cpuidle)},
@@ -330,6 +390,7 @@ static const struct boot_option table[] = {
      "print none, error, warning, info or all; up to the second level rate-limited", take_level,
      FIELD(log)},
     {"maxcpus", "N", "all", "use only so many CPUs", take_u32, FIELD(maxcpus)},
+    {"nmi", "dom0|ignore|fatal", "dom0", "what an NMI from the board does", take_nmi, FIELD(nmi)},
     {"no-real-mode", "", "", "accepted, without effect: real mode is never used", NULL, 0},
     {"noreboot", "BOOL", "no", "after a panic stop, do not reboot", take_bool, FIELD(noreboot)},
     {"nosmp", "BOOL", "no", "use only the boot CPU", take_bool, FIELD(nosmp)},
@@ -338,10 +399,15 @@ static const struct boot_option table[] = {
      "by ACPI, keyboard, triple fault, PCI, power cycle, EFI, or not; warm or cold", take_reboot,
      0},
     {"sched", "NAME", "credit2", "scheduling policy", take_text, FIELD(sched)},
+    {"selftest", "hang|hang0|console|nested|ap", "",
+     "for tests only: break in this way, a second after dom0's start", take_text, FIELD(selftest)},
     {"sync_console", "BOOL", "no", "wait for each character of the log to be sent", take_bool,
      FIELD(sync_console)},
-    {"vga", "MODE[,keep]", "", "text console on the screen, as in Xen", take_text, FIELD(vga)},
+    {"vga", "text-80x25|current[,keep]", "text-80x25",
+     "the text screen; keep: the log stays on it when dom0 runs", take_vga, 0},
     {"watchdog", "BOOL|force", "no", "stop with a report when a CPU hangs", take_watchdog, 0},
+    {"watchdog_timeout", "SECONDS", "5", "how long it may hang; turns the watchdog on",
+     take_watchdog_timeout, 0},
     {"x2apic", "BOOL", "yes", "use the x2APIC where there is one", take_bool, FIELD(x2apic)},
     {"xpti", "BOOL|dom0=BOOL|domu=BOOL|default", "by CPU",
      "restricted page tables against Meltdown", take_xpti, 0},
@@ -411,6 +477,7 @@ static void set_defaults(struct boot_options *o)
     o->com[1].irq = 3;
     o->log = (struct log_options){.always = 2, .limited = 3};
     o->guest_log = (struct log_options){.always = 0, .limited = 2};
+    o->watchdog_timeout = 5; /* Xen's */
     str_copy(o->sched, "credit2", OPTION_WORD);
     o->x2apic = o->hpet = o->cpuidle = true;
 }

@@ -9,6 +9,7 @@
  * What follows a word "--" is for dom0's kernel.
  */
 #pragma once
+#include "cpu/machine.h"
 #include "dom0/dom0_mem.h"
 #include "lib/types.h"
 
@@ -41,25 +42,14 @@ struct log_options {
 /* An option whose default is decided at boot. */
 enum choice { CHOICE_AUTO, CHOICE_NO, CHOICE_YES };
 
-enum reboot_way {
-    REBOOT_AUTO = 0,
-    REBOOT_NO = 'n', /* stop instead, as noreboot */
-    REBOOT_TRIPLE = 't',
-    REBOOT_KEYBOARD = 'k',
-    REBOOT_ACPI = 'a',
-    REBOOT_PCI = 'p',
-    REBOOT_POWER = 'P',
-    REBOOT_EFI = 'e',
-};
-
 struct boot_options {
     struct dom0_mem dom0_mem;
     uint32_t dom0_vcpus_min, dom0_vcpus_max; /* 0: not stated */
     bool dom0_vcpus_pin;
     uint32_t console; /* CONSOLE_* */
     bool sync_console;
-    uint64_t conring_size; /* bytes; 0: chosen at boot */
-    char console_timestamps[OPTION_WORD];
+    uint64_t conring_size; /* bytes; 0: the smallest */
+    uint32_t console_timestamps; /* enum log_stamps */
     struct uart_options com[2];
     struct log_options log, guest_log;
     bool noreboot;
@@ -71,8 +61,12 @@ struct boot_options {
     bool x2apic, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */
     enum choice xpti_dom0, xpti_domu;
-    bool watchdog, watchdog_force;
-    char vga[OPTION_WORD];
+    bool watchdog;
+    uint32_t watchdog_timeout; /* seconds */
+    uint32_t nmi;              /* enum nmi_policy */
+    bool vga_keep;             /* the log stays on the screen when dom0 runs */
+    bool vga_other_mode;       /* one that we do not set was asked for */
+    char selftest[OPTION_WORD];
     const char *dom0_extra; /* behind "--", inside the command line; NULL without */
 
     /* Words that no option knows, and options with a value that is none: boot warns of them. */

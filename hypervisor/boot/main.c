@@ -20,6 +20,9 @@
 #include "cpu/desc.h"
 #include "cpu/insn.h"
 #include "cpu/ioapic.h"
+#include "cpu/machine.h"
+#include "cpu/mce.h"
+#include "cpu/nmi.h"
 #include "cpu/smp.h"
 #include "debug/panic.h"
 #include "boot/selftest.h"
@@ -66,7 +69,9 @@ static void __boot_text open_console(void)
         open_serial_port(1);
     else if ((boot_options.console & CONSOLE_COM1) || boot_options.com[0].given)
         open_serial_port(0);
-    panic_set_noreboot(boot_options.noreboot || boot_options.reboot == REBOOT_NO);
+    log_set_stamps((enum log_stamps)boot_options.console_timestamps);
+    nmi_set_policy((enum nmi_policy)boot_options.nmi);
+    machine_set_policy(boot_options.reboot, boot_options.reboot_warm, boot_options.noreboot);
 }
 
 static void __boot_text warn_about_options(void)
@@ -121,6 +126,18 @@ static void __boot_text print_greeting(void)
                BOOT_MODULES_MAX);
 }
 
+/* With UEFI there is no text screen, but perhaps a frame buffer, which is left to dom0. */
+static void open_screen(void)
+{
+    if (boot_info.screen.kind == SCREEN_RGB)
+        printk(XENLOG_INFO "No log on the screen: it is in a graphics mode\n");
+    if (boot_info.screen.kind == SCREEN_TEXT &&
+        !vga_start(boot_info.screen.address, boot_info.screen.width, boot_info.screen.height))
+        printk(XENLOG_INFO "No log on the screen: there is no text screen\n");
+    if (boot_options.vga_other_mode)
+        printk(XENLOG_WARNING "vga=: no mode is set here but the loader's; text-80x25 it is\n");
+}
+
 /*
  * The second half, on CPU 0's own stack.
  */
@@ -135,9 +152,12 @@ static __noreturn void boot_on_final_stack(void)
     syscall_init_cpu(0);
     cpu_patch_smap_sites();
 
-    if ((boot_options.console & CONSOLE_VGA) && boot_info.screen.kind == SCREEN_TEXT)
-        vga_start(boot_info.screen.address, boot_info.screen.width, boot_info.screen.height);
+    if (boot_options.console & CONSOLE_VGA)
+        open_screen();
     acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
+    if (!boot_options.hpet)
+        acpi_info.hpet_address = 0;
+    mce_init_cpu(); /* from here on there is something to say about one */
     apic_init();   /* at the address that the MADT gives */
     ioapic_init(); /* masked: no device interrupts before somebody asks for them */
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);

@@ -8,18 +8,23 @@
 #include "console/keys.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
+#include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/fpu.h"
 #include "cpu/insn.h"
 #include "cpu/smp.h"
-#include "debug/assert.h"
+#include "debug/panic.h"
 #include "lib/atomic.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mem/map.h"
+#include "time/clock.h"
+#include "time/timer.h"
 
-#define CALL_ROUNDS 50
-#define WARP_ROUNDS 100
+#define CALL_ROUNDS    50
+#define WARP_ROUNDS    100
+#define BREAK_AFTER_NS 1000000000UL
+#define BREAK_DELAY_US 100000
 
 static unsigned int failures;
 
@@ -173,6 +178,59 @@ static void key_selftest(char key)
     test_extended_state();
     printk("selftest: time stamps of the CPUs differ by at most %lu\n", tsc_warp());
     printk("selftest: %s, %u CPUs\n", failures ? "FAILED" : "passed", nr_cpus);
+}
+
+/* --- breaking on purpose, for the tests of the machine's ends: boot option selftest= ------------ */
+
+static void hang(void *unused)
+{
+    local_irq_disable();
+    for (;;)
+        cpu_relax();
+}
+
+static void hang_in_log(void *unused)
+{
+    log_hang_with_lock();
+}
+
+static void panic_here(void *unused)
+{
+    panic("Asked to, by selftest=");
+}
+
+static void panic_in_report(void)
+{
+    __asm__ volatile("ud2");
+}
+
+static struct timer break_timer;
+
+static void break_now(void *way)
+{
+    cpumask_t last = cpumask_of(nr_cpus - 1);
+
+    printk("selftest=%s\n", (const char *)way);
+    if (!strcmp(way, "hang"))
+        smp_call(last, hang, NULL, false);
+    else if (!strcmp(way, "hang0"))
+        hang(NULL);
+    else if (!strcmp(way, "ap"))
+        smp_call(last, panic_here, NULL, false);
+    else if (!strcmp(way, "console"))
+        smp_call(last, hang_in_log, NULL, false);
+    if (!strcmp(way, "nested"))
+        panic_add_report("A report that faults", panic_in_report);
+    if (!strcmp(way, "nested") || !strcmp(way, "console")) {
+        delay_us(BREAK_DELAY_US); /* until the other CPU has the lock */
+        panic_here(NULL);
+    }
+}
+
+void selftest_break(char *way)
+{
+    timer_init(&break_timer, break_now, way, 0);
+    timer_set(&break_timer, now_ns() + BREAK_AFTER_NS);
 }
 
 void selftest_init(void)

@@ -9,6 +9,13 @@
 void selftest_init(void);
 
 /*
+ * A second from now breaks the machine in the named way, for the tests of its ends: the last CPU
+ * hangs ("hang"), or CPU 0 ("hang0"); the last panics ("ap"), or hangs with the log's lock and CPU 0
+ * panics ("console"); a panic panics ("nested").  `way` stays the caller's.
+ */
+void selftest_break(char *way);
+
+/*
  * How far one CPU's TSC was seen behind another's, in ticks; 0: they agree.  Interrupts may be on
  * or off; every CPU is busy with it for some 100 us.
  */

@@ -13,6 +13,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/desc.h"
 #include "cpu/insn.h"
+#include "cpu/mce.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
 #include "hooks.h"
@@ -35,6 +36,7 @@ static void ap_main(void)
     desc_init_cpu(cpu, HV_STACKS_BASE + (uint64_t)cpu * STACK_STRIDE);
     syscall_init_cpu(cpu);
     apic_init_cpu();
+    mce_init_cpu();
     atomic_get_or(&cpu_online_map, cpumask_of(cpu));
     cpu_idle_entry();
 }

@@ -6,9 +6,11 @@
 #include "boot/bootinfo.h"
 #include "boot/cmdline.h"
 #include "boot/main.h"
+#include "boot/selftest.h"
 #include "console/input.h"
 #include "console/keys.h"
 #include "console/log.h"
+#include "console/vga.h"
 #include "cpu/clocksource.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
@@ -23,16 +25,36 @@
 #include "lib/compiler.h"
 #include "mem/boot_alloc.h"
 #include "mem/frame.h"
+#include "mem/heap.h"
 #include "mem/map.h"
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
 #include "sched/softirq.h"
 #include "time/clock.h"
 #include "time/timer.h"
+#include "time/upkeep.h"
+
+/* As soon as there is memory: the boot has more to say than the first ring holds. */
+static void enlarge_log(void)
+{
+    unsigned order = 0;
+    void *ring;
+
+    if (boot_options.conring_size <= LOG_RING_MIN)
+        return;
+    while ((PAGE_SIZE << order) < boot_options.conring_size && order < LOG_RING_MAX_ORDER)
+        order++;
+    ring = hv_alloc_pages(order);
+    if (ring)
+        log_ring_resize(ring, (uint32_t)(PAGE_SIZE << order));
+    else
+        printk(XENLOG_WARNING "conring_size: no memory for so large a log ring\n");
+}
 
 void boot_early_subsystems(void)
 {
     mem_init();   /* frame records, M2P, buddy lists: the boot allocator ends here */
+    enlarge_log();
     clock_init(); /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);
     wallclock_init();
@@ -71,6 +93,11 @@ void boot_late_subsystems(void)
                             boot_info.module[i].start + boot_info.module[i].size);
     printk(XENLOG_INFO "Boot: %lu us from our entry to dom0's start\n",
            (rdtsc() - boot_entry_tsc) * 1000 / tsc_khz);
+    upkeep_start(boot_options.watchdog ? boot_options.watchdog_timeout : 0);
+    if (!boot_options.vga_keep)
+        vga_stop();
     dom0_start();
+    if (boot_options.selftest[0])
+        selftest_break(boot_options.selftest);
     input_to_guest(true); /* whoever sits there wants dom0's prompt; Ctrl-A brings the keys */
 }

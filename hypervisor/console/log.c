@@ -4,19 +4,27 @@
  *
  * One lock serialises formatting into one static buffer and the output of it; interrupts are off
  * for that long.  The ring is written under the same lock and read without: a reader that was
- * overtaken notices by the positions and skips.  In a panic the lock is ignored: a torn line is
- * better than none.
+ * overtaken notices by the positions and skips.  At the end of the machine the lock is ignored: a
+ * torn line is better than none.
+ *
+ * An NMI or a machine check may have interrupted the very CPU that holds the lock, so their handlers
+ * wait for it only as long as somebody else may give it back; else the text goes to a buffer that
+ * whoever holds the lock empties after giving it back.  The buffer's own lock is only ever tried.
  */
 #include "console/log.h"
 #include "console/uart.h"
+#include "cpu/cpu_info.h"
 #include "cpu/insn.h"
+#include "cpu/clocksource.h"
+#include "cpu/watchdog.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
-#include "cpu/clocksource.h"
 
-#define RING_BOOT_SIZE 16384 /* Xen's smallest conring_size */
 #define LINE_MAX       1024
 #define NR_LEVELS      4
+#define LATE_SIZE      2048
+#define NMI_LOCK_SPINS 1000000 /* some ten milliseconds: a line at 115200 baud */
+#define NOBODY         (~0U)
 
 /* Xen's printk_ratelimit: ten messages, then one per five seconds. */
 #define RATE_INTERVAL_MS 5000
@@ -24,14 +32,17 @@
 
 static const char prefix[] = "(XEN) ";
 
-static char ring_boot[RING_BOOT_SIZE];
+static char ring_boot[LOG_RING_MIN];
 static char *ring = ring_boot;
-static uint32_t ring_size = RING_BOOT_SIZE;
+static uint32_t ring_size = LOG_RING_MIN;
 static uint32_t ring_end;   /* bytes ever written */
 static uint32_t ring_start; /* cleared up to here */
 
 static spinlock_t log_lock;
+static unsigned int lock_owner = NOBODY; /* a CPU; for an NMI on that one */
 static bool panicking;
+static enum log_stamps stamps;
+static uint64_t stamps_origin; /* TSC */
 static bool at_line_start = true;
 
 static struct {
@@ -42,7 +53,42 @@ static struct {
     {LOG_NONE, LOG_WARNING, {0}},    /* caused by guests */
 };
 
+static struct {
+    spinlock_t lock;
+    uint32_t len;
+    uint32_t lost; /* messages */
+    char text[LATE_SIZE];
+} late;
+
 void (*log_extra_output)(const char *s, size_t n);
+
+/* Interrupts are off.  False: in the handler of an NMI, and the lock cannot be had. */
+static bool log_acquire(void)
+{
+    if (panicking)
+        return true;
+    if (!on_exception_stack()) {
+        spin_lock(&log_lock);
+        store_once(&lock_owner, smp_cpu_id());
+        return true;
+    }
+    for (unsigned int i = 0; i < NMI_LOCK_SPINS && load_once(&lock_owner) != smp_cpu_id(); i++) {
+        if (spin_trylock(&log_lock)) {
+            store_once(&lock_owner, smp_cpu_id());
+            return true;
+        }
+        cpu_relax();
+    }
+    return false;
+}
+
+static void log_release(void)
+{
+    if (panicking)
+        return;
+    store_once(&lock_owner, NOBODY);
+    spin_unlock(&log_lock);
+}
 
 static void ring_put(const char *s, size_t n)
 {
@@ -59,6 +105,22 @@ static void emit(const char *s, size_t n)
     uart_write(s, n);
     if (log_extra_output)
         log_extra_output(s, n);
+    watchdog_touch(); /* a slow serial port is no hang */
+}
+
+static void emit_stamp(void)
+{
+    char text[32];
+    uint64_t us;
+    int n;
+
+    if (stamps == STAMPS_RAW) {
+        n = snprintf(text, sizeof(text), "[%016lx] ", rdtsc());
+    } else {
+        us = tsc_khz ? (rdtsc() - stamps_origin) / (tsc_khz / 1000) : 0;
+        n = snprintf(text, sizeof(text), "[%5lu.%06lu] ", us / 1000000, us % 1000000);
+    }
+    emit(text, (size_t)n);
 }
 
 static void emit_lines(const char *s, size_t n)
@@ -69,6 +131,8 @@ static void emit_lines(const char *s, size_t n)
 
         if (at_line_start)
             emit(prefix, sizeof(prefix) - 1);
+        if (at_line_start && stamps != STAMPS_NONE)
+            emit_stamp();
         emit(s, len);
         at_line_start = nl != NULL;
         s += len;
@@ -117,21 +181,57 @@ static bool level_passes(const char **fmt)
     return rate_limit_ok(&thresholds[guest].rate, RATE_INTERVAL_MS, RATE_BURST);
 }
 
+/* In the handler of an NMI, when the lock cannot be had. */
+static void keep_for_later(const char *fmt, va_list args)
+{
+    uint32_t room;
+
+    if (!level_passes(&fmt))
+        return;
+    if (!spin_trylock(&late.lock)) {
+        atomic_inc(&late.lost);
+        return;
+    }
+    room = LATE_SIZE - late.len;
+    late.len += min((uint32_t)vsnprintf(late.text + late.len, room, fmt, args), room - 1);
+    spin_unlock(&late.lock);
+}
+
+/* What NMIs left.  Without the log's lock. */
+static void print_late(void)
+{
+    char lost[48];
+
+    if (likely(!load_once(&late.len)) || on_exception_stack() || !spin_trylock(&late.lock))
+        return;
+    log_acquire();
+    emit_lines(late.text, late.len);
+    late.len = 0;
+    if (late.lost)
+        emit_lines(lost, (size_t)snprintf(lost, sizeof(lost), "%u messages of NMIs are lost\n",
+                                          atomic_xchg(&late.lost, 0)));
+    log_release();
+    spin_unlock(&late.lock);
+}
+
 void vprintk(const char *fmt, va_list args)
 {
     static char line[LINE_MAX];
     uint64_t flags = local_irq_save();
     int n;
 
-    if (!panicking)
-        spin_lock(&log_lock);
+    if (!log_acquire()) {
+        keep_for_later(fmt, args);
+        local_irq_restore(flags);
+        return;
+    }
     /* The end of a line whose beginning was kept has no level of its own. */
     if ((!at_line_start && fmt[0] != '<') || level_passes(&fmt)) {
         n = vsnprintf(line, sizeof(line), fmt, args);
         emit_lines(line, min((size_t)n, sizeof(line) - 1));
     }
-    if (!panicking)
-        spin_unlock(&log_lock);
+    log_release();
+    print_late();
     local_irq_restore(flags);
 }
 
@@ -149,8 +249,7 @@ void log_guest_text(const char *s, size_t n)
     uint64_t flags = local_irq_save();
     char c;
 
-    if (!panicking)
-        spin_lock(&log_lock);
+    log_acquire(); /* never in an NMI's handler */
     for (size_t i = 0; i < n; i++) {
         c = s[i];
         if (c != '\n' && c != '\t' && c != '\r' && ((unsigned char)c < ' ' || c == 0x7f))
@@ -158,8 +257,8 @@ void log_guest_text(const char *s, size_t n)
         emit(&c, 1);
         at_line_start = c == '\n';
     }
-    if (!panicking)
-        spin_unlock(&log_lock);
+    log_release();
+    print_late();
     local_irq_restore(flags);
 }
 
@@ -167,14 +266,13 @@ void console_write_raw(const char *s, size_t n)
 {
     uint64_t flags = local_irq_save();
 
-    if (!panicking)
-        spin_lock(&log_lock);
+    log_acquire(); /* never in an NMI's handler */
     uart_write(s, n);
     if (log_extra_output)
         log_extra_output(s, n);
     at_line_start = n ? s[n - 1] == '\n' : at_line_start;
-    if (!panicking)
-        spin_unlock(&log_lock);
+    log_release();
+    print_late();
     local_irq_restore(flags);
 }
 
@@ -228,6 +326,12 @@ bool log_guest_level_on(unsigned int level)
     return panicking || level < (unsigned int)thresholds[1].upper;
 }
 
+void log_set_stamps(enum log_stamps kind)
+{
+    stamps = kind;
+    stamps_origin = rdtsc();
+}
+
 uint32_t log_ring_read(uint32_t *position, char *buf, uint32_t size)
 {
     uint32_t end = load_acquire(&ring_end);
@@ -257,20 +361,35 @@ void log_ring_clear(void)
 
 void log_ring_resize(char *buf, uint32_t size)
 {
-    uint64_t flags = spin_lock_irqsave(&log_lock);
-    uint32_t kept = min(ring_end - log_ring_start(), min(ring_size, size));
+    uint64_t flags = local_irq_save();
+    uint32_t kept;
 
+    log_acquire();
+    kept = min(ring_end - log_ring_start(), min(ring_size, size));
     for (uint32_t i = ring_end - kept; i != ring_end; i++)
         buf[i & (size - 1)] = ring[i & (ring_size - 1)];
     ring = buf;
     ring_size = size;
-    spin_unlock_irqrestore(&log_lock, flags);
+    log_release();
+    local_irq_restore(flags);
+}
+
+__noreturn void log_hang_with_lock(void)
+{
+    local_irq_disable();
+    log_acquire();
+    for (;;)
+        cpu_relax();
 }
 
 void log_panic_mode(void)
 {
+    if (panicking)
+        return;
     panicking = true;
     if (!at_line_start)
         emit("\n", 1);
     at_line_start = true;
+    emit_lines(late.text, late.len); /* whoever would have printed it will not */
+    late.len = 0;
 }

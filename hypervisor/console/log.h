@@ -23,7 +23,10 @@
 
 enum log_threshold { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_ALL };
 
-/* Any context.  Lines are prefixed "(XEN) " at each beginning. */
+/*
+ * Any context.  Lines are prefixed "(XEN) " at each beginning.  In the handler of an NMI or a machine
+ * check that has interrupted a printk the text appears a little later.
+ */
 void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list args);
 
@@ -65,10 +68,19 @@ uint32_t log_ring_read(uint32_t *position, char *buf, uint32_t size);
 void log_ring_clear(void);
 /* Where reading begins after the last clear. */
 uint32_t log_ring_start(void);
+#define LOG_RING_MIN       16384 /* what it has without; Xen's smallest */
+#define LOG_RING_MAX_ORDER 10    /* 4 MiB */
 /* Moves the ring into a larger buffer (a power of two), e.g. conring_size. */
 void log_ring_resize(char *buf, uint32_t size);
 
-/* From panic on: locks are not trusted, everything is printed. */
+/* Boot option console_timestamps=: what stands in front of each line. */
+enum log_stamps { STAMPS_NONE, STAMPS_BOOT /* seconds since the start */, STAMPS_RAW /* TSC */ };
+void log_set_stamps(enum log_stamps kind);
+
+/* For the self-test: hangs with the lock held, as a fault in the middle of a line might. */
+__noreturn void log_hang_with_lock(void);
+
+/* When this CPU is the only one left: locks are not trusted, everything is printed. */
 void log_panic_mode(void);
 
 /* Every byte kept, for a second output (console/vga.c). */

@@ -8,7 +8,8 @@
 #include "lib/string.h"
 #include "hooks.h"
 
-#define ATTRIBUTE 0x0700 /* light grey on black */
+#define ATTRIBUTE    0x0700 /* light grey on black */
+#define TEST_PATTERN 0x0755
 
 static volatile uint16_t *screen;
 static unsigned int nr_columns, nr_lines, column;
@@ -35,15 +36,19 @@ static void output(const char *s, size_t n)
     }
 }
 
-void vga_start(paddr_t p, unsigned int columns, unsigned int lines)
+bool vga_start(paddr_t p, unsigned int columns, unsigned int lines)
 {
-    screen = ioremap(p, columns * lines * sizeof(*screen));
-    if (!screen || !columns || !lines)
-        return;
+    screen = columns && lines ? ioremap(p, columns * lines * sizeof(*screen)) : NULL;
+    if (!screen)
+        return false;
+    screen[0] = TEST_PATTERN;
+    if (screen[0] != TEST_PATTERN)
+        return false;
     nr_columns = columns;
     nr_lines = lines;
     scroll();
     log_extra_output = output;
+    return true;
 }
 
 void vga_stop(void)

@@ -6,8 +6,11 @@
 
 #include "lib/types.h"
 
-/* Shows the log on the text screen at machine address `p`.  After map_init(). */
-void vga_start(paddr_t p, unsigned int columns, unsigned int lines);
+/*
+ * Shows the log on the text screen at machine address `p`.  False: nothing there keeps what is
+ * written.  After map_init().
+ */
+bool vga_start(paddr_t p, unsigned int columns, unsigned int lines);
 
 /* dom0 takes the screen over. */
 void vga_stop(void);

@@ -31,6 +31,7 @@ struct rsdp {
 } __packed;
 
 struct acpi_info acpi_info;
+static volatile uint8_t *reset_register; /* when it is in memory */
 
 static bool rsdp_ok(const void *p, size_t size)
 {
@@ -151,10 +152,12 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp_addres
         return;
     }
     printk(XENLOG_INFO "ACPI: RSDP at %#lx, revision %u\n", acpi_info.rsdp, rsdp.revision);
-    if (rsdp.revision >= 2 && read_root_table(rsdp.xsdt, "XSDT", 8))
-        return;
-    if (!read_root_table(rsdp.rsdt, "RSDT", 4))
+    if (!(rsdp.revision >= 2 && read_root_table(rsdp.xsdt, "XSDT", 8)) &&
+        !read_root_table(rsdp.rsdt, "RSDT", 4))
         printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no IO-APIC\n");
+    /* Now: at the end of the machine nothing can be mapped any more. */
+    if (acpi_info.reset.address && acpi_info.reset.space == ACPI_SPACE_MEMORY)
+        reset_register = ioremap(acpi_info.reset.address, 1);
 }
 
 /* PM1 control: SLP_EN (ACPI 6.4, 4.8.3.2.1). */
@@ -177,18 +180,22 @@ void acpi_enter_s5(uint16_t pm1a_control, uint16_t pm1b_control)
     write_control(&acpi_info.pm1b_control, pm1b_control | SLP_EN);
 }
 
-void acpi_reset(void)
+static bool reset_by_port(void)
 {
     const struct acpi_address *r = &acpi_info.reset;
-    uint8_t *reg;
 
-    if (!r->address)
-        return;
-    if (r->space == ACPI_SPACE_PORT && r->address <= 0xffff) {
-        outb(acpi_info.reset_value, (uint16_t)r->address);
-    } else if (r->space == ACPI_SPACE_MEMORY) {
-        reg = ioremap(r->address, 1);
-        if (reg)
-            *(volatile uint8_t *)reg = acpi_info.reset_value;
-    }
+    return r->space == ACPI_SPACE_PORT && r->address && r->address <= 0xffff;
+}
+
+bool acpi_can_reset(void)
+{
+    return reset_register || reset_by_port();
+}
+
+void acpi_reset(void)
+{
+    if (reset_register)
+        *reset_register = acpi_info.reset_value;
+    else if (reset_by_port())
+        outb(acpi_info.reset_value, (uint16_t)acpi_info.reset.address);
 }

@@ -21,5 +21,7 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp);
  */
 void acpi_enter_s5(uint16_t pm1a_control, uint16_t pm1b_control);
 
-/* Resets the machine through the FADT's register; returns if there is none or it did nothing. */
+/* Whether the FADT has a register that resets the machine. */
+bool acpi_can_reset(void);
+/* Writes it; returns if that did nothing.  Any context. */
 void acpi_reset(void);

@@ -12,6 +12,7 @@
 #include "cpu/acpi.h"
 #include "cpu/clocksource.h"
 #include "cpu/cpu.h"
+#include "cpu/cpu_info.h"
 #include "cpu/insn.h"
 #include "cpu/irq.h"
 #include "debug/assert.h"
@@ -52,6 +53,7 @@ enum apic_register {
 #define ICR_STARTUP       0x600
 #define ICR_BUSY          0x1000
 #define ICR_ASSERT        0x4000
+#define ICR_SELF          0x40000
 #define COUNT_MAX         0xffffffffU
 
 #define XAPIC_DEFAULT 0xfee00000
@@ -163,7 +165,8 @@ void apic_init_cpu(void)
     apic_write(APIC_TPR, 0);
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, LVT_NMI);
+    /* The NMI line of the board: one CPU is enough to hear of it. */
+    apic_write(APIC_LVT_LINT1, LVT_NMI | (smp_cpu_id() ? LVT_MASKED : 0));
     apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     apic_write(APIC_TIMER_INITIAL, 0);
@@ -232,6 +235,25 @@ void apic_send_ipi_mask(cpumask_t mask, uint8_t vector)
 void apic_send_nmi(unsigned int cpu)
 {
     send(cpu_apic_id[cpu], ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_self(uint8_t vector)
+{
+    if (x2apic) {
+        wrmsr(MSR_X2APIC_FIRST + (APIC_ICR >> 4), ICR_ASSERT | ICR_SELF | vector);
+        return;
+    }
+    /* Whoever was interrupted between the halves of a send finds the first, and an idle APIC. */
+    while (apic_read(APIC_ICR) & ICR_BUSY)
+        cpu_relax();
+    apic_write(APIC_ICR, ICR_ASSERT | ICR_SELF | vector);
+    while (apic_read(APIC_ICR) & ICR_BUSY)
+        cpu_relax();
+}
+
+void apic_arm_counter_nmi(void)
+{
+    apic_write(APIC_LVT_PERF, LVT_NMI);
 }
 
 void apic_send_init(uint32_t apic_id)

@@ -26,6 +26,8 @@ bool apic_in_service(uint8_t vector);
 void apic_send_ipi(unsigned int cpu, uint8_t vector);
 void apic_send_ipi_mask(cpumask_t mask, uint8_t vector);
 void apic_send_nmi(unsigned int cpu);
+/* To the calling CPU; unlike the others this may be done in an NMI's handler. */
+void apic_send_self(uint8_t vector);
 /* The two steps of starting a processor; `page` is the 4 KiB page below 1 MiB it begins in. */
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
@@ -36,6 +38,9 @@ void apic_send_startup(uint32_t apic_id, uint8_t page);
  */
 void apic_timer_arm(uint64_t tsc);
 void apic_timer_stop(void);
+
+/* Makes an overflow of the performance counters an NMI, once: the processor masks it then. */
+void apic_arm_counter_nmi(void);
 
 /* For calibration: counts down from the largest count without interrupting. */
 void apic_timer_count_start(void);

@@ -87,6 +87,18 @@ static __always_inline unsigned int smp_cpu_id(void)
     return cpu_info()->cpu;
 }
 
+/*
+ * Whether this is the handler of an NMI, a machine check or a double fault (or of a #DB taken in the
+ * hypervisor): they have stacks of their own, and may have come in the middle of anything.
+ */
+static __always_inline bool on_exception_stack(void)
+{
+    uint64_t sp;
+
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (sp & (STACK_SIZE - 1)) < STACK_IST_PAGES * PAGE_SIZE;
+}
+
 /* The guest's registers on this CPU, while a guest runs here. */
 static __always_inline struct cpu_regs *guest_regs(void)
 {

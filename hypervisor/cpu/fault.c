@@ -9,8 +9,9 @@
 #include "console/log.h"
 #include "cpu/ex_table.h"
 #include "cpu/insn.h"
+#include "cpu/mce.h"
+#include "cpu/nmi.h"
 #include "debug/panic.h"
-#include "hooks.h"
 
 extern const struct ex_entry ex_table_start[], ex_table_end[];
 
@@ -37,12 +38,6 @@ const char *const trap_names[32] = {"divide error",
                                     "virtualization",
                                     "control protection"};
 
-/* Intel SDM volume 4: the machine-check registers. */
-#define MSR_MCG_CAP     0x179
-#define MSR_MCG_STATUS  0x17a
-#define MSR_MC0_STATUS  0x401
-#define MC_STATUS_VALID (1UL << 63)
-
 bool fault_fixup(struct cpu_regs *regs)
 {
     for (const struct ex_entry *e = ex_table_start; (uint64_t)e < (uint64_t)ex_table_end; e++) {
@@ -52,32 +47,6 @@ bool fault_fixup(struct cpu_regs *regs)
         }
     }
     return false;
-}
-
-void handle_nmi(struct cpu_regs *regs)
-{
-    static struct rate_limit rate;
-
-    /* The panicking CPU stops the others this way. */
-    if (panic_in_progress()) {
-        for (;;)
-            hlt();
-    }
-    if (!nmi_upcall(regs) && rate_limit_ok(&rate, 1000, 1))
-        printk(XENLOG_WARNING "NMI that nobody expected, ignored\n");
-}
-
-void handle_machine_check(struct cpu_regs *regs)
-{
-    uint64_t cap, status;
-
-    if (rdmsr_safe(MSR_MCG_CAP, &cap)) {
-        for (uint32_t bank = 0; bank < (cap & 0xff); bank++) {
-            if (rdmsr_safe(MSR_MC0_STATUS + 4 * bank, &status) && (status & MC_STATUS_VALID))
-                printk(XENLOG_ERR "machine check bank %u status %016lx\n", bank, status);
-        }
-    }
-    panic_regs(regs, "Machine check");
 }
 
 static __noreturn void fatal_trap(const struct cpu_regs *regs)

@@ -22,10 +22,4 @@ void trap_from_hypervisor(struct cpu_regs *regs);
 /* #DF, NMI or #MC, on their own stacks, whoever was running. */
 void trap_on_ist(struct cpu_regs *regs);
 
-/* An NMI from anywhere, hypervisor or guest. */
-void handle_nmi(struct cpu_regs *regs);
-
-/* A machine check from anywhere.  Stops the machine with the banks' contents. */
-void handle_machine_check(struct cpu_regs *regs);
-
 extern const char *const trap_names[32];

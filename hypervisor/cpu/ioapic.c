@@ -18,6 +18,7 @@
 #define MAX_LINES      240
 #define SELECT         0 /* offsets in 32-bit words */
 #define WINDOW         4
+#define RTE_DELIVER_NMI (4UL << 8)
 #define RTE_ACTIVE_LOW BIT(13)
 #define RTE_LEVEL      BIT(15)
 #define RTE_MASKED     BIT(16)
@@ -155,6 +156,13 @@ bool ioapic_route(uint32_t gsi, uint8_t vector, unsigned int cpu, bool level, bo
     return update(gsi, ~0UL,
                   destination(cpu) | vector | (level ? RTE_LEVEL : 0) |
                       (active_low ? RTE_ACTIVE_LOW : 0) | (masked ? RTE_MASKED : 0));
+}
+
+bool ioapic_route_nmi(uint32_t gsi, unsigned int cpu, bool on)
+{
+    /* The vector means nothing here; it is not 0, so that nobody else takes the line. */
+    return update(gsi, ~0UL,
+                  on ? destination(cpu) | RTE_DELIVER_NMI | VECTOR_SPURIOUS : RTE_MASKED);
 }
 
 void ioapic_mask(uint32_t gsi)

@@ -21,6 +21,8 @@ uint32_t ioapic_isa_gsi(uint8_t irq, bool *level, bool *active_low);
  */
 bool ioapic_route(uint32_t gsi, uint8_t vector, unsigned int cpu, bool level, bool active_low,
                   bool masked);
+/* Makes each edge of the line an NMI of `cpu`, or takes that back.  False: no such line. */
+bool ioapic_route_nmi(uint32_t gsi, unsigned int cpu, bool on);
 void ioapic_mask(uint32_t gsi);
 void ioapic_unmask(uint32_t gsi);
 /* Moves the line to another CPU, all else as it is. */

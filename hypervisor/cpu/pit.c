@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Channel 2 of the 8254 interval timer as a reference clock, running round through 16 bits with
- * its gate open and the loudspeaker off.  Intel 8254 data sheet.
+ * its gate open and the loudspeaker off; channel 0 as a source of interrupts for the watchdog.  Intel
+ * 8254 data sheet.
  */
 #include "cpu/pit.h"
 #include "cpu/insn.h"
 
 #define PIT_HZ         1193182
+#define PORT_CHANNEL0  0x40
 #define PORT_CHANNEL2  0x42
 #define PORT_COMMAND   0x43
 #define PORT_GATE      0x61
 #define GATE_OPEN      0x01
 #define SPEAKER        0x02
+#define CHANNEL0_MODE0 0x30
+#define CHANNEL0_MODE2 0x34
 #define CHANNEL2_MODE2 0xb4 /* both bytes, rate generator: counts down, reloads */
 #define LATCH_CHANNEL2 0x80
 #define COUNTER_MASK   0xffff
@@ -35,6 +39,18 @@ static uint64_t pit_read(void)
     outb(LATCH_CHANNEL2, PORT_COMMAND);
     low = inb(PORT_CHANNEL2);
     return -(uint64_t)(low | inb(PORT_CHANNEL2) << 8) & COUNTER_MASK;
+}
+
+void pit_start_interrupts(void)
+{
+    outb(CHANNEL0_MODE2, PORT_COMMAND);
+    outb(0, PORT_CHANNEL0); /* 0: 65536 */
+    outb(0, PORT_CHANNEL0);
+}
+
+void pit_stop_interrupts(void)
+{
+    outb(CHANNEL0_MODE0, PORT_COMMAND); /* waits for a count that does not come */
 }
 
 const struct clock pit_clock = {"pit", COUNTER_MASK, pit_start, pit_read};

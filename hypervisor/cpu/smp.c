@@ -11,14 +11,17 @@
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
 #include "cpu/irq.h"
-#include "debug/panic.h"
 #include "hooks.h"
 #include "lib/spinlock.h"
 
-#define PANIC_NMI_WAIT_US 10000
+/* How long a stopped CPU may take to say so; under emulation on a busy host it takes a while. */
+#define STOP_WAIT_US 100000
+#define STOP_STEP_US 100
 
 cpumask_t cpu_online_map __read_mostly = 1;
 unsigned int nr_cpus __read_mostly = 1;
+
+static cpumask_t stopped; /* for good, at the end of the machine */
 
 static struct {
     spinlock_t lock;
@@ -127,13 +130,24 @@ void smp_flush_everything(void)
     smp_call(CPUMASK_ALL, flush_on_this_cpu, NULL, true);
 }
 
-static void stop_other_cpus(void)
+__noreturn void smp_stop_self(void)
 {
+    local_irq_disable();
+    atomic_get_or(&stopped, cpumask_of(smp_cpu_id()));
+    for (;;)
+        hlt();
+}
+
+cpumask_t smp_stop_others(void)
+{
+    cpumask_t others = cpu_online_map & ~cpumask_of(smp_cpu_id());
     unsigned int cpu;
 
-    for_each_cpu (cpu, cpu_online_map & ~cpumask_of(smp_cpu_id()))
+    for_each_cpu (cpu, others)
         apic_send_nmi(cpu);
-    delay_us(PANIC_NMI_WAIT_US);
+    for (unsigned int us = 0; us < STOP_WAIT_US && others & ~load_once(&stopped); us += STOP_STEP_US)
+        delay_us(STOP_STEP_US);
+    return others & ~load_once(&stopped);
 }
 
 void __boot_text smp_init(void)
@@ -141,5 +155,4 @@ void __boot_text smp_init(void)
     irq_set_handler(VECTOR_CALL, handle_call);
     irq_set_handler(VECTOR_EVENT_CHECK, handle_event_check);
     irq_set_handler(VECTOR_TLB_FLUSH, handle_tlb_flush);
-    panic_stop_other_cpus = stop_other_cpus;
 }

@@ -31,6 +31,13 @@ void smp_call(cpumask_t mask, void (*fn)(void *arg), void *arg, bool wait);
  */
 void smp_poll_calls(void);
 
+/*
+ * The end of the machine (cpu/machine.c): stops the other CPUs by NMI, wherever they are; returns
+ * those that did not answer within a tenth of a second.  Or the calling one, for good.
+ */
+cpumask_t smp_stop_others(void);
+__noreturn void smp_stop_self(void);
+
 /* Makes `cpu` take VECTOR_EVENT_CHECK: event_check_ipi() in hooks.h. */
 void smp_send_event_check(unsigned int cpu);
 /* Makes the CPUs of `mask` take VECTOR_TLB_FLUSH: tlb_flush_ipi() in hooks.h. */

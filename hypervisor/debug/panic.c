@@ -1,49 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Stopping the machine with evidence: message, registers, symbolized backtrace, who was running
- * and whatever upper layers registered; then restart, or halt on noreboot.
+ * and whatever upper layers registered; then restart, or halt, by policy (cpu/machine.c).
  *
  * It must work from anywhere: no lock is taken, the log's is ignored, other CPUs are stopped by NMI
- * first.  The code has no frame pointers; the backtrace is every word on the stack that points
+ * first.  A panic while one is under way says so and goes straight to the end: what could be
+ * gathered has been printed.  The code has no frame pointers; the backtrace is every word on the stack that points
  * behind a call instruction, which may show a stale caller but never hides a true one.
  */
 #include "debug/panic.h"
 #include "console/log.h"
-#include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
 #include "cpu/machine.h"
 #include "debug/symbols.h"
-#include "lib/atomic.h"
-#include "lib/irqflags.h"
 #include "lib/string.h"
 
 #define MAX_REPORTS     8
 #define BACKTRACE_LINES 24
-#define REBOOT_DELAY_US 5000000
-#define NOBODY          (-1)
 
 static struct {
     const char *title;
     void (*report)(void);
 } reports[MAX_REPORTS];
 static unsigned int nr_reports;
-static bool noreboot;
-static int panicking_cpu = NOBODY;
-
-void (*panic_stop_other_cpus)(void);
+static unsigned int depth; /* of panics within panics; only the ending CPU counts */
 
 extern const char image_start[], text_end[], boot_start[], boot_end[];
-
-void panic_set_noreboot(bool halt)
-{
-    noreboot = halt;
-}
-
-bool panic_in_progress(void)
-{
-    return load_once(&panicking_cpu) != NOBODY;
-}
 
 void panic_add_report(const char *title, void (*report)(void))
 {
@@ -132,47 +115,33 @@ void show_backtrace(uint64_t rip, uint64_t rsp)
     }
 }
 
-/* Only one CPU may end the world, and only once. */
+/* Only one CPU may end the world; then nobody else writes to the log, whoever holds its lock. */
 static void claim_panic(void)
 {
-    int self = (int)smp_cpu_id();
-    int found = NOBODY;
+    cpumask_t running = machine_take_over();
 
-    local_irq_disable();
-    if (!atomic_cmpxchg(&panicking_cpu, &found, self)) {
-        if (found == self) {
-            printk("Panic within a panic; restarting.\n");
-            machine_reboot();
-        }
-        for (;;)
-            hlt();
-    }
-    log_panic_mode();
-    if (panic_stop_other_cpus)
-        panic_stop_other_cpus();
+    if (running && !depth)
+        printk(XENLOG_ERR "CPUs that did not stop: %#lx\n", running);
+    /* A third one would be in printing: say nothing more. */
+    if (++depth > 2)
+        machine_end_after_crash();
 }
 
 static __noreturn void finish_panic(void)
 {
-    for (unsigned int i = 0; i < nr_reports; i++) {
+    for (unsigned int i = 0; i < nr_reports && depth == 1; i++) {
         printk(XENLOG_ERR "%s:\n", reports[i].title);
         reports[i].report();
     }
     printk(XENLOG_ERR "****************************************\n");
-    if (noreboot) {
-        printk(XENLOG_ERR "Stopped: noreboot was given. Reset the machine by hand.\n");
-        machine_halt();
-    }
-    printk(XENLOG_ERR "Restarting in five seconds...\n");
-    delay_us(REBOOT_DELAY_US);
-    machine_reboot();
+    machine_end_after_crash();
 }
 
 static void print_headline(const char *fmt, va_list args)
 {
     printk(XENLOG_ERR "\n");
     printk(XENLOG_ERR "****************************************\n");
-    printk(XENLOG_ERR "Panic on CPU %u:\n", smp_cpu_id());
+    printk(XENLOG_ERR "Panic on CPU %u%s:\n", smp_cpu_id(), depth > 1 ? ", within a panic" : "");
     vprintk(fmt, args);
     printk("\n");
 }

@@ -10,20 +10,11 @@
 /* As panic(), with the registers of the trap that ends it all. */
 __noreturn void panic_regs(const struct cpu_regs *regs, const char *fmt, ...) __printf(2, 3);
 
-/* Whether some CPU has begun to stop the machine. */
-bool panic_in_progress(void);
-
-/* Boot options noreboot / reboot=: after a panic halt instead of restarting. */
-void panic_set_noreboot(bool halt);
-
 /*
  * Something an upper layer can say about the moment: who was running, the last trace records.
  * Called in order of registration with interrupts off and other CPUs stopped; must not take locks.
  */
 void panic_add_report(const char *title, void (*report)(void));
-
-/* What to run to stop the other CPUs (cpu/smp.c). */
-extern void (*panic_stop_other_cpus)(void);
 
 void show_registers(const struct cpu_regs *regs);
 /* The call chain that a stack from `rsp` on shows.  `rip` is printed first unless 0. */

@@ -32,6 +32,10 @@
 #include "sched/sched.h"
 #include "time/clock.h"
 
+/* Kept back in any case, for the hypervisor's own structures about dom0 and its guests. */
+#define HV_PART      64
+#define HV_PAGES_MAX 4096
+
 struct domain *dom0;
 
 /* dom0's memory: pseudo-physical frames [pfn, pfn + 2^order) are machine frames from mfn on. */
@@ -157,8 +161,8 @@ static void allocate_memory(struct domain *d, uint64_t nr_pages)
          * must not find is the hypervisor's own, and that is zeroed when it is freed. */
         while (!(f = frame_alloc(&d->mem, order, MEMF_NO_SCRUB, 0))) {
             if (!order || b.nr == b.max)
-                panic("No memory for dom0: %lu of %lu MiB found.  Use a smaller dom0_mem=.",
-                      pfn >> 8, nr_pages >> 8);
+                panic("No memory for dom0: %lu of %lu pages found%s.  Use a smaller dom0_mem=.",
+                      pfn, nr_pages, order ? ", in too many pieces" : "");
             order--;
         }
         b.extent[b.nr++] = (struct extent){pfn, frame_mfn(f).n, order};
@@ -380,6 +384,18 @@ static void print_plan(void)
         printk(XENLOG_INFO "dom0: %s\n", line);
 }
 
+/* More than there is was asked for: dom0 gets what there is, as on Xen, and is told so. */
+static void keep_some_memory(uint64_t *nr_pages)
+{
+    uint64_t avail = heap_free_pages();
+    uint64_t most = avail - min(avail / HV_PART, (uint64_t)HV_PAGES_MAX);
+
+    if (*nr_pages <= most)
+        return;
+    printk(XENLOG_WARNING "dom0_mem asks for more than there is: dom0 gets %lu MiB\n", most >> 8);
+    *nr_pages = most;
+}
+
 void dom0_build(const struct dom0_source *src, const struct boot_options *opt)
 {
     struct plan_request req = {.initrd_len = src->initrd_len};
@@ -399,6 +415,7 @@ void dom0_build(const struct dom0_source *src, const struct boot_options *opt)
     d = dom0 = create_domain(opt);
     dom0_permissions(d, opt);
     dom0_mem_pages(&opt->dom0_mem, heap_free_pages(), &req.nr_pages, &max_pages);
+    keep_some_memory(&req.nr_pages);
     err = plan_dom0(&b.plan, &b.image, &req);
     if (err)
         panic("dom0 does not fit: %s", err);

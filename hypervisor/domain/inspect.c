@@ -11,6 +11,7 @@
 #include "domain/inspect.h"
 #include "console/keys.h"
 #include "console/log.h"
+#include "cpu/watchdog.h"
 #include "debug/panic.h"
 #include "domain/domain.h"
 #include "domain/irq.h"
@@ -146,7 +147,9 @@ static void audit_turn(void *arg)
         timer_set(&audit_retry, now_ns() + AUDIT_RETRY_NS);
         return;
     }
+    watchdog_hold(true); /* seconds, on a large machine */
     differences = audit_all(print_difference);
+    watchdog_hold(false);
     if (differences < 0)
         printk(XENLOG_ERR "audit: could not run (%d)\n", differences);
     else if (differences)

@@ -30,6 +30,8 @@ int pv_vcpu_relinquish(struct vcpu *v);
 
 /* SOFTIRQ_NMI, on the exit path: enters the NMI handler of current, if it has one pending. */
 void pv_nmi_softirq(void);
+/* SOFTIRQ_DOM0_NMI: passes an NMI of the machine on to dom0. */
+void pv_dom0_nmi_softirq(void);
 
 /* setvcpucontext and VCPUOP_initialise: v does not run.  0, -EINVAL..., -ERESTART: again, with the
  * same structure. */

@@ -13,6 +13,7 @@
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "domain/pv_hooks.h"
+#include "hooks.h"
 #include "lib/format.h"
 
 /* Who hears of each global VIRQ: NULL is dom0.  A reference is held on a domain named here. */
@@ -33,17 +34,22 @@ static const char *reason_name(uint8_t reason)
 /*
  * dom0 has gone: so does the machine.  Power-off proper comes by XENPF_enter_acpi_sleep, with the
  * values for the registers that only dom0's ACPI interpreter knows; who asks for it here had none.
+ * Any other reason than these two is a failure (nobody could wake dom0 from a suspend), and ends
+ * by policy.  No panic: the hypervisor is well.
  */
 static __noreturn void shutdown_machine(uint8_t reason)
 {
-    printk(XENLOG_ERR "dom0 has shut down (%s)\n", reason_name(reason));
+    char who[24] = "";
+
+    describe_current(who, sizeof(who));
+    printk(XENLOG_ERR "Domain-0 has shut down: %s (%s)\n", reason_name(reason),
+           who[0] ? who : "no vCPU ran here");
     if (reason == SHUTDOWN_poweroff)
         machine_power_off();
-    if (reason == SHUTDOWN_suspend)
-        machine_halt(); /* nobody could wake it */
-    if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog)
-        panic("dom0 is gone: %s", reason_name(reason)); /* reboots, or halts with noreboot */
-    machine_reboot();
+    if (reason == SHUTDOWN_reboot)
+        machine_reboot();
+    printk(XENLOG_ERR "Domain-0 is lost, and the machine with it.\n");
+    machine_end_after_crash();
 }
 
 static void announce_shutdown(struct domain *d)

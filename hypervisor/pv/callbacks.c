@@ -11,15 +11,20 @@
 #include "abi/errno.h"
 #include "abi/nmi.h"
 #include "abi/xen.h"
+#include "console/log.h"
+#include "cpu/apic.h"
 #include "cpu/cpu_info.h"
 #include "cpu/insn.h"
+#include "cpu/irq.h"
 #include "debug/assert.h"
 #include "domain/continuation.h"
 #include "domain/domain.h"
+#include "hooks.h"
 #include "hypercall/handlers.h"
 #include "lib/string.h"
 #include "mem/guest_access.h"
 #include "pv/pv.h"
+#include "sched/softirq.h"
 
 long do_set_trap_table(uint64_t traps)
 {
@@ -108,6 +113,30 @@ long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
     v->cb_failsafe.address = failsafe;
     v->cb_syscall.address = syscall;
     return 0;
+}
+
+static uint64_t dom0_nmi_reason;
+
+/* In the NMI's handler only a word is written and a softirq raised; the interrupt to ourselves makes
+ * this CPU pass its exit path, or the idle loop, where the rest is done. */
+void nmi_upcall(uint64_t reason)
+{
+    atomic_get_or(&dom0_nmi_reason, reason);
+    raise_softirq(SOFTIRQ_DOM0_NMI);
+    apic_send_self(VECTOR_EVENT_CHECK);
+}
+
+void pv_dom0_nmi_softirq(void)
+{
+    uint64_t reason = atomic_xchg(&dom0_nmi_reason, 0);
+    struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
+
+    if (!v || !v->trap_table[TRAP_NMI].address) {
+        printk(XENLOG_WARNING "NMI: dom0 has no handler for it, ignored\n");
+        return;
+    }
+    dom0->shared_info->arch.nmi_reason = reason;
+    vcpu_send_nmi(v);
 }
 
 long do_nmi_op(unsigned cmd, uint64_t arg)

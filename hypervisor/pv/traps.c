@@ -149,11 +149,3 @@ void pv_iret_fault(struct cpu_regs *regs, uint32_t vector, uint32_t error)
     else
         pv_inject(v, regs, vector, error);
 }
-
-/* A hardware NMI that is not the hypervisor's own: no domain drives a device that raises one, so
- * nobody takes it, and the caller reports it. */
-bool nmi_upcall(const struct cpu_regs *regs)
-{
-    (void)regs;
-    return false;
-}

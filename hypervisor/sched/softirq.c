@@ -46,6 +46,7 @@ static void run_one(enum softirq nr)
     case SOFTIRQ_WORK: work_softirq(); break;
     case SOFTIRQ_SCHEDULE: schedule(); break;
     case SOFTIRQ_NMI: pv_nmi_softirq(); break;
+    case SOFTIRQ_DOM0_NMI: pv_dom0_nmi_softirq(); break;
     case SOFTIRQ_NR: break;
     }
 }
