@@ -399,7 +399,7 @@ static const struct boot_option table[] = {
      "by ACPI, keyboard, triple fault, PCI, power cycle, EFI, or not; warm or cold", take_reboot,
      0},
     {"sched", "NAME", "credit2", "scheduling policy", take_text, FIELD(sched)},
-    {"selftest", "hang|hang0|console|nested|ap", "",
+    {"selftest", "hang|hang0|lock|console|nested|ap|nmi", "",
      "for tests only: break in this way, a second after dom0's start", take_text, FIELD(selftest)},
     {"sync_console", "BOOL", "no", "wait for each character of the log to be sent", take_bool,
      FIELD(sync_console)},

@@ -163,11 +163,11 @@ static __noreturn void boot_on_final_stack(void)
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
     smp_init(); /* vectors for calls: before the first call, from here possible */
     keys_init();
-    selftest_init();
     input_init(); /* debug keys work from now on */
 
     boot_early_subsystems(); /* frame table and heap, scheduler and timers: what the CPUs that
                                 start next need at once */
+    selftest_init();
     local_irq_enable();
     start_cpus(boot_options.nosmp ? 1 : boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
     boot_late_subsystems(); /* domains, dom0: everything that may use all CPUs */

@@ -8,6 +8,7 @@
 #include "console/keys.h"
 #include "console/log.h"
 #include "cpu/cpu.h"
+#include "cpu/apic.h"
 #include "cpu/clocksource.h"
 #include "cpu/cpu_info.h"
 #include "cpu/fpu.h"
@@ -18,6 +19,7 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mem/map.h"
+#include "sched/softirq.h"
 #include "time/clock.h"
 #include "time/timer.h"
 
@@ -169,7 +171,7 @@ uint64_t tsc_warp(void)
     return stamps.warp;
 }
 
-static void key_selftest(char key)
+static void run_selftest(void *unused)
 {
     failures = 0;
     test_calls();
@@ -178,6 +180,14 @@ static void key_selftest(char key)
     test_extended_state();
     printk("selftest: time stamps of the CPUs differ by at most %lu\n", tsc_warp());
     printk("selftest: %s, %u CPUs\n", failures ? "FAILED" : "passed", nr_cpus);
+}
+
+/* A key may be an interrupt, and mappings take the heap's lock: a moment later, on this CPU. */
+static struct work selftest_work;
+
+static void key_selftest(char key)
+{
+    work_schedule(&selftest_work);
 }
 
 /* --- breaking on purpose, for the tests of the machine's ends: boot option selftest= ------------ */
@@ -191,7 +201,13 @@ static void hang(void *unused)
 
 static void hang_in_log(void *unused)
 {
-    log_hang_with_lock();
+    log_with_lock_held(hang);
+}
+
+static void nmi_to_self(void *unused)
+{
+    apic_send_nmi(smp_cpu_id());
+    delay_us(BREAK_DELAY_US); /* it arrives in here */
 }
 
 static void panic_here(void *unused)
@@ -217,8 +233,10 @@ static void break_now(void *way)
         hang(NULL);
     else if (!strcmp(way, "ap"))
         smp_call(last, panic_here, NULL, false);
-    else if (!strcmp(way, "console"))
+    else if (!strcmp(way, "console") || !strcmp(way, "lock"))
         smp_call(last, hang_in_log, NULL, false);
+    else if (!strcmp(way, "nmi"))
+        log_with_lock_held(nmi_to_self);
     if (!strcmp(way, "nested"))
         panic_add_report("A report that faults", panic_in_report);
     if (!strcmp(way, "nested") || !strcmp(way, "console")) {
@@ -235,5 +253,6 @@ void selftest_break(char *way)
 
 void selftest_init(void)
 {
+    work_init(&selftest_work, run_selftest, NULL);
     keys_register('t', key_selftest, "self-test of the machine layers", false);
 }

@@ -374,12 +374,15 @@ void log_ring_resize(char *buf, uint32_t size)
     local_irq_restore(flags);
 }
 
-__noreturn void log_hang_with_lock(void)
+void log_with_lock_held(void (*fn)(void *))
 {
-    local_irq_disable();
+    uint64_t flags = local_irq_save();
+
     log_acquire();
-    for (;;)
-        cpu_relax();
+    fn(NULL);
+    log_release();
+    print_late();
+    local_irq_restore(flags);
 }
 
 void log_panic_mode(void)

@@ -77,8 +77,8 @@ void log_ring_resize(char *buf, uint32_t size);
 enum log_stamps { STAMPS_NONE, STAMPS_BOOT /* seconds since the start */, STAMPS_RAW /* TSC */ };
 void log_set_stamps(enum log_stamps kind);
 
-/* For the self-test: hangs with the lock held, as a fault in the middle of a line might. */
-__noreturn void log_hang_with_lock(void);
+/* For the self-test: runs fn where a fault or an NMI in the middle of a line would. */
+void log_with_lock_held(void (*fn)(void *));
 
 /* When this CPU is the only one left: locks are not trusted, everything is printed. */
 void log_panic_mode(void);

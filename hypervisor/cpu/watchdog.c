@@ -35,9 +35,10 @@
 #define VERSION_WITH_STATUS  2 /* the first that says which counter has overflowed */
 #define EBX_NO_CYCLES        1
 
-#define TRY_US     400000 /* several ticks of the timer; the counter is set to come soon */
-#define TRY_PERIOD 10000000UL
-#define GRACE      3 /* ticks for a CPU to answer our NMI, times the timer's rate: some seconds */
+#define TRY_US      2000000 /* two ticks of the timer take 110 ms, if nobody holds us up */
+#define TRY_STEP_US 10000
+#define TRY_PERIOD  10000000UL /* cycles */
+#define GRACE       3 /* ticks for a CPU to answer our NMI, times the timer's rate: some seconds */
 
 static enum { SOURCE_NONE, SOURCE_COUNTER, SOURCE_TIMER } source;
 
@@ -153,9 +154,12 @@ static bool have_counter(void)
 /* Whether NMIs come, on this CPU: the others are no different. */
 static bool try_source(void)
 {
-    tried[smp_cpu_id()] = 0;
-    delay_us(TRY_US);
-    return load_once(&tried[smp_cpu_id()]) >= 2;
+    uint32_t *ticks = &tried[smp_cpu_id()];
+
+    *ticks = 0;
+    for (unsigned int us = 0; us < TRY_US && load_once(ticks) < 2; us += TRY_STEP_US)
+        delay_us(TRY_STEP_US);
+    return load_once(ticks) >= 2;
 }
 
 static bool start_with_counter(void)

@@ -58,6 +58,26 @@ static void press_key(char key)
     HC_1(__HYPERVISOR_sysctl, &sys);
 }
 
+/* Fills the log's ring and says how much of it there is, and whether it still has the first line. */
+static void look_at_log(void)
+{
+    static char text[128 * 1024];
+    static struct xen_sysctl sys;
+    bool whole = false;
+
+    for (unsigned i = 0; i < 30; i++)
+        press_key('h');
+    sys = (struct xen_sysctl){.cmd = XEN_SYSCTL_readconsole,
+                              .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+    sys.u.readconsole.buffer = (uint64_t)text;
+    sys.u.readconsole.count = sizeof(text);
+    EXPECT_RC(HC_1(__HYPERVISOR_sysctl, &sys), 0);
+    for (uint32_t i = 0; i < sys.u.readconsole.count; i++)
+        whole |= !strncmp(text + i, "Pavis 4.17", 10);
+    print("log ring %u KiB, from its start: %s\n", sys.u.readconsole.count >> 10,
+          whole ? "yes" : "no");
+}
+
 /* As the command line says; without a word there the family ends as every other. */
 static void test_end(void)
 {
@@ -78,9 +98,7 @@ static void test_end(void)
             hc_sched_op(SCHEDOP_shutdown, &arg);
     }
     if (cmdline_has("fault")) {
-        static struct trap_info none[1];
-
-        hc_set_trap_table(none);
+        hc_set_trap_table(NULL);
         __asm__ volatile("ud2");
     }
     if (cmdline_has("panic"))
@@ -89,7 +107,9 @@ static void test_end(void)
         trap_hook = nmi_hook;
         HC_2(__HYPERVISOR_nmi_op, XENNMI_register_callback, &cb);
     }
-    if (!cmdline_has("stay") && !cmdline_has("nmi"))
+    if (cmdline_has("ring"))
+        look_at_log();
+    if (!cmdline_has("stay") && !cmdline_has("nmi") && !cmdline_has("ring"))
         return;
     print("STAYS\n");
     for (;;) {
