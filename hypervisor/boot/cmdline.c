@@ -341,9 +341,13 @@ static bool take_stamps(struct boot_options *o, uint16_t field, const char *valu
     static const char *const words[] = {
         [STAMPS_NONE] = "none", [STAMPS_BOOT] = "boot", [STAMPS_RAW] = "raw"};
 
+    bool on;
+
     /* The date is not known to the log; Xen too falls back on the time since the start. */
-    if (*value == 0 || strcmp(value, "date") == 0 || strcmp(value, "datems") == 0)
+    if (strcmp(value, "date") == 0 || strcmp(value, "datems") == 0)
         value = "boot";
+    else if (parse_bool(value, &on))
+        value = on ? "boot" : "none";
     return take_choice(o, field, value, words, ARRAY_SIZE(words));
 }
 

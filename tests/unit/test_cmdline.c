@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "boot/cmdline.h"
+#include "console/log.h"
+#include "cpu/nmi.h"
 
 #define MB_PAGES 256ULL
 
@@ -53,7 +55,7 @@ static void usual_lines(void **state)
     assert_int_equal(o.com[0].data_bits, 8);
     assert_int_equal(o.log.always, 4);
     assert_int_equal(o.guest_log.limited, 4);
-    assert_string_equal(o.console_timestamps, "raw");
+    assert_int_equal(o.console_timestamps, STAMPS_RAW);
 
     o = good("placeholder no-real-mode edd=off noreboot dom0_vcpus_pin sync_console x2apic=off "
              "no-hpet -- root=/dev/xvda  quiet");
@@ -117,9 +119,21 @@ static void kinds(void **state)
     assert_int_equal(good("xpti=dom0=off,domu=on").xpti_domu, CHOICE_YES);
     assert_int_equal(good("xpti=off xpti=default").xpti_dom0, CHOICE_AUTO);
     assert_true(good("watchdog").watchdog);
-    assert_true(good("watchdog=force").watchdog_force);
+    assert_int_equal(good("watchdog").watchdog_timeout, 5);
+    assert_true(good("watchdog=force").watchdog);
     assert_false(good("watchdog=0").watchdog);
-    assert_string_equal(good("vga=text-80x50,keep").vga, "text-80x50,keep");
+    assert_true(good("watchdog_timeout=9").watchdog);
+    assert_int_equal(good("watchdog_timeout=9").watchdog_timeout, 9);
+    assert_false(good("watchdog watchdog_timeout=0").watchdog);
+    assert_true(good("vga=text-80x50,keep").vga_keep);
+    assert_true(good("vga=text-80x50,keep").vga_other_mode);
+    assert_false(good("vga=keep,text-80x25").vga_other_mode);
+    assert_false(good("vga=current").vga_keep);
+    assert_int_equal(good("nmi=fatal").nmi, NMI_FATAL);
+    assert_int_equal(good("").nmi, NMI_TO_DOM0); /* as a Xen that was not built for debugging */
+    assert_int_equal(good("console_timestamps").console_timestamps, STAMPS_BOOT);
+    assert_int_equal(good("console_timestamps=date").console_timestamps, STAMPS_BOOT);
+    assert_int_equal(good("console_timestamps=0").console_timestamps, STAMPS_NONE);
     assert_string_equal(good("clocksource=pit").clocksource, "pit");
 }
 
@@ -161,6 +175,10 @@ static void mistakes(void **state)
         "sched=",
         "reboot=x",
         "xpti=perhaps",
+        "watchdog_timeout=1",
+        "watchdog_timeout=soon",
+        "nmi=loud",
+        "console_timestamps=often",
         "vga=this-is-a-mode-with-a-name-that-is-too-long",
     };
     struct boot_options standard = parsed(""), o;
@@ -307,7 +325,7 @@ static void any_line(void **state)
             strcat(text, bits[dice(ARRAY_SIZE(bits))]);
         o = parsed(text);
         dom0_mem_pages(&o.dom0_mem, dice(1ULL << 40), &nr, &most);
-        assert_true(memchr(o.sched, 0, OPTION_WORD) && memchr(o.vga, 0, OPTION_WORD));
+        assert_true(memchr(o.sched, 0, OPTION_WORD) && memchr(o.selftest, 0, OPTION_WORD));
         for (unsigned i = 0; i < OPTION_MAX_WRONG; i++)
             assert_true(memchr(o.wrong[i], 0, OPTION_WORD) && memchr(o.unknown[i], 0, OPTION_WORD));
     }
