@@ -11,10 +11,10 @@
 #include "cpu/nmi.h"
 #include "lib/string.h"
 
-#define MAX_WORD    256      /* of the command line; longer ones are cut, and reported as wrong */
-#define UART_CLOCK  1843200u /* the PC's 16550 */
-#define UART_FACTOR 16u      /* input clock per bit; "/CLOCK" states the rate without it */
-#define MAX_BAUD    4000000u
+#define MAX_WORD             256 /* of the command line; longer ones are cut, and reported as wrong */
+#define UART_CLOCK           1843200u /* the PC's 16550 */
+#define UART_FACTOR          16u      /* input clock per bit; "/CLOCK" states the rate without it */
+#define MAX_BAUD             4000000u
 #define WATCHDOG_TIMEOUT_MAX 3600u
 
 static bool is_one_of(const char *value, const char *const *words)

@@ -48,7 +48,7 @@ struct boot_options {
     bool dom0_vcpus_pin;
     uint32_t console; /* CONSOLE_* */
     bool sync_console;
-    uint64_t conring_size; /* bytes; 0: the smallest */
+    uint64_t conring_size;       /* bytes; 0: the smallest */
     uint32_t console_timestamps; /* enum log_stamps */
     struct uart_options com[2];
     struct log_options log, guest_log;

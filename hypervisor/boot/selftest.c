@@ -190,7 +190,8 @@ static void key_selftest(char key)
     work_schedule(&selftest_work);
 }
 
-/* --- breaking on purpose, for the tests of the machine's ends: boot option selftest= ------------ */
+/* --- breaking on purpose, for the tests of the machine's ends: boot option selftest= ------------
+ */
 
 static void hang(void *unused)
 {

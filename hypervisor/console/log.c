@@ -7,9 +7,10 @@
  * overtaken notices by the positions and skips.  At the end of the machine the lock is ignored: a
  * torn line is better than none.
  *
- * An NMI or a machine check may have interrupted the very CPU that holds the lock, so their handlers
- * wait for it only as long as somebody else may give it back; else the text goes to a buffer that
- * whoever holds the lock empties after giving it back.  The buffer's own lock is only ever tried.
+ * An NMI or a machine check may have interrupted the very CPU that holds the lock, so their
+ * handlers wait for it only as long as somebody else may give it back; else the text goes to a
+ * buffer that whoever holds the lock empties after giving it back.  The buffer's own lock is only
+ * ever tried.
  */
 #include "console/log.h"
 #include "console/uart.h"

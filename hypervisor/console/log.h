@@ -24,8 +24,8 @@
 enum log_threshold { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_ALL };
 
 /*
- * Any context.  Lines are prefixed "(XEN) " at each beginning.  In the handler of an NMI or a machine
- * check that has interrupted a printk the text appears a little later.
+ * Any context.  Lines are prefixed "(XEN) " at each beginning.  In the handler of an NMI or a
+ * machine check that has interrupted a printk the text appears a little later.
  */
 void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list args);

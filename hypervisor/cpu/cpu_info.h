@@ -88,8 +88,8 @@ static __always_inline unsigned int smp_cpu_id(void)
 }
 
 /*
- * Whether this is the handler of an NMI, a machine check or a double fault (or of a #DB taken in the
- * hypervisor): they have stacks of their own, and may have come in the middle of anything.
+ * Whether this is the handler of an NMI, a machine check or a double fault (or of a #DB taken in
+ * the hypervisor): they have stacks of their own, and may have come in the middle of anything.
  */
 static __always_inline bool on_exception_stack(void)
 {

@@ -13,17 +13,17 @@
 #include "lib/spinlock.h"
 #include "hooks.h"
 
-#define REG_VERSION    0x01
-#define REG_REDIRECT   0x10
-#define MAX_LINES      240
-#define SELECT         0 /* offsets in 32-bit words */
-#define WINDOW         4
+#define REG_VERSION     0x01
+#define REG_REDIRECT    0x10
+#define MAX_LINES       240
+#define SELECT          0 /* offsets in 32-bit words */
+#define WINDOW          4
 #define RTE_DELIVER_NMI (4UL << 8)
-#define RTE_ACTIVE_LOW BIT(13)
-#define RTE_LEVEL      BIT(15)
-#define RTE_MASKED     BIT(16)
-#define RTE_DEST_SHIFT 56
-#define ISA_IRQS       16
+#define RTE_ACTIVE_LOW  BIT(13)
+#define RTE_LEVEL       BIT(15)
+#define RTE_MASKED      BIT(16)
+#define RTE_DEST_SHIFT  56
+#define ISA_IRQS        16
 
 struct ioapic {
     volatile uint32_t *regs;

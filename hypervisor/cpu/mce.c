@@ -17,13 +17,13 @@
 #define CPUID_MCE (1u << 7) /* leaf 1, EDX: the exception; and the banks */
 #define CPUID_MCA (1u << 14)
 
-#define MSR_MCG_CAP      0x179 /* bits 0 to 7: how many banks */
-#define MSR_MCG_STATUS   0x17a
-#define MSR_MCG_CTL      0x17b
-#define MSR_MC0_CTL      0x400 /* then STATUS, ADDR, MISC; four registers per bank */
-#define MCG_CTL_PRESENT  (1UL << 8)
-#define MCG_STATUS_RIPV  (1UL << 0) /* the program could go on where it was */
-#define MCG_STATUS_EIPV  (1UL << 1) /* and is what the error belongs to */
+#define MSR_MCG_CAP             0x179 /* bits 0 to 7: how many banks */
+#define MSR_MCG_STATUS          0x17a
+#define MSR_MCG_CTL             0x17b
+#define MSR_MC0_CTL             0x400 /* then STATUS, ADDR, MISC; four registers per bank */
+#define MCG_CTL_PRESENT         (1UL << 8)
+#define MCG_STATUS_RIPV         (1UL << 0) /* the program could go on where it was */
+#define MCG_STATUS_EIPV         (1UL << 1) /* and is what the error belongs to */
 #define CORRECTED_COUNT(status) ((status) >> 38 & 0x7fff)
 
 /* On a machine check of all CPUs, who has no bank with the error leaves it to the one that has. */

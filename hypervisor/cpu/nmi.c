@@ -4,8 +4,8 @@
  * or has found us hanging, or that the board reports something (a bus or memory error, a button).
  *
  * It may hit between any two instructions, with any lock held by the very code it interrupts: so
- * nothing here waits for a lock, and what takes one is left to a softirq.  A second NMI is held back
- * by the processor until the IRET of the first.
+ * nothing here waits for a lock, and what takes one is left to a softirq.  A second NMI is held
+ * back by the processor until the IRET of the first.
  */
 #include "cpu/nmi.h"
 #include "abi/nmi.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Channel 2 of the 8254 interval timer as a reference clock, running round through 16 bits with
- * its gate open and the loudspeaker off; channel 0 as a source of interrupts for the watchdog.  Intel
- * 8254 data sheet.
+ * its gate open and the loudspeaker off; channel 0 as a source of interrupts for the watchdog.
+ * Intel 8254 data sheet.
  */
 #include "cpu/pit.h"
 #include "cpu/insn.h"

@@ -145,7 +145,8 @@ cpumask_t smp_stop_others(void)
 
     for_each_cpu (cpu, others)
         apic_send_nmi(cpu);
-    for (unsigned int us = 0; us < STOP_WAIT_US && others & ~load_once(&stopped); us += STOP_STEP_US)
+    for (unsigned int us = 0; us < STOP_WAIT_US && others & ~load_once(&stopped);
+         us += STOP_STEP_US)
         delay_us(STOP_STEP_US);
     return others & ~load_once(&stopped);
 }

@@ -4,10 +4,10 @@
  * stop the machine with the registers of the one that does not.
  *
  * Two sources.  With an architectural performance counter each CPU counts its own cycles and
- * watches itself; while it sleeps nothing is counted, and nothing need be.  Else the interval timer's
- * line, routed as NMI to CPU 0, which watches all; a CPU found hanging is sent an NMI, so that it is
- * the one that prints.  That line does not say whether an NMI came from it: so while it is used an
- * NMI of the board without a reason in the control port passes for a tick.
+ * watches itself; while it sleeps nothing is counted, and nothing need be.  Else the interval
+ * timer's line, routed as NMI to CPU 0, which watches all; a CPU found hanging is sent an NMI, so
+ * that it is the one that prints.  That line does not say whether an NMI came from it: so while it
+ * is used an NMI of the board without a reason in the control port passes for a tick.
  *
  * Either is tried for a while before it is believed in.
  */
@@ -23,17 +23,17 @@
 #include "lib/atomic.h"
 
 /* Architectural performance monitoring: Intel SDM volume 3, chapter 20. */
-#define LEAF_PERFMON         0xa
-#define MSR_PMC0             0x0c1
-#define MSR_PERFEVTSEL0      0x186
-#define MSR_PERF_STATUS      0x38e
-#define MSR_PERF_CTRL        0x38f
-#define MSR_PERF_OVF_CTRL    0x390
-#define COUNT_CYCLES         0x53003c /* core cycles, all rings, interrupt at overflow, on */
-#define COUNTER_WRITE_MAX    0x7fffffffUL /* what is written is extended from bit 31 */
-#define COUNTER_TICKS        2 /* per second, of a busy CPU */
-#define VERSION_WITH_STATUS  2 /* the first that says which counter has overflowed */
-#define EBX_NO_CYCLES        1
+#define LEAF_PERFMON        0xa
+#define MSR_PMC0            0x0c1
+#define MSR_PERFEVTSEL0     0x186
+#define MSR_PERF_STATUS     0x38e
+#define MSR_PERF_CTRL       0x38f
+#define MSR_PERF_OVF_CTRL   0x390
+#define COUNT_CYCLES        0x53003c     /* core cycles, all rings, interrupt at overflow, on */
+#define COUNTER_WRITE_MAX   0x7fffffffUL /* what is written is extended from bit 31 */
+#define COUNTER_TICKS       2            /* per second, of a busy CPU */
+#define VERSION_WITH_STATUS 2            /* the first that says which counter has overflowed */
+#define EBX_NO_CYCLES       1
 
 #define TRY_US      2000000 /* two ticks of the timer take 110 ms, if nobody holds us up */
 #define TRY_STEP_US 10000
@@ -147,8 +147,7 @@ static bool have_counter(void)
     if (r.eax < LEAF_PERFMON)
         return false;
     r = cpuid(LEAF_PERFMON, 0);
-    return (r.eax & 0xff) >= VERSION_WITH_STATUS && (r.eax >> 8 & 0xff) &&
-           !(r.ebx & EBX_NO_CYCLES);
+    return (r.eax & 0xff) >= VERSION_WITH_STATUS && (r.eax >> 8 & 0xff) && !(r.ebx & EBX_NO_CYCLES);
 }
 
 /* Whether NMIs come, on this CPU: the others are no different. */

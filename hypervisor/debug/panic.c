@@ -5,8 +5,9 @@
  *
  * It must work from anywhere: no lock is taken, the log's is ignored, other CPUs are stopped by NMI
  * first.  A panic while one is under way says so and goes straight to the end: what could be
- * gathered has been printed.  The code has no frame pointers; the backtrace is every word on the stack that points
- * behind a call instruction, which may show a stale caller but never hides a true one.
+ * gathered has been printed.  The code has no frame pointers; the backtrace is every word on the
+ * stack that points behind a call instruction, which may show a stale caller but never hides a true
+ * one.
  */
 #include "debug/panic.h"
 #include "console/log.h"

@@ -117,8 +117,8 @@ long do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
 
 static uint64_t dom0_nmi_reason;
 
-/* In the NMI's handler only a word is written and a softirq raised; the interrupt to ourselves makes
- * this CPU pass its exit path, or the idle loop, where the rest is done. */
+/* In the NMI's handler only a word is written and a softirq raised; the interrupt to ourselves
+ * makes this CPU pass its exit path, or the idle loop, where the rest is done. */
 void nmi_upcall(uint64_t reason)
 {
     atomic_get_or(&dom0_nmi_reason, reason);

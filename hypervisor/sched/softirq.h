@@ -17,7 +17,7 @@ enum softirq {
     SOFTIRQ_TIMER,
     SOFTIRQ_WORK,
     SOFTIRQ_SCHEDULE,
-    SOFTIRQ_NMI, /* the vCPU that is to go on may have an NMI pending */
+    SOFTIRQ_NMI,      /* the vCPU that is to go on may have an NMI pending */
     SOFTIRQ_DOM0_NMI, /* one of the machine is for dom0 */
     SOFTIRQ_NR
 };

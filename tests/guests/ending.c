@@ -58,7 +58,8 @@ static void press_key(char key)
     HC_1(__HYPERVISOR_sysctl, &sys);
 }
 
-/* Fills the log's ring and says how much of it there is, and whether it still has the first line. */
+/* Fills the log's ring and says how much of it there is, and whether it still has the first line.
+ */
 static void look_at_log(void)
 {
     static char text[128 * 1024];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Claims: the architectural codes of machine-check banks get the names of the processor manuals, and
- * no code is without one; the watchdog's count finds a CPU that stands still for so many ticks, and
- * no CPU that moves now and then, also when its counter wraps.
+ * Claims: the architectural codes of machine-check banks get the names of the processor manuals,
+ * and no code is without one; the watchdog's count finds a CPU that stands still for so many ticks,
+ * and no CPU that moves now and then, also when its counter wraps.
  */
 // SOURCES: hypervisor/cpu/mce_kind.c
 #include <setjmp.h>
