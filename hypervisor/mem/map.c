@@ -149,6 +149,15 @@ uint64_t map_lookup(uint64_t va)
     return (*entry & ~PTE_PSE) + within;
 }
 
+uint64_t map_l2_entry(uint64_t va)
+{
+    const uint64_t *table = hv_l4;
+
+    for (unsigned int level = 4; level > 2; level--)
+        table = entry_table(table[table_index(va, level)]);
+    return table[table_index(va, 2)];
+}
+
 void unmap_pages_unflushed(uint64_t va, uint64_t n)
 {
     uint64_t irq = spin_lock_irqsave(&map_lock);

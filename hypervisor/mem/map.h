@@ -21,7 +21,7 @@ extern uint64_t hv_l4[512];
 
 /*
  * Whether hypervisor mappings are global.  They must not be when guests run on restricted roots
- * (xpti): decide before map_init().
+ * (xpti), or they would be there still: mitigations_init() decides, before map_init().
  */
 extern bool map_global;
 
@@ -53,6 +53,9 @@ void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags);
 
 /* The level-1 entry's value at `va`, large pages split in thought; 0 when not mapped. */
 uint64_t map_lookup(uint64_t va);
+
+/* The level-2 entry above a mapped `va`: what a root that shows the same 2 MiB has to hold. */
+uint64_t map_l2_entry(uint64_t va);
 
 /* Where tables and stacks come from after the boot allocator: a zeroed frame or INVALID_MFN. */
 void map_set_table_allocator(mfn_t (*alloc)(void));

@@ -159,6 +159,8 @@ long do_vm_assist(unsigned cmd, unsigned type)
 {
     struct domain *d = current_domain;
 
+    if (type == VMASST_TYPE_m2p_strict)
+        atomic_inc(&d->mem.root_generation); /* restricted roots are to be made anew */
     if (type > VMASST_TYPE_m2p_strict || !(VM_ASSIST_VALID & BIT(type)))
         return guest_error(-EINVAL, "no such assistance");
     switch (cmd) {

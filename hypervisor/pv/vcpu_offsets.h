@@ -12,7 +12,8 @@
 #define VCPU_KERNEL_SP       40
 #define VCPU_SYSCALL_ADDRESS 56
 #define VCPU_SYSCALL_MASKS   64
-#define DOMAIN_VM_ASSIST     0x60
+#define DOMAIN_ROOT_GENERATION 0x48
+#define DOMAIN_VM_ASSIST     0x68
 #define VMASST_IOPL          0x10
 #define HYPERCALL_IRET       23
 #define VGCF_IN_SYSCALL_BIT  0x100
