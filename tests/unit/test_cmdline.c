@@ -110,12 +110,15 @@ static void kinds(void **state)
     assert_int_equal(good("reboot=t,w").reboot, REBOOT_TRIPLE);
     assert_true(good("reboot=t,w").reboot_warm);
     assert_int_equal(good("reboot=acpi").reboot, REBOOT_ACPI);
-    assert_int_equal(good("xpti=off").xpti_dom0, CHOICE_NO);
-    assert_int_equal(good("no-xpti").xpti_domu, CHOICE_NO);
-    assert_int_equal(good("xpti").xpti_domu, CHOICE_YES);
-    assert_int_equal(good("xpti=dom0=off,domu=on").xpti_dom0, CHOICE_NO);
-    assert_int_equal(good("xpti=dom0=off,domu=on").xpti_domu, CHOICE_YES);
-    assert_int_equal(good("xpti=off xpti=default").xpti_dom0, CHOICE_AUTO);
+    assert_int_equal(good("xpti=off").xpti[0], CHOICE_NO);
+    assert_int_equal(good("no-xpti").xpti[1], CHOICE_NO);
+    assert_int_equal(good("xpti").xpti[1], CHOICE_YES);
+    assert_int_equal(good("xpti=dom0=off,domu=on").xpti[0], CHOICE_NO);
+    assert_int_equal(good("xpti=dom0=off,domu=on").xpti[1], CHOICE_YES);
+    assert_int_equal(good("xpti=off xpti=default").xpti[0], CHOICE_AUTO);
+    assert_int_equal(good("pv-l1tf=domu=0,dom0").l1tf[0], CHOICE_YES);
+    assert_int_equal(good("pv-l1tf=domu=0,dom0").l1tf[1], CHOICE_NO);
+    assert_int_equal(good("pv-l1tf").xpti[0], CHOICE_AUTO);
     assert_true(good("watchdog").watchdog);
     assert_true(good("watchdog=force").watchdog_force);
     assert_false(good("watchdog=0").watchdog);
@@ -161,6 +164,7 @@ static void mistakes(void **state)
         "sched=",
         "reboot=x",
         "xpti=perhaps",
+        "pv-l1tf=domx=1",
         "vga=this-is-a-mode-with-a-name-that-is-too-long",
     };
     struct boot_options standard = parsed(""), o;
