@@ -17,6 +17,7 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mem/boot_alloc.h"
+#include "mem/frame.h"
 #include "mem/memory_map.h"
 
 #define ENTRIES  512
@@ -149,13 +150,36 @@ uint64_t map_lookup(uint64_t va)
     return (*entry & ~PTE_PSE) + within;
 }
 
+/* NULL: a table is missing. */
+static uint64_t *l2_slot(uint64_t va)
+{
+    uint64_t *table = hv_l4;
+
+    for (unsigned int level = 4; level > 2; level--) {
+        uint64_t e = table[table_index(va, level)];
+
+        if (!(e & PTE_P))
+            return NULL;
+        table = entry_table(e);
+    }
+    return &table[table_index(va, 2)];
+}
+
 uint64_t map_l2_entry(uint64_t va)
 {
-    const uint64_t *table = hv_l4;
+    return *l2_slot(va);
+}
 
-    for (unsigned int level = 4; level > 2; level--)
-        table = entry_table(table[table_index(va, level)]);
-    return table[table_index(va, 2)];
+void unmap_with_table(uint64_t va)
+{
+    uint64_t irq = spin_lock_irqsave(&map_lock), *slot = l2_slot(va), e = slot ? *slot : 0;
+
+    if (slot)
+        *slot = 0;
+    spin_unlock_irqrestore(&map_lock, irq);
+    smp_flush_everything();
+    if (e & PTE_P)
+        frame_free_hv(frame_of(paddr_to_mfn(e & PTE_ADDR)), 0);
 }
 
 void unmap_pages_unflushed(uint64_t va, uint64_t n)

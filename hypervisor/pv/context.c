@@ -196,7 +196,7 @@ static void unload(void)
     save_state(old);
     cpu_info()->cr3 = map_root_paddr();
     tlb_load_cr3_flush(map_root_paddr());
-    cpu_info()->restricted = false;
+    restricted_unload();
     desc_load_hv_gdt();
     desc_load_ldt(0, 0);
     loaded[cpu].v = NULL;

@@ -63,8 +63,9 @@ void pv_load_cr3(struct vcpu *v, bool flush_global);
  */
 /* Once, when all CPUs are up: makes their restricted roots if any domain is to use them. */
 void restricted_init(void);
-/* v is being loaded on this CPU; interrupts are off. */
+/* v is being loaded on this CPU, or what is loaded taken away; interrupts are off. */
 void restricted_load(struct vcpu *v);
+void restricted_unload(void);
 /*
  * Must a guest's page fault be tried again?  A restricted root is a copy, which another vCPU's
  * addition of an L4 entry does not reach before the next exit.  A removal does: it is flushed.

@@ -44,7 +44,8 @@ extern const char entry_start[], entry_end[];
 static struct restricted_cpu {
     uint64_t *l4[2];   /* guest user mode, guest kernel mode */
     paddr_t source[2]; /* the guest's L4 that each is a copy of; 0: none yet */
-    uint64_t area;     /* descriptor area that is shown, 0: none yet */
+    uint64_t *l2;      /* the one table over whatever descriptor area is shown */
+    uint64_t area;     /* which that is, 0: none */
 } __cache_aligned restricted[NR_CPUS];
 
 static unsigned index_at(uint64_t va, unsigned level)
@@ -113,7 +114,8 @@ static unsigned make_roots(unsigned cpu)
     r->l4[1] = new_table();
     for (unsigned i = 0; i < nr; i++)
         table_over(r->l4[0], va[i], 1)[index_at(va[i], 1)] = map_lookup(va[i]);
-    table_over(r->l4[0], VCPU_DESC_BASE, 2);
+    r->l2 = new_table();
+    table_over(r->l4[0], VCPU_DESC_BASE, 3);
     for (unsigned i = HV_SLOT_FIRST; i <= HV_SLOT_LAST; i++)
         r->l4[1][i] = r->l4[0][i];
     for (unsigned mode = 0; mode < 2; mode++)
@@ -139,31 +141,44 @@ void restricted_init(void)
 /* --- using them ---------------------------------------------------------------------------------
  */
 
-/* The level-2 entry for a descriptor area in this CPU's roots.  One table serves all: that below
- * the first GiB is hung in where the area is. */
+static void hide_area(struct restricted_cpu *r)
+{
+    uint64_t *l3 = table_over(r->l4[0], VCPU_DESC_BASE, 3);
+
+    r->l2[index_at(r->area, 2)] = 0;
+    l3[index_at(r->area, 3)] = 0;
+    r->area = 0;
+}
+
 static void show_area(struct restricted_cpu *r, uint64_t area)
 {
-    uint64_t *l3 = table_over(r->l4[0], VCPU_DESC_BASE, 3), *l2;
-    uint64_t old = r->area ? r->area : VCPU_DESC_BASE;
-    pte_t link = l3[index_at(old, 3)];
+    uint64_t *l3 = table_over(r->l4[0], VCPU_DESC_BASE, 3);
 
-    l2 = table_of(link);
-    l2[index_at(old, 2)] = 0;
-    l3[index_at(old, 3)] = 0;
-    l2[index_at(area, 2)] = map_l2_entry(area);
-    l3[index_at(area, 3)] = link;
+    r->l2[index_at(area, 2)] = map_l2_entry(area);
+    l3[index_at(area, 3)] = virt_to_paddr(r->l2) | PTE_P | PTE_RW | PTE_A;
     r->area = area;
+}
+
+void restricted_unload(void)
+{
+    struct cpu_info *info = cpu_info();
+
+    if (!info->restricted)
+        return;
+    info->restricted = false;
+    hide_area(&restricted[info->cpu]);
 }
 
 void restricted_load(struct vcpu *v)
 {
     struct cpu_info *info = cpu_info();
 
-    info->restricted = v->domain->restricted;
-    if (!info->restricted)
+    restricted_unload();
+    if (!v->domain->restricted)
         return;
     info->root[0].generation = info->root[1].generation = 0;
     show_area(&restricted[info->cpu], pv_descriptor_area(v));
+    info->restricted = true;
 }
 
 /*
@@ -228,17 +243,20 @@ static void check_shown(struct audit *a, unsigned cpu, const uint64_t *l4, const
                        found, nr);
 }
 
-/* Of the descriptor areas, that of the vCPU last loaded and no other. */
+/* Of the descriptor areas, that of the vCPU that is loaded and no other. */
 static void check_area(struct audit *a, unsigned cpu, const struct restricted_cpu *r)
 {
     const uint64_t *l3 = table_of(r->l4[0][index_at(VCPU_DESC_BASE, 4)]);
-    unsigned found = 0;
+    unsigned tables = 0, areas = 0;
 
-    for (unsigned i3 = 0; i3 < PTE_ENTRIES; i3++)
-        for (unsigned i2 = 0; l3[i3] & PTE_P && i2 < PTE_ENTRIES; i2++)
-            found += !!(table_of(l3[i3])[i2] & PTE_P);
-    if (found != !!r->area)
-        audit_complain(a, "CPU %u: restricted root shows %u descriptor areas", cpu, found);
+    for (unsigned i = 0; i < PTE_ENTRIES; i++) {
+        tables += !!(l3[i] & PTE_P);
+        areas += !!(r->l2[i] & PTE_P);
+    }
+    if (tables != !!r->area || areas != !!r->area ||
+        (r->area && (r->l2[index_at(r->area, 2)] ^ map_l2_entry(r->area)) & ~(PTE_A | PTE_D)))
+        audit_complain(a, "CPU %u: restricted root shows other descriptors than at %#lx", cpu,
+                       r->area);
 }
 
 /* The guest's slots, where the copy claims to be of the present generation. */

@@ -70,7 +70,7 @@ static bool map_gdt(const struct vcpu *v)
 
 static void unmap_gdt(const struct vcpu *v)
 {
-    unmap_pages(pv_descriptor_area(v), FIRST_HV_GDT_PAGE + 1);
+    unmap_with_table(pv_descriptor_area(v));
 }
 
 int pv_vcpu_init(struct vcpu *v)

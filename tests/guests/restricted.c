@@ -15,26 +15,8 @@
 #define STUBS        0xffff82d070000000UL
 #define FRAME_TABLE  0xffff82e000000000UL
 #define DIRECT_MAP   0xffff830000000000UL
-#define GDT_PAGES    15
-#define ENTRY_PAGES  16 /* at most: entry code, five pages of stack, a stub, IDT, TSS */
-
-static const char *command_line(void)
-{
-    static xen_commandline_t line;
-
-    hc_xen_version(XENVER_commandline, &line);
-    return (const char *)line;
-}
-
-static bool told(const char *word)
-{
-    size_t n = strlen(word);
-
-    for (const char *s = command_line(); *s; s++)
-        if (!strncmp(s, word, n) && (s[n] == ' ' || !s[n]))
-            return true;
-    return false;
-}
+#define GDT_PAGES   15
+#define ENTRY_PAGES 16 /* at most: entry code, five pages of stack, a stub, IDT, TSS */
 
 static bool is_intel(void)
 {
@@ -46,7 +28,7 @@ static bool is_intel(void)
 
 static bool expected(void)
 {
-    return told("xpti=1") || told("xpti=dom0") || (told("xpti=default") && is_intel());
+    return hypervisor_told("xpti=1") || hypervisor_told("xpti=dom0") || (hypervisor_told("xpti=default") && is_intel());
 }
 
 /* Do the tables that this runs on have a page there?  Ring 3 may not read it in any case. */
@@ -154,7 +136,7 @@ static void test_own_slots(void)
 static void test_l1tf(void)
 {
     uint64_t *page = page_alloc(), ram = mfn_of(page) * PAGE_SIZE, far = PTE_MFN & ~ram;
-    long refused = told("pv-l1tf=1") ? -EINVAL : 0;
+    long refused = hypervisor_told("pv-l1tf=1") ? -EINVAL : 0;
     struct tree tree;
 
     if (!on_pavis) {
