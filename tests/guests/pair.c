@@ -467,10 +467,10 @@ static void test_l1tf(void)
         test_skip("Xen would go on with shadow tables");
         return;
     }
-    if (!setup())
+    if (!second_setup(second_main))
         return;
-    their_arg->in[0] = frames[NR_FRAMES - 1];
-    their_arg->in[1] = frames[3];
+    their_arg->in[0] = second_frames[SECOND_FRAMES - 1];
+    their_arg->in[1] = second_frames[3];
     EXPECT(tell(L1TF));
     EXPECT_RC(their_arg->out[0], on ? -EINVAL : 0);
     EXPECT_RC(their_arg->out[1], 0);
@@ -481,7 +481,7 @@ static void test_l1tf(void)
             break;
     EXPECT_EQ(their_arg->out[4], !on);
     EXPECT_EQ(!!(dominfo_flags() & XEN_DOMINF_shutdown), on);
-    destroy();
+    second_destroy();
 }
 
 /* The first domain is told by VIRQ_DOM_EXC when the second shuts down or crashes, and sees the
