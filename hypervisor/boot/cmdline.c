@@ -366,8 +366,8 @@ static const struct boot_option *find(const char *name)
 
 static bool is_bool(const struct boot_option *opt)
 {
-    return opt && (opt->take == take_bool || opt->take == take_watchdog ||
-                   opt->take == take_per_domain);
+    return opt &&
+           (opt->take == take_bool || opt->take == take_watchdog || opt->take == take_per_domain);
 }
 
 static void keep(char list[][OPTION_WORD], unsigned *nr, const char *word)

@@ -70,7 +70,7 @@ struct boot_options {
     bool nosmp;
     bool x2apic, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */
-    enum choice xpti[2], l1tf[2]; /* for dom0, for all others */
+    enum choice xpti[2], l1tf[2];  /* for dom0, for all others */
     bool watchdog, watchdog_force;
     char vga[OPTION_WORD];
     const char *dom0_extra; /* behind "--", inside the command line; NULL without */

@@ -213,7 +213,7 @@ void __boot_text boot_main(uint32_t magic, uint32_t info)
     if (wrong)
         panic("Cannot start: %s", wrong);
     warn_about_options();
-    cpu_identify(); /* features decide how tables are built */
+    cpu_identify();       /* features decide how tables are built */
     decide_mitigations(); /* and so do restricted roots */
     read_memory_map();
     boot_alloc_init();

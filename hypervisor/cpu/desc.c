@@ -235,7 +235,8 @@ void syscall_init_cpu(unsigned int cpu)
     uint8_t *w = syscall_stubs + cpu * STUB_SIZE;
 
     /* On restricted roots the hypervisor's mappings are not global, and an entry of its own. */
-    write_stub(w, va, cpu_info(), (uint64_t)(map_global ? syscall_entry : syscall_entry_restricted));
+    write_stub(w, va, cpu_info(),
+               (uint64_t)(map_global ? syscall_entry : syscall_entry_restricted));
     write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall32_entry);
     cpu_info()->calls = hypercall_counts[cpu];
 

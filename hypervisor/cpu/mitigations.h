@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Meltdown and L1TF: whether this processor has them, and what is done about it.  See mitigations.c.
+ * Meltdown and L1TF: whether this processor has them, and what is done about it.  See
+ * mitigations.c.
  */
 #pragma once
 

@@ -49,8 +49,8 @@ void unmap_pages(uint64_t va, uint64_t n);
 /* Takes away the 2 MiB at `va`, whatever is mapped there by 4 KiB, and the table that did it. */
 void unmap_with_table(uint64_t va);
 
-/* As unmap_pages(), and that a page which is mapped by 4 KiB shows another frame; where the caller knows
- * which CPUs can have used the addresses, and flushes those.  Cannot fail. */
+/* As unmap_pages(), and that a page which is mapped by 4 KiB shows another frame; where the caller
+ * knows which CPUs can have used the addresses, and flushes those.  Cannot fail. */
 void unmap_pages_unflushed(uint64_t va, uint64_t n);
 void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags);
 

@@ -337,8 +337,8 @@ static __attribute__((noinline)) int clear(struct pte_table *t, unsigned index, 
     struct frame *f = frame_of(pte_mfn(cur));
 
     if (unlikely(
-            (next && t->owner->l1tf_check) || cur & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old) ||
-            (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
+            (next && t->owner->l1tf_check) || cur & PTE_CACHE ||
+            (flags & PTEF_COMPARE && cur != *old) || (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
             !atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next)))
         return update(t, index, next, flags, old, c);
     if (old)

@@ -134,7 +134,8 @@ void restricted_init(void)
     for_each_cpu (cpu, cpu_online_map)
         nr = make_roots(cpu);
     audit_register(report);
-    printk(XENLOG_INFO "Restricted roots show %u pages of the hypervisor, and a guest's descriptors\n",
+    printk(XENLOG_INFO
+           "Restricted roots show %u pages of the hypervisor, and a guest's descriptors\n",
            nr);
 }
 
@@ -214,7 +215,8 @@ uint64_t pv_restricted_root(void)
 /* --- the audit -----------------------------------------------------------------------------------
  */
 
-/* Everything below an L4 entry of ours, by address: nothing may be there that `va` does not list. */
+/* Everything below an L4 entry of ours, by address: nothing may be there that `va` does not list.
+ */
 static void check_shown(struct audit *a, unsigned cpu, const uint64_t *l4, const uint64_t *va,
                         unsigned nr)
 {

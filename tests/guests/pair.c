@@ -99,8 +99,8 @@ static void physdev_calls(void)
     }
 }
 
-/* in[0] is a frame, in[1] the L1 table with an unused entry 0.  The last may be its end, so what came
- * before is reported first. */
+/* in[0] is a frame, in[1] the L1 table with an unused entry 0.  The last may be its end, so what
+ * came before is reported first. */
 static void l1tf_entries(void)
 {
     uint64_t va = (uint64_t)second_page, ram = arg.in[0] * PAGE_SIZE;

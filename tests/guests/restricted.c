@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Restricted root tables (Meltdown), seen from the guest: a page fault's error code says whether the
- * page is there at all, so the guest can count which pages of the hypervisor its tables map.  And
- * the check of entries that are not present (L1TF).  What to expect is in the hypervisor's command
- * line: xpti= and pv-l1tf= are for dom0 here.
+ * Restricted root tables (Meltdown), seen from the guest: a page fault's error code says whether
+ * the page is there at all, so the guest can count which pages of the hypervisor its tables map.
+ * And the check of entries that are not present (L1TF).  What to expect is in the hypervisor's
+ * command line: xpti= and pv-l1tf= are for dom0 here.
  */
 #include "test.h"
 
 /* Pavis's layout (hypervisor/mem/layout.h): nothing of the ABI, but what is to be hidden. */
-#define VCPU_DESC    0xffff820000000000UL
-#define IMAGE        0xffff82d040000000UL
-#define STACKS       0xffff82d050000000UL
-#define IOREMAP      0xffff82d060000000UL
-#define STUBS        0xffff82d070000000UL
-#define FRAME_TABLE  0xffff82e000000000UL
-#define DIRECT_MAP   0xffff830000000000UL
+#define VCPU_DESC   0xffff820000000000UL
+#define IMAGE       0xffff82d040000000UL
+#define STACKS      0xffff82d050000000UL
+#define IOREMAP     0xffff82d060000000UL
+#define STUBS       0xffff82d070000000UL
+#define FRAME_TABLE 0xffff82e000000000UL
+#define DIRECT_MAP  0xffff830000000000UL
 #define GDT_PAGES   15
 #define ENTRY_PAGES 16 /* at most: entry code, five pages of stack, a stub, IDT, TSS */
 
@@ -28,7 +28,8 @@ static bool is_intel(void)
 
 static bool expected(void)
 {
-    return hypervisor_told("xpti=1") || hypervisor_told("xpti=dom0") || (hypervisor_told("xpti=default") && is_intel());
+    return hypervisor_told("xpti=1") || hypervisor_told("xpti=dom0") ||
+           (hypervisor_told("xpti=default") && is_intel());
 }
 
 /* Do the tables that this runs on have a page there?  Ring 3 may not read it in any case. */

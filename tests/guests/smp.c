@@ -230,8 +230,8 @@ static void test_remote_flush(void)
     page_free(b);
 }
 
-/* A new or changed slot of the root is there for a vCPU that runs on it meanwhile and makes no call:
- * with restricted roots it runs on a copy. */
+/* A new or changed slot of the root is there for a vCPU that runs on it meanwhile and makes no
+ * call: with restricted roots it runs on a copy. */
 static void test_root_slots(void)
 {
     struct tree tree[2];
@@ -419,5 +419,5 @@ static void test_context(void)
     EXPECT_RC(hc_set_segment_base(SEGBASE_FS, 0), 0);
 }
 
-TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(root_slots), T(clocks), T(context), T(nmi),
-      T(down), T(failsafe));
+TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(root_slots), T(clocks),
+      T(context), T(nmi), T(down), T(failsafe));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Claims: from vendor, family, model and ARCH_CAPABILITIES a processor is judged as the vendors'
- * lists say, one that nothing is known of is taken to be vulnerable, and what is on is Xen's default
- * for dom0 and for the others unless the boot options say otherwise.
+ * lists say, one that nothing is known of is taken to be vulnerable, and what is on is Xen's
+ * default for dom0 and for the others unless the boot options say otherwise.
  */
 // SOURCES: hypervisor/cpu/mitigations.c
 #include <setjmp.h>
@@ -83,14 +83,14 @@ static void options(void **state)
 
     assert_true(!m.restricted_roots[0] && m.restricted_roots[1]);
     assert_true(m.l1tf_check[0] && m.l1tf_check[1]);
-    m = chosen(false, false,
-               (struct boot_options){.xpti = {CHOICE_YES, CHOICE_YES},
-                                     .l1tf = {CHOICE_YES, CHOICE_YES}});
+    m = chosen(
+        false, false,
+        (struct boot_options){.xpti = {CHOICE_YES, CHOICE_YES}, .l1tf = {CHOICE_YES, CHOICE_YES}});
     assert_true(m.restricted_roots[0] && m.restricted_roots[1]);
     assert_true(m.l1tf_check[0] && m.l1tf_check[1]);
-    m = chosen(true, true,
-               (struct boot_options){.xpti = {CHOICE_NO, CHOICE_NO},
-                                     .l1tf = {CHOICE_NO, CHOICE_NO}});
+    m = chosen(
+        true, true,
+        (struct boot_options){.xpti = {CHOICE_NO, CHOICE_NO}, .l1tf = {CHOICE_NO, CHOICE_NO}});
     assert_true(!m.restricted_roots[0] && !m.restricted_roots[1]);
     assert_true(!m.l1tf_check[0] && !m.l1tf_check[1]);
 }
