@@ -269,9 +269,9 @@ static bool take_reboot(struct boot_options *o, uint16_t field, const char *valu
 }
 
 /* A yes or no for all, or a list of dom0=, domu= (each with a yes or no) and "default". */
-static bool take_xpti(struct boot_options *o, uint16_t field, const char *value)
+static bool take_per_domain(struct boot_options *o, uint16_t field, const char *value)
 {
-    enum choice dom0 = o->xpti_dom0, domu = o->xpti_domu;
+    enum choice *target = field_of(o, field), dom0 = target[0], domu = target[1];
     char part[OPTION_WORD] = {0};
     bool on;
 
@@ -290,8 +290,8 @@ static bool take_xpti(struct boot_options *o, uint16_t field, const char *value)
     }
     if (value)
         return false;
-    o->xpti_dom0 = dom0;
-    o->xpti_domu = domu;
+    target[0] = dom0;
+    target[1] = domu;
     return true;
 }
 
@@ -399,6 +399,8 @@ static const struct boot_option table[] = {
     {"noreboot", "BOOL", "no", "after a panic stop, do not reboot", take_bool, FIELD(noreboot)},
     {"nosmp", "BOOL", "no", "use only the boot CPU", take_bool, FIELD(nosmp)},
     {"placeholder", "", "", "accepted, without effect: GRUB's scripts put it in front", NULL, 0},
+    {"pv-l1tf", "BOOL|dom0=BOOL|domu=BOOL|default", "domU, by CPU",
+     "refuse page-table entries that L1TF could use", take_per_domain, FIELD(l1tf)},
     {"reboot", "a|k|t|p|P|e|n[,w|c]", "the best",
      "by ACPI, keyboard, triple fault, PCI, power cycle, EFI, or not; warm or cold", take_reboot,
      0},
@@ -414,7 +416,8 @@ static const struct boot_option table[] = {
      take_watchdog_timeout, 0},
     {"x2apic", "BOOL", "yes", "use the x2APIC where there is one", take_bool, FIELD(x2apic)},
     {"xpti", "BOOL|dom0=BOOL|domu=BOOL|default", "by CPU",
-     "restricted page tables against Meltdown", take_xpti, 0},
+     "root page tables for guests that do not map the hypervisor, against Meltdown",
+     take_per_domain, FIELD(xpti)},
 };
 
 const struct boot_option *cmdline_table(unsigned *nr)
@@ -433,7 +436,8 @@ static const struct boot_option *find(const char *name)
 
 static bool is_bool(const struct boot_option *opt)
 {
-    return opt && (opt->take == take_bool || opt->take == take_watchdog || opt->take == take_xpti);
+    return opt &&
+           (opt->take == take_bool || opt->take == take_watchdog || opt->take == take_per_domain);
 }
 
 static void keep(char list[][OPTION_WORD], unsigned *nr, const char *word)

@@ -60,7 +60,7 @@ struct boot_options {
     bool nosmp;
     bool x2apic, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */
-    enum choice xpti_dom0, xpti_domu;
+    enum choice xpti[2], l1tf[2];  /* for dom0, for all others */
     bool watchdog;
     uint32_t watchdog_timeout; /* seconds */
     uint32_t nmi;              /* enum nmi_policy */

@@ -4,7 +4,8 @@
  * distances.  Each group with its own access rights begins on a page of its own (mem/map.c maps
  * them 4 KiB at a time with exactly these rights):
  *
- *   [image_start, text_end)     execute    headers, code, entry stubs
+ *   [image_start, text_end)     execute    headers, code
+ *     [entry_start, entry_end)             of it: what is mapped while a guest runs on a restricted root
  *   [boot_start, boot_end)      all        what only the boot needs; given back afterwards
  *   [rodata_start, rodata_end)  read       constants, exception table, symbol table
  *   [data_start, image_end)     read/write data, then bss
@@ -33,7 +34,11 @@ SECTIONS
 
         .text : LOAD(.text) {
                 KEEP(*(.head))
+                PAGE;
+                entry_start = .;
                 *(.text.entry)
+                PAGE;
+                entry_end = .;
                 *(.text .text.*)
                 PAGE;
         } :image

@@ -23,6 +23,7 @@
 #include "cpu/machine.h"
 #include "cpu/mce.h"
 #include "cpu/nmi.h"
+#include "cpu/mitigations.h"
 #include "cpu/smp.h"
 #include "debug/panic.h"
 #include "boot/selftest.h"
@@ -101,6 +102,29 @@ static void __boot_text read_memory_map(void)
         printk(XENLOG_WARNING "The memory map has too many parts; the highest are not used\n");
     printk(XENLOG_INFO "System RAM: %lu MiB (%lu KiB)\n", memory_map_ram_size(&machine_map) >> 20,
            memory_map_ram_size(&machine_map) >> 10);
+}
+
+static const char *on_off(bool on)
+{
+    return on ? "on" : "off";
+}
+
+static void __boot_text decide_mitigations(void)
+{
+    const struct mitigations *m = &mitigations;
+    struct vulnerabilities v;
+
+    vulnerabilities_judge(&cpu_caps, &v);
+    mitigations_choose(&v, &boot_options);
+    /* A global entry would outlive the change of roots. */
+    map_global = !m->restricted_roots[0] && !m->restricted_roots[1];
+    printk(XENLOG_INFO "Reading of others' memory by speculation:\n");
+    printk(XENLOG_INFO " Meltdown: %s (%s); restricted roots (xpti): dom0 %s, domU %s\n",
+           v.meltdown ? "vulnerable" : "not vulnerable", v.meltdown_why,
+           on_off(m->restricted_roots[0]), on_off(m->restricted_roots[1]));
+    printk(XENLOG_INFO " L1TF: %s (%s); unsafe entries refused (pv-l1tf): dom0 %s, domU %s\n",
+           v.l1tf ? "vulnerable" : "not vulnerable", v.l1tf_why, on_off(m->l1tf_check[0]),
+           on_off(m->l1tf_check[1]));
 }
 
 static void __boot_text reserve_what_is_in_use(void)
@@ -209,7 +233,8 @@ void __boot_text boot_main(uint32_t magic, uint32_t info)
     if (wrong)
         panic("Cannot start: %s", wrong);
     warn_about_options();
-    cpu_identify(); /* features decide how tables are built */
+    cpu_identify();       /* features decide how tables are built */
+    decide_mitigations(); /* and so do restricted roots */
     read_memory_map();
     boot_alloc_init();
     boot_alloc_set_limit(EARLY_MAP_SIZE); /* until the direct map is there */

@@ -28,6 +28,7 @@
 #include "mem/heap.h"
 #include "mem/map.h"
 #include "pv/cpu_policy.h"
+#include "pv/pv.h"
 #include "sched/sched.h"
 #include "sched/softirq.h"
 #include "time/clock.h"
@@ -86,6 +87,7 @@ void boot_late_subsystems(void)
     struct dom0_source source;
 
     clock_check_tsc(); /* all CPUs are up: are their TSCs in step? */
+    restricted_init(); /* a pair of roots for each */
     read_source(&source);
     dom0_build(&source, &boot_options);
     for (unsigned i = 0; i < boot_info.nr_modules; i++) /* copied: dom0 may have the memory */

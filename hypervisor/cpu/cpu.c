@@ -40,6 +40,7 @@ uint64_t hv_cr4 __read_mostly;
 #define LEAF7_EBX_INVPCID    BIT(10)
 #define LEAF7_EBX_SMAP       BIT(20)
 #define LEAF7_ECX_UMIP       BIT(2)
+#define LEAF7_EDX_ARCH_CAPS  BIT(29)
 #define LEAFD1_EAX_XSAVEOPT  BIT(0)
 #define EXT1_EDX_PDPE1GB     BIT(26)
 #define EXT1_EDX_RDTSCP      BIT(27)
@@ -104,6 +105,8 @@ static void identify_basic_features(void)
         cpu_caps.invpcid = r.ebx & LEAF7_EBX_INVPCID;
         cpu_caps.smap = r.ebx & LEAF7_EBX_SMAP;
         cpu_caps.umip = r.ecx & LEAF7_ECX_UMIP;
+        if (r.edx & LEAF7_EDX_ARCH_CAPS && !rdmsr_safe(MSR_ARCH_CAPABILITIES, &cpu_caps.arch_caps))
+            cpu_caps.arch_caps = 0;
     }
     if (cpu_caps.xsave && cpu_caps.max_leaf >= 0xd)
         cpu_caps.xsaveopt = cpuid(0xd, 1).eax & LEAFD1_EAX_XSAVEOPT;

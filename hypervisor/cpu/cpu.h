@@ -11,7 +11,8 @@ struct cpu_caps {
     char brand[49];
     uint32_t family, model, stepping;
     uint32_t max_leaf, max_ext_leaf;
-    uint8_t phys_bits; /* of a machine address */
+    uint8_t phys_bits;  /* of a machine address */
+    uint64_t arch_caps; /* MSR ARCH_CAPABILITIES, 0: none; see mitigations.c */
     bool is_intel, is_amd;
     bool is_tcg; /* QEMU's emulation: SMAP and MWAIT are broken there, see cpu.c */
     bool in_vm;

@@ -15,6 +15,7 @@
 #include "hooks.h"
 #include "lib/address.h"
 #include "lib/string.h"
+#include "mem/map.h"
 
 /* Segment descriptors (Intel SDM volume 3, 3.4.5), accessed bits set so that none is written. */
 #define DESC_CODE64_RING0 0x00af9b000000ffffUL
@@ -154,6 +155,16 @@ void desc_load_ldt(uint64_t base, unsigned int entries)
     lldt((uint16_t)selector);
 }
 
+uint64_t desc_idt_va(void)
+{
+    return (uint64_t)idt;
+}
+
+uint64_t desc_tss_va(unsigned int cpu)
+{
+    return (uint64_t)&tss_slots[cpu];
+}
+
 mfn_t desc_gdt_frame(void)
 {
     return image_to_mfn(hv_gdt);
@@ -223,7 +234,9 @@ void syscall_init_cpu(unsigned int cpu)
     uint64_t va = HV_STUBS_BASE + cpu * STUB_SIZE;
     uint8_t *w = syscall_stubs + cpu * STUB_SIZE;
 
-    write_stub(w, va, cpu_info(), (uint64_t)syscall_entry);
+    /* On restricted roots the hypervisor's mappings are not global, and an entry of its own. */
+    write_stub(w, va, cpu_info(),
+               (uint64_t)(map_global ? syscall_entry : syscall_entry_restricted));
     write_stub(w + STUB_SIZE / 2, va + STUB_SIZE / 2, cpu_info(), (uint64_t)syscall32_entry);
     cpu_info()->calls = hypercall_counts[cpu];
 

@@ -44,6 +44,10 @@ void desc_load_ldt(uint64_t base, unsigned int entries);
 /* The frame that every vCPU's GDT shares. */
 mfn_t desc_gdt_frame(void);
 
+/* Where the processor reads the IDT, and `cpu` its TSS: each within one page. */
+uint64_t desc_idt_va(void);
+uint64_t desc_tss_va(unsigned int cpu);
+
 /* Lets ring 3 use `int vector` (dpl 3) or not (dpl 0). */
 void idt_set_dpl(uint8_t vector, unsigned int dpl);
 

@@ -127,6 +127,7 @@ struct domain {
     struct work free_work;  /* runs domain_free() when refcnt has reached 0 */
     bool is_control;        /* dom0 */
     bool is_xenstore;       /* XEN_DOMCTL_CDF_xs_domain */
+    bool restricted;        /* its vCPUs run on restricted roots (pv/restricted.c) */
     bool creation_finished; /* has been unpaused once: its CPU policy and limits are fixed */
     enum domain_dying dying;
     unsigned relinquish_step;   /* domain/destroy.c: where death resumes */

@@ -64,6 +64,11 @@ void audit_complain(struct audit *a, const char *fmt, ...)
     va_end(args);
 }
 
+bool audit_first(const struct audit *a)
+{
+    return a->first;
+}
+
 static struct cell *cell_of(struct audit *a, mfn_t mfn)
 {
     return mfn.n >= a->start && mfn.n < a->end ? &a->cell[mfn.n - a->start] : NULL;

@@ -25,6 +25,8 @@ void audit_holds_type(struct audit *a, mfn_t mfn, enum page_type type, uint32_t 
 /* `nr` L1 entries of domain `mapper` map this foreign frame by grant: allowed, I3.  Their
  * references are the entries' own and need not be reported. */
 void audit_grant_maps(struct audit *a, domid_t mapper, mfn_t mfn, uint32_t nr);
+/* Is this the first window?  For what is to be said once. */
+bool audit_first(const struct audit *a);
 /* For reporters that find something wrong themselves. */
 void audit_complain(struct audit *a, const char *fmt, ...) __printf(2, 3);
 

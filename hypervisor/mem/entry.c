@@ -14,7 +14,7 @@
 pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 uint64_t mem_address_mask = PTE_ADDR;
 struct rangeset *mem_io_read_only;
-bool (*mem_l1tf_unsafe)(pte_t e);
+paddr_t mem_l1tf_limit = ~0UL;
 
 enum mem_io mem_io_access(const struct mem_owner *o, mfn_t mfn)
 {

@@ -54,8 +54,10 @@ void __boot_text mem_init(void)
         const struct memory_region *r = &machine_map.region[i];
         uint64_t start = DIV_UP(r->start, PAGE_SIZE), end = (r->start + r->size) >> PAGE_SHIFT;
 
-        if (r->type == MEMORY_RAM && start < end)
+        if (r->type == MEMORY_RAM && start < end) {
             ram[nr++] = (struct mem_range){MFN(start), MFN(end)};
+            mem_l1tf_limit = r->start + r->size; /* regions are in order of address */
+        }
     }
     frame_table_init(ram, nr, &ops);
     m2p_init(ram, nr, &ops);

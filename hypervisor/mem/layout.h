@@ -60,8 +60,10 @@
 #define STACK_IST_PAGES  4 /* in this order from the bottom: #DF, NMI, #MC, #DB */
 #define STACK_GUARD_PAGE 4
 
-/* A vCPU's descriptor area: 16 pages of GDT, then 16 of LDT. */
+/* A vCPU's descriptor area: 16 pages of GDT, then 16 of LDT.  Areas are 2 MiB apart, so that each
+ * has a level-1 table of its own, which a restricted root shows alone (pv/restricted.c). */
 #define VCPU_DESC_SIZE     0x20000
+#define VCPU_DESC_STRIDE   0x200000
 #define VCPU_DESC_LDT      0x10000
 #define FIRST_HV_GDT_PAGE  14
 #define FIRST_HV_GDT_BYTE  0xe000

@@ -17,6 +17,7 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mem/boot_alloc.h"
+#include "mem/frame.h"
 #include "mem/memory_map.h"
 
 #define ENTRIES  512
@@ -147,6 +148,38 @@ uint64_t map_lookup(uint64_t va)
         return *entry;
     within = va & ((PAGE_SIZE << (9 * (level - 1))) - 1) & PAGE_MASK;
     return (*entry & ~PTE_PSE) + within;
+}
+
+/* NULL: a table is missing. */
+static uint64_t *l2_slot(uint64_t va)
+{
+    uint64_t *table = hv_l4;
+
+    for (unsigned int level = 4; level > 2; level--) {
+        uint64_t e = table[table_index(va, level)];
+
+        if (!(e & PTE_P))
+            return NULL;
+        table = entry_table(e);
+    }
+    return &table[table_index(va, 2)];
+}
+
+uint64_t map_l2_entry(uint64_t va)
+{
+    return *l2_slot(va);
+}
+
+void unmap_with_table(uint64_t va)
+{
+    uint64_t irq = spin_lock_irqsave(&map_lock), *slot = l2_slot(va), e = slot ? *slot : 0;
+
+    if (slot)
+        *slot = 0;
+    spin_unlock_irqrestore(&map_lock, irq);
+    smp_flush_everything();
+    if (e & PTE_P)
+        frame_free_hv(frame_of(paddr_to_mfn(e & PTE_ADDR)), 0);
 }
 
 void unmap_pages_unflushed(uint64_t va, uint64_t n)

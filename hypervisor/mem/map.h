@@ -21,7 +21,7 @@ extern uint64_t hv_l4[512];
 
 /*
  * Whether hypervisor mappings are global.  They must not be when guests run on restricted roots
- * (xpti): decide before map_init().
+ * (xpti), or they would be there still: mitigations_init() decides, before map_init().
  */
 extern bool map_global;
 
@@ -46,13 +46,19 @@ __must_check bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags);
 /* Takes `n` 4 KiB mappings away, on all CPUs.  Tables stay. */
 void unmap_pages(uint64_t va, uint64_t n);
 
-/* The same, and that a page which is mapped by 4 KiB shows another frame; where the caller knows
- * which CPUs can have used the addresses, and flushes those.  Cannot fail. */
+/* Takes away the 2 MiB at `va`, whatever is mapped there by 4 KiB, and the table that did it. */
+void unmap_with_table(uint64_t va);
+
+/* As unmap_pages(), and that a page which is mapped by 4 KiB shows another frame; where the caller
+ * knows which CPUs can have used the addresses, and flushes those.  Cannot fail. */
 void unmap_pages_unflushed(uint64_t va, uint64_t n);
 void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags);
 
 /* The level-1 entry's value at `va`, large pages split in thought; 0 when not mapped. */
 uint64_t map_lookup(uint64_t va);
+
+/* The level-2 entry above a mapped `va`: what a root that shows the same 2 MiB has to hold. */
+uint64_t map_l2_entry(uint64_t va);
 
 /* Where tables and stacks come from after the boot allocator: a zeroed frame or INVALID_MFN. */
 void map_set_table_allocator(mfn_t (*alloc)(void));

@@ -39,6 +39,7 @@ int mem_owner_init(struct mem_owner *o)
     int rc = 0;
 
     BUG_ON(o->id > DOMID_MASK);
+    o->root_generation = 1;
     if (!leaf[o->id >> LEAF_SHIFT]) {
         fresh = hv_alloc_page();
         if (!fresh)

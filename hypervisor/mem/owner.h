@@ -17,6 +17,7 @@ struct mem_owner {
     bool is_dying;      /* no new page, reference or pin is given out for it */
     bool is_privileged; /* may map frames of other domains (foreign maps) */
     bool has_io;        /* owns devices: may map I/O memory and use cache attributes */
+    bool l1tf_check;    /* non-present entries must not name RAM (entry_l1tf_unsafe) */
 
     spinlock_t lock;       /* guards the five fields below */
     uint64_t tot_pages;    /* frames assigned, shared hypervisor pages not counted */
@@ -34,6 +35,10 @@ struct mem_owner {
     /* CPUs whose TLB may hold translations of this owner's address spaces.  A CPU sets its bit
      * before it loads such a table and clears it after it has loaded another domain's. */
     cpumask_t dirty_cpus;
+
+    /* Counts changes of its L4 tables, from 1 on, atomic: copies in restricted roots that are of an
+     * earlier generation are stale (pv/restricted.c). */
+    uint64_t root_generation;
 
     uint64_t audit_pages, audit_shared; /* mem/audit.c's own counts, while it runs */
 

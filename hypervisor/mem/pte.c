@@ -168,7 +168,7 @@ static int l1_update(struct pte_table *t, unsigned index, pte_t next, unsigned f
         if (unlikely(!entry_bits_ok(1, next, t->owner)))
             return guest_error(-EINVAL, "l1 entry has a bit that it must not have");
         base = entry_complete(1, next);
-    } else if (unlikely(mem_l1tf_unsafe && mem_l1tf_unsafe(next))) {
+    } else if (entry_l1tf_unsafe(t->owner, 1, next)) {
         return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
     }
 
@@ -219,7 +219,7 @@ static int upper_update(struct pte_table *t, unsigned index, pte_t next, unsigne
         if (!entry_bits_ok(t->level, next, t->owner))
             return guest_error(-EINVAL, "upper entry has a bit that it must not have");
         next = entry_complete(t->level, next);
-    } else if (mem_l1tf_unsafe && mem_l1tf_unsafe(next)) {
+    } else if (entry_l1tf_unsafe(t->owner, t->level, next)) {
         return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
     }
 
@@ -245,8 +245,10 @@ static int upper_update(struct pte_table *t, unsigned index, pte_t next, unsigne
         if (atomic_cmpxchg(slot, &cur, want)) {
             if (cur & PTE_P && (cur ^ want) & ~(PTE_AD | PTE_AVAIL_LOW | PTE_AVAIL_HIGH))
                 c->changed_upper = true;
+            /* Before the old table loses its type, so that whoever flushes because of that flushes
+             * after copies of this root are known to be stale. */
             if (t->level == 4)
-                c->changed_root = true;
+                atomic_inc(&t->owner->root_generation);
             if (old)
                 *old = cur;
             if (!same)
@@ -335,8 +337,8 @@ static __attribute__((noinline)) int clear(struct pte_table *t, unsigned index, 
     struct frame *f = frame_of(pte_mfn(cur));
 
     if (unlikely(
-            mem_l1tf_unsafe || cur & PTE_CACHE || (flags & PTEF_COMPARE && cur != *old) ||
-            (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
+            (next && t->owner->l1tf_check) || cur & PTE_CACHE ||
+            (flags & PTEF_COMPARE && cur != *old) || (cur & PTE_P && !frame_is_ram(pte_mfn(cur))) ||
             !atomic_cmpxchg(slot, &cur, flags & PTEF_PRESERVE_AD ? next | (cur & PTE_AD) : next)))
         return update(t, index, next, flags, old, c);
     if (old)

@@ -46,7 +46,6 @@ struct pte_context {
     struct mem_owner *page_owner; /* owner the mapped frame must have; NULL: the table's */
     struct frame *deferred; /* out: an old table whose demotion was interrupted, see pte_finish() */
     bool changed_upper; /* out: a present entry of level 2-4 was changed: flush the owner's CPUs */
-    bool changed_root;  /* out: an L4 entry was changed (restricted root copies are stale) */
 };
 
 /*
@@ -156,5 +155,18 @@ static inline bool l4_slot_is_hv(unsigned index)
 }
 /* The hypervisor's own entries for slots 256-271 of each L4; set once at boot. */
 extern pte_t hv_l4_slots[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
-/* Non-present entries that L1TF could abuse; refused where true.  Off (all false) by default. */
-extern bool (*mem_l1tf_unsafe)(pte_t e);
+
+/* The end of RAM, up to which a non-present entry is unsafe. */
+extern paddr_t mem_l1tf_limit;
+/*
+ * Could a non-present entry be used for L1TF?  Its address bits, present or not, reach what the L1
+ * data cache holds of that address.  Frame 0 holds the firmware's vectors, nobody's data (as in
+ * Xen).  A large page would reach further than its address says.
+ */
+static inline bool entry_l1tf_unsafe(const struct mem_owner *o, unsigned level, pte_t e)
+{
+    paddr_t addr = e & mem_address_mask;
+
+    return unlikely(o->l1tf_check) &&
+           ((level > 1 && e & PTE_PSE) || (addr && addr < mem_l1tf_limit));
+}

@@ -30,15 +30,16 @@ static bool should_stop(unsigned flags)
  */
 #define GROUP 8
 
-static bool group_empty(const pte_t *g)
+static bool group_has(const pte_t *g, pte_t bits)
 {
-    return !((g[0] | g[1] | g[2] | g[3] | g[4] | g[5] | g[6] | g[7]) & PTE_P);
+    return (g[0] | g[1] | g[2] | g[3] | g[4] | g[5] | g[6] | g[7]) & bits;
 }
 
-static unsigned skip_up(const pte_t *t, unsigned i)
+/* `bits`: any of these asks for a look. */
+static unsigned skip_up(const pte_t *t, unsigned i, pte_t bits)
 {
     if (i % GROUP == 0)
-        while (i < PTE_ENTRIES && group_empty(&t[i]))
+        while (i < PTE_ENTRIES && !group_has(&t[i], bits))
             i += GROUP;
     return i;
 }
@@ -47,7 +48,7 @@ static unsigned skip_up(const pte_t *t, unsigned i)
 static unsigned skip_down(const pte_t *t, unsigned end)
 {
     if (end % GROUP == 0)
-        while (end > 0 && group_empty(&t[end - GROUP]))
+        while (end > 0 && !group_has(&t[end - GROUP], PTE_P))
             end -= GROUP;
     return end;
 }
@@ -62,21 +63,20 @@ int table_promote(struct frame *f, enum page_type type, unsigned *progress, unsi
 {
     struct mem_owner *o = mem_owner_by_id(frame_owner(f));
     unsigned level = (unsigned)type;
+    const pte_t judged = o->l1tf_check ? ~0UL : PTE_P;
     pte_t *t = frame_virt(f);
 
     for (unsigned i = *progress; i < PTE_ENTRIES; i++) {
         pte_t seen, e;
         int rc;
 
-        if (likely(!mem_l1tf_unsafe)) { /* which wants to see the entries that are not present */
-            i = skip_up(t, i);
-            if (i == PTE_ENTRIES)
-                break;
-        }
+        i = skip_up(t, i, judged);
+        if (i == PTE_ENTRIES)
+            break;
         e = seen = load_once(&t[i]);
         if (!has_reference(level, i, e)) {
             /* Nobody can write the table now, so what is skipped here stays skippable. */
-            if (mem_l1tf_unsafe && !(e & PTE_P) && mem_l1tf_unsafe(e)) {
+            if (!(e & PTE_P) && entry_l1tf_unsafe(o, level, e)) {
                 *progress = i;
                 return guest_error(-EINVAL, "entry that is not present could be used for L1TF");
             }

@@ -191,8 +191,11 @@ long do_vm_assist(unsigned cmd, unsigned type)
     if (type > VMASST_TYPE_m2p_strict || !(VM_ASSIST_VALID & BIT(type)))
         return guest_error(-EINVAL, "no such assistance");
     switch (cmd) {
-    case VMASST_CMD_enable: atomic_get_or(&d->vm_assist, BIT(type)); return 0;
-    case VMASST_CMD_disable: atomic_get_and(&d->vm_assist, ~BIT(type)); return 0;
+    case VMASST_CMD_enable: atomic_get_or(&d->vm_assist, BIT(type)); break;
+    case VMASST_CMD_disable: atomic_get_and(&d->vm_assist, ~BIT(type)); break;
     default: return guest_error(-ENOSYS, "no such vm_assist command");
     }
+    if (type == VMASST_TYPE_m2p_strict)
+        atomic_inc(&d->mem.root_generation); /* restricted roots are made anew, with or without */
+    return 0;
 }

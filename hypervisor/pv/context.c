@@ -49,6 +49,7 @@ ENTRY_READS(offsetof(struct vcpu, kernel_sp), VCPU_KERNEL_SP);
 ENTRY_READS(offsetof(struct vcpu, cb_syscall.address), VCPU_SYSCALL_ADDRESS);
 ENTRY_READS(offsetof(struct vcpu, cb_syscall.mask_events), VCPU_SYSCALL_MASKS);
 ENTRY_READS(offsetof(struct domain, vm_assist), DOMAIN_VM_ASSIST);
+ENTRY_READS(offsetof(struct domain, mem.root_generation), DOMAIN_ROOT_GENERATION);
 ENTRY_READS(1u << VMASST_TYPE_architectural_iopl, VMASST_IOPL);
 ENTRY_READS(__HYPERVISOR_iret, HYPERCALL_IRET);
 ENTRY_READS(offsetof(struct vcpu_info, evtchn_upcall_pending), 0);
@@ -73,6 +74,7 @@ void pv_load_cr3(struct vcpu *v, bool flush_global)
     uint64_t cr3 = v->in_kernel ? v->kernel_cr3 : v->user_cr3;
 
     info->cr3 = cr3;
+    info->kernel_cr3 = v->kernel_cr3;
     if (flush_global) {
         tlb_load_cr3_flush(cr3);
         return;
@@ -167,6 +169,7 @@ static void load_state(struct vcpu *v, bool same_domain)
         atomic_get_or(&v->domain->mem.dirty_cpus, BIT(info->cpu));
     pv_load_cr3(v, true);
     pv_load_descriptors(v);
+    restricted_load(v);
     if (unlikely(!fpu_restore(v->fpu, v->xcr0)))
         printk(XENLOG_G_WARNING "d%uv%u: extended state refused by the processor, reset\n",
                v->domain->mem.id, v->id);
@@ -193,6 +196,7 @@ static void unload(void)
     save_state(old);
     cpu_info()->cr3 = map_root_paddr();
     tlb_load_cr3_flush(map_root_paddr());
+    restricted_unload();
     desc_load_hv_gdt();
     desc_load_ldt(0, 0);
     loaded[cpu].v = NULL;

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "console/log.h"
 #include "cpu/fpu.h"
+#include "cpu/mitigations.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
 #include "domain/domain.h"
@@ -47,6 +48,8 @@ int pv_domain_init(struct domain *d)
     if (d->mem.id == 0) /* dom0 never migrates */
         cpu_policy_allow_itsc(p, &cpu_policies[CPU_POLICY_PV_MAX]);
     d->cpu_policy = p;
+    d->restricted = mitigations.restricted_roots[d->mem.id != 0];
+    d->mem.l1tf_check = mitigations.l1tf_check[d->mem.id != 0];
     return 0;
 }
 

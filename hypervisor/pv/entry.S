@@ -12,10 +12,14 @@
  * current->in_kernel, not the frame.  GS is never touched here: the guest's base stays loaded,
  * the hypervisor finds its own data from RSP.
  *
- * A restricted root table (Meltdown) fits as follows: the SYSCALL stubs, this file's entry code,
- * the stacks, the IDT, the descriptor areas and the TSS are all that must be mapped while a guest
- * runs.  The load of the full root goes where ENTER_FROM_GUEST stands, that of the restricted
- * one just before the pops in restore_*; cpu_info has room for both roots.
+ * Restricted roots (Meltdown; pv/restricted.c): where cpu_info.restricted is set, a guest runs on a
+ * root that maps nothing of the hypervisor but this file, the topmost page of the stack and what
+ * the processor itself reads.  So every way in loads the full root, cpu_info.cr3, before it touches
+ * anything else, and the way out loads the restricted one last, when all that is still to be read
+ * is the frame.  An exception from the hypervisor may find either: #DB, NMI and #MC may come
+ * before the one load and after the other, so they save and restore CR3; the only other one
+ * is that of the IRETQ.  With interrupts off from the way out's load to the way in's, no interrupt
+ * finds a restricted root but from a guest.
  */
 #define FRAME_ONLY
 #include "cpu/cpu_info.h"
@@ -43,6 +47,15 @@
         .pushsection .smap_sites, "a", @progbits
         .quad   .Lsmap\@
         .popsection
+        .endm
+
+/* RSP = &cpu_info.regs, and a guest ran until now.  Costs \reg. */
+        .macro LOAD_FULL_ROOT reg
+        cmpb    $0, CPU_INFO_RESTRICTED(%rsp)
+        je      .Lfull\@
+        mov     CPU_INFO_CR3(%rsp), \reg
+        mov     \reg, %cr3
+.Lfull\@:
         .endm
 
         .macro ENTER_FROM_ANYWHERE
@@ -137,14 +150,22 @@
         .set    RFLAGS_NOT_GUEST, 0x1a7000              /* IOPL NT VM VIF VIP: see guest_rflags() */
         .set    RFLAGS_NOT_ENTRY, 0x1a7000 + 0x50100    /* and TF AC RF */
 
-        .globl  syscall_entry
-syscall_entry:
+/*
+ * The two short ways, once for guests on full roots and once (\restricted) for those on restricted
+ * ones.  The latter never load the full root of guest user mode, for which nothing is read: a SYSCALL
+ * always goes to the guest's kernel, and the iret hypercall goes from there to a restricted root.
+ */
+        .macro SYSCALL_ENTRY restricted
         mov     %rbx, FRAME_RBX(%rsp)
         mov     %rdx, FRAME_RDX(%rsp)
         mov     %rax, FRAME_RAX(%rsp)
+        .if     \restricted
+        mov     CPU_INFO_KERNEL_CR3(%rsp), %rbx
+        mov     %rbx, %cr3
+        .endif
         mov     CPU_INFO_CURRENT(%rsp), %rbx
         cmpb    $0, VCPU_IN_KERNEL(%rbx)
-        jne     syscall_from_kernel
+        jne     .Lfrom_kernel\restricted
 
 /* A program's system call goes to its kernel. */
         mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
@@ -158,6 +179,11 @@ syscall_entry:
         mov     VCPU_DOMAIN(%rbx), %rax
         testb   $VMASST_IOPL, DOMAIN_VM_ASSIST(%rax)
         jne     syscall_from_user_long
+        .if     \restricted
+        mov     DOMAIN_ROOT_GENERATION(%rax), %rax
+        cmp     %rax, CPU_INFO_KERNEL_COPY(%rsp)
+        jne     syscall_from_user_long
+        .endif
         mov     VCPU_KERNEL_SP(%rbx), %rdx
         mov     $GUEST_HIGH, %rax
         cmp     %rax, %rdx
@@ -169,7 +195,9 @@ syscall_entry:
         swapgs
         mov     VCPU_KERNEL_CR3(%rbx), %rax
         mov     %rax, CPU_INFO_CR3(%rsp)
+        .if     !\restricted
         mov     %rax, %cr3
+        .endif
         and     $~15, %rdx
         sub     $(7 * 8), %rdx                  /* rcx r11 rip cs rflags rsp ss */
         STAC
@@ -187,6 +215,10 @@ syscall_entry:
         and     $~RFLAGS_NOT_ENTRY, %r11d
         or      $0x202, %r11d
         mov     VCPU_SYSCALL_ADDRESS(%rbx), %rcx
+        .if     \restricted
+        mov     CPU_INFO_KERNEL_ROOT(%rsp), %rax
+        mov     %rax, %cr3
+        .endif
         mov     FRAME_RAX(%rsp), %rax
         mov     FRAME_RBX(%rsp), %rbx
         mov     %rdx, CPU_INFO_SYSCALL_RSP(%rsp)
@@ -194,21 +226,7 @@ syscall_entry:
         mov     CPU_INFO_SYSCALL_RSP(%rsp), %rsp
         sysretq
 
-bounce_fault:                                   /* take back, let C find out again what is wrong */
-        CLAC
-        movb    $0, VCPU_IN_KERNEL(%rbx)
-        swapgs
-        mov     VCPU_USER_CR3(%rbx), %rax
-        mov     %rax, CPU_INFO_CR3(%rsp)
-        mov     %rax, %cr3
-syscall_from_user_long:
-        SAVE_SYSCALL_FRAME
-        mov     %rsp, %rdi
-        mov     %rbx, %rsi
-        call    pv_syscall_from_user
-        jmp     exit_irqs_off
-
-syscall_from_kernel:
+.Lfrom_kernel\restricted:
         cmp     $HYPERCALL_IRET, %rax
         jne     hypercall_rdx
 
@@ -221,6 +239,13 @@ syscall_from_kernel:
         mov     VCPU_DOMAIN(%rbx), %rdx
         testb   $VMASST_IOPL, DOMAIN_VM_ASSIST(%rdx)
         jne     hypercall
+        .if     \restricted
+        mov     DOMAIN_ROOT_GENERATION(%rdx), %rdx
+        cmp     %rdx, CPU_INFO_USER_COPY(%rsp)
+        jne     hypercall
+        cmp     %rdx, CPU_INFO_KERNEL_COPY(%rsp)
+        jne     hypercall
+        .endif
         mov     VCPU_VCPU_INFO(%rbx), %rdx
         cmpb    $0, (%rdx)                      /* an event is pending: deliver it instead */
         jne     hypercall
@@ -254,7 +279,7 @@ syscall_from_kernel:
         movl    $FRAME_VEC_NEW, FRAME_VECTOR(%rsp)      /* for iret_fault, if it comes to that */
         and     $3, %ecx
         cmp     $3, %ecx
-        jne     iret_to_kernel
+        jne     .Lto_kernel\restricted
         cmpq    $0, VCPU_USER_CR3(%rbx)
         je      iret_fault_long
         MAY_FAULT iret_fault_long, mov  8(%rdx), %r11
@@ -265,23 +290,65 @@ syscall_from_kernel:
         swapgs
         mov     VCPU_USER_CR3(%rbx), %rdx
         mov     %rdx, CPU_INFO_CR3(%rsp)
+        .if     \restricted
+        IRET_COMMIT CPU_INFO_USER_ROOT
+        .else
         mov     %rdx, %cr3
-iret_commit:
-        mov     VCPU_VCPU_INFO(%rbx), %rdx
-        movb    $0, 1(%rdx)
-        mov     CPU_INFO_CALLS(%rsp), %rdx
-        incq    (HYPERCALL_IRET * 8)(%rdx)
-        mov     FRAME_RDX(%rsp), %rdx
-        mov     FRAME_RBX(%rsp), %rbx
-        add     $FRAME_RIP, %rsp
-        jmp     iret_to_guest
+.Lcommit:
+        IRET_COMMIT
+        .endif
 
-iret_to_kernel:
+.Lto_kernel\restricted:
         MAY_FAULT iret_fault_long, mov  8(%rdx), %r11
         MAY_FAULT iret_fault_long, mov  16(%rdx), %rcx
         MAY_FAULT iret_fault_long, mov  (%rdx), %rax
         CLAC
-        jmp     iret_commit
+        .if     \restricted
+        IRET_COMMIT CPU_INFO_KERNEL_ROOT
+        .else
+        jmp     .Lcommit
+        .endif
+        .endm
+
+/* The last of the iret hypercall, and the restricted root to go on with. */
+        .macro IRET_COMMIT root
+        mov     VCPU_VCPU_INFO(%rbx), %rdx
+        movb    $0, 1(%rdx)
+        mov     CPU_INFO_CALLS(%rsp), %rdx
+        incq    (HYPERCALL_IRET * 8)(%rdx)
+        .ifnb   \root
+        mov     \root(%rsp), %rdx
+        mov     %rdx, %cr3
+        .endif
+        mov     FRAME_RDX(%rsp), %rdx
+        mov     FRAME_RBX(%rsp), %rbx
+        add     $FRAME_RIP, %rsp
+        jmp     iret_to_guest
+        .endm
+
+        .globl  syscall_entry, syscall_entry_restricted
+syscall_entry:
+        SYSCALL_ENTRY 0
+
+        .balign 16
+syscall_entry_restricted:
+        cmpb    $0, CPU_INFO_RESTRICTED(%rsp)
+        je      syscall_entry                   /* one domain's kind is not another's */
+        SYSCALL_ENTRY 1
+
+bounce_fault:                                   /* take back, let C find out again what is wrong */
+        CLAC
+        movb    $0, VCPU_IN_KERNEL(%rbx)
+        swapgs
+        mov     VCPU_USER_CR3(%rbx), %rax
+        mov     %rax, CPU_INFO_CR3(%rsp)
+        mov     %rax, %cr3
+syscall_from_user_long:
+        SAVE_SYSCALL_FRAME
+        mov     %rsp, %rdi
+        mov     %rbx, %rsi
+        call    pv_syscall_from_user            /* loads the kernel's root in any case */
+        jmp     exit_irqs_off
 
 iret_fault_long:
         CLAC
@@ -322,6 +389,8 @@ hypercall_rdx:                                  /* RDX is the guest's still */
         dec     %edx
         cmp     $0xff, %edx
         jb      exit_event
+        cmpb    $0, CPU_INFO_RESTRICTED(%rsp)
+        jne     restrict
         cmpl    $FRAME_VEC_SYSCALL, FRAME_VECTOR(%rsp)
         jne     restore_iret
         mov     FRAME_RIP(%rsp), %rcx
@@ -357,6 +426,7 @@ syscall32_entry:
         pushq   $0
         movl    $FRAME_VEC_NEW, 4(%rsp)
         SAVE_GPRS
+        LOAD_FULL_ROOT %rax
         mov     CPU_INFO_CURRENT(%rsp), %rsi
         mov     %rsp, %rdi
         call    pv_syscall32
@@ -376,6 +446,7 @@ sysenter_entry:
         andl    $~0x4100, 24(%rsp)              /* no NT (XSA-44), no TF into the handler */
         ENTER_FROM_ANYWHERE
         SAVE_GPRS
+        LOAD_FULL_ROOT %rax
         mov     CPU_INFO_CURRENT(%rsp), %rsi
         mov     %rsp, %rdi
         call    pv_sysenter
@@ -392,8 +463,10 @@ trap_stub_\vector:
         movl    $\vector, 4(%rsp)
         .if     \vector == 1
         jmp     debug_entry
-        .elseif \vector == 2 || \vector == 8 || \vector == 18
+        .elseif \vector == 2 || \vector == 18
         jmp     ist_entry
+        .elseif \vector == 8
+        jmp     double_fault_entry
         .elseif \vector < 32
         jmp     exception_entry
         .else
@@ -427,6 +500,7 @@ exception_entry:
         testb   $3, FRAME_CS(%rsp)
         jz      exception_in_hypervisor
 exception_from_guest:
+        LOAD_FULL_ROOT %rax
         mov     %rsp, %rdi
         call    trap_from_guest                 /* may turn interrupts on */
         jmp     exit_to_guest
@@ -438,6 +512,7 @@ interrupt_entry:
         movl    FRAME_VECTOR(%rsp), %edi
         testb   $3, FRAME_CS(%rsp)
         jz      1f
+        LOAD_FULL_ROOT %rax
         call    handle_irq
         jmp     exit_irqs_off
 1:      call    handle_irq                      /* on whatever stack position we were */
@@ -454,25 +529,13 @@ exception_in_hypervisor:
         call    trap_from_hypervisor            /* fixes RIP up, or does not return */
         jmp     return_to_hypervisor
 
-/* #DF, NMI, #MC: on stacks of their own, since they may hit at any instruction.  They return where
- * they came from without looking for work: an NMI may have hit in the middle of exit_to_guest. */
-        .balign 16
-ist_entry:
-        ENTER_FROM_ANYWHERE
-        SAVE_GPRS
-        mov     %rsp, %rdi
-        call    trap_on_ist
-        jmp     return_to_hypervisor
+/* #DF, NMI, #MC, #DB: on stacks of their own, since they may hit at any instruction: #DB too, for
+ * with MOV SS a guest can make it hit at the first instruction of syscall_entry, where RSP is not
+ * ours (XSA-260). */
 
-/* #DB is on a stack of its own too: with MOV SS a guest can make it hit at the first instruction of
- * syscall_entry, where RSP is not ours (XSA-260).  From a guest, the frame moves to the stack's
- * top and the rest is an ordinary exception. */
-        .balign 16
-debug_entry:
-        ENTER_FROM_ANYWHERE
-        SAVE_GPRS
-        testb   $3, FRAME_CS(%rsp)
-        jz      1f
+/* From a guest: the frame moves to the ordinary stack's top, so that what follows may be interrupted
+ * by another of the kind, and the IRETQ back is the one whose faults are the guest's. */
+        .macro MOVE_FRAME_TO_TOP
         mov     %rsp, %rsi
         mov     %rsp, %rdi
         or      $(STACK_SIZE - 1), %rdi
@@ -481,10 +544,53 @@ debug_entry:
         mov     $(FRAME_SIZE / 8), %ecx
         rep movsq
         mov     %rbx, %rsp
-        jmp     exception_from_guest
-1:      mov     %rsp, %rdi
-        call    trap_from_hypervisor
+        .endm
+
+/* From the hypervisor, whose CR3 may be a restricted root: \fn runs on a full one. */
+        .macro CALL_IN_HYPERVISOR fn
+        mov     %cr3, %rbx
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        cmpb    $0, (CPU_INFO_RESTRICTED - CPU_INFO_SIZE + 1)(%rax)
+        je      .Lfull\@
+        mov     (CPU_INFO_CR3 - CPU_INFO_SIZE + 1)(%rax), %rax
+        mov     %rax, %cr3
+.Lfull\@:
+        mov     %rsp, %rdi
+        call    \fn
+        mov     %rbx, %cr3
         jmp     return_to_hypervisor
+        .endm
+
+/* NMI and #MC go back to where they came from without looking for work: an NMI may have hit in the
+ * middle of exit_to_guest, and only an IRET lets the next one in. */
+        .balign 16
+ist_entry:
+        ENTER_FROM_ANYWHERE
+        SAVE_GPRS
+        testb   $3, FRAME_CS(%rsp)
+        jz      ist_in_hypervisor
+        MOVE_FRAME_TO_TOP
+        LOAD_FULL_ROOT %rax
+        mov     %rsp, %rdi
+        call    trap_on_ist
+        jmp     restore_guest
+double_fault_entry:                             /* perhaps because of the ordinary stack: stay */
+        ENTER_FROM_ANYWHERE
+        SAVE_GPRS
+ist_in_hypervisor:
+        CALL_IN_HYPERVISOR trap_on_ist
+
+/* #DB from a guest is then an ordinary exception. */
+        .balign 16
+debug_entry:
+        ENTER_FROM_ANYWHERE
+        SAVE_GPRS
+        testb   $3, FRAME_CS(%rsp)
+        jz      1f
+        MOVE_FRAME_TO_TOP
+        jmp     exception_from_guest
+1:      CALL_IN_HYPERVISOR trap_from_hypervisor
 
 /* --- back to the guest ------------------------------------------------------------------------
  * RSP = &cpu_info.regs, `current` is a guest's vCPU. */
@@ -503,6 +609,9 @@ exit_irqs_off:
         cmp     $0xff, %eax                     /* pending != 0 and mask == 0 */
         jb      exit_event
 restore_guest:
+        cmpb    $0, CPU_INFO_RESTRICTED(%rsp)
+        jne     restrict
+restore_frame:                                  /* reads nothing else from here on */
         cmpl    $FRAME_VEC_SYSCALL, FRAME_VECTOR(%rsp)
         jne     restore_iret
         mov     FRAME_RIP(%rsp), %rcx
@@ -535,6 +644,11 @@ restore_iret:
 iret_to_guest:
         iretq
 
+restrict:
+        call    pv_restricted_root
+        mov     %rax, %cr3
+        jmp     restore_frame
+
 exit_softirq:
         sti
         call    do_softirq
@@ -561,6 +675,7 @@ iret_fault:
         dec     %ecx
         jns     1b
         mov     %rdi, %rsp
+        LOAD_FULL_ROOT %rax
         movl    $FRAME_VEC_NEW, FRAME_VECTOR(%rsp)
         call    pv_iret_fault
         jmp     exit_to_guest

@@ -469,6 +469,8 @@ int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
         if (rc)
             return guest_error(-EINVAL, "page-table root is not the domain's, or not valid");
         *slot = cr3;
+        if (v == current) /* the copy in this CPU's restricted root is of another one */
+            cpu_info()->root[!is_user].generation = 0;
     }
     /* A user root is loaded on the way to user mode.  Loading a kernel root is also a request to
      * flush, and user pages are global: they would show through from the old process (I5). */

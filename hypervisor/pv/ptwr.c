@@ -84,6 +84,15 @@ static void retire(struct cpu_regs *regs, const struct memop_insn *in, uint64_t 
     regs->rip += in->len;
 }
 
+/* An entry that is not present is refused for one reason only.  A kernel would not know what to
+ * make of a fault for it, so its domain ends, as it does in a Xen that has no shadow tables. */
+static int judged(int rc, uint64_t entry)
+{
+    if (unlikely(rc == -EINVAL && !(entry & PTE_P)))
+        domain_crash(current_domain, "stored entry %#lx could be used for L1TF", entry);
+    return rc;
+}
+
 /* One try: 0 done, -EAGAIN the entry changed meanwhile, else refused. */
 static int store(struct pte_table *t, struct pte_context *c, struct cpu_regs *regs,
                  const struct memop_insn *in, uint64_t addr, uint64_t src)
@@ -107,7 +116,7 @@ static int store(struct pte_table *t, struct pte_context *c, struct cpu_regs *re
         memop_apply(MEMOP_SUB, in->size, old, old, &flags);
     new = memop_apply(in->op, in->size, old, src, &flags);
     new = (entry & ~(mask << shift)) | (new &mask) << shift;
-    rc = pte_update(t, index, new, PTEF_COMPARE, &entry, c);
+    rc = judged(pte_update(t, index, new, PTEF_COMPARE, &entry, c), new);
     if (!rc)
         retire(regs, in, old, flags);
     return rc;
@@ -118,7 +127,7 @@ static int exchange(struct pte_table *t, struct pte_context *c, struct cpu_regs 
                     const struct memop_insn *in, unsigned index)
 {
     uint64_t *reg = guest_reg(regs, in->reg), old = load_once(&t->entry[index]);
-    int rc = pte_update(t, index, *reg, PTEF_COMPARE, &old, c);
+    int rc = judged(pte_update(t, index, *reg, PTEF_COMPARE, &old, c), *reg);
 
     if (!rc) {
         *reg = old;

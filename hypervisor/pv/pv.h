@@ -58,6 +58,26 @@ static __always_inline void pv_toggle_mode_inline(struct vcpu *v)
 void pv_toggle_mode(struct vcpu *v);
 /* Loads the root that v's mode asks for.  flush_global: entries of user pages go too. */
 void pv_load_cr3(struct vcpu *v, bool flush_global);
+
+/* --- pv/restricted.c ----------------------------------------------------------------------------
+ */
+/* Once, when all CPUs are up: makes their restricted roots if any domain is to use them. */
+void restricted_init(void);
+/* v is being loaded on this CPU, or what is loaded taken away; interrupts are off. */
+void restricted_load(struct vcpu *v);
+void restricted_unload(void);
+/*
+ * Must a guest's page fault be tried again?  A restricted root is a copy, which another vCPU's
+ * addition of an L4 entry does not reach before the next exit.  A removal does: it is flushed.
+ */
+static inline bool restricted_root_stale(const struct vcpu *v)
+{
+    const struct cpu_info *info = cpu_info();
+
+    return info->restricted &&
+           info->root[v->in_kernel].generation != load_once(&v->domain->mem.root_generation);
+}
+
 /* --- pv/segments.c ------------------------------------------------------------------------------
  */
 /* Maps the shadow LDT page that a fault at `addr` in the vCPU's descriptor area asks for.
@@ -72,6 +92,8 @@ int pv_gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries);
 uint16_t pv_fix_selector(uint16_t sel);
 /* Checks a descriptor and fixes its DPL; false: it may not stand in a guest's GDT or LDT. */
 bool pv_check_descriptor(uint64_t *desc);
+/* Where v's GDT lies; its LDT is VCPU_DESC_LDT above. */
+uint64_t pv_descriptor_area(const struct vcpu *v);
 /* Loads GDT and LDT registers for v on this CPU. */
 void pv_load_descriptors(struct vcpu *v);
 

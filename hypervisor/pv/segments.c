@@ -38,9 +38,14 @@ uint16_t pv_fix_selector(uint16_t sel)
     return sel & 0xfffc ? sel | 3 : sel;
 }
 
+uint64_t pv_descriptor_area(const struct vcpu *v)
+{
+    return VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_STRIDE;
+}
+
 static uint64_t area_va(const struct vcpu *v, unsigned page)
 {
-    return VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE + page * PAGE_SIZE;
+    return pv_descriptor_area(v) + page * PAGE_SIZE;
 }
 
 #define LDT_FIRST_PAGE (VCPU_DESC_LDT / PAGE_SIZE)

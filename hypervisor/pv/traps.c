@@ -36,7 +36,7 @@ static void ldt_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t offset)
 
 static __always_inline void page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
 {
-    uint64_t ldt = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE + VCPU_DESC_LDT;
+    uint64_t ldt = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_STRIDE + VCPU_DESC_LDT;
     uint32_t err = regs->error_code;
 
     if (unlikely(addr - HYPERVISOR_VIRT_START < HYPERVISOR_VIRT_END - HYPERVISOR_VIRT_START)) {
@@ -50,6 +50,8 @@ static __always_inline void page_fault(struct vcpu *v, struct cpu_regs *regs, ui
         if (pv_ptwr_fault(v, regs, addr))
             return;
     }
+    if (unlikely(restricted_root_stale(v)))
+        return; /* the way out makes the copy anew */
     pv_inject_pf(v, regs, err, addr);
 }
 

@@ -16,7 +16,7 @@
 #include "pv/emulate.h"
 #include "pv/pv.h"
 
-/* One bit per descriptor area: 32768 live vCPUs are 4 GiB of addresses. */
+/* One bit per descriptor area: 32768 live vCPUs are 64 GiB of addresses. */
 #define NR_DESC_SLOTS 32768
 static uint64_t desc_slots[NR_DESC_SLOTS / 64];
 static spinlock_t desc_slots_lock;
@@ -60,7 +60,7 @@ mfn_t pv_no_descriptors(void)
  */
 static bool map_gdt(const struct vcpu *v)
 {
-    uint64_t va = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE;
+    uint64_t va = pv_descriptor_area(v);
 
     for (unsigned i = 0; i < FIRST_HV_GDT_PAGE; i++)
         if (!map_pages(va + i * PAGE_SIZE, pv_no_descriptors(), 1, MAP_RO))
@@ -70,7 +70,7 @@ static bool map_gdt(const struct vcpu *v)
 
 static void unmap_gdt(const struct vcpu *v)
 {
-    unmap_pages(VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_SIZE, FIRST_HV_GDT_PAGE + 1);
+    unmap_with_table(pv_descriptor_area(v));
 }
 
 int pv_vcpu_init(struct vcpu *v)

@@ -11,9 +11,10 @@ static uint8_t stack[16384] __attribute__((aligned(4096)));
 static volatile uint64_t counter;
 static volatile unsigned command, answer;
 
-enum { STOP = 1, COUNT, IPI_BACK, TOUCH, DOWN, SLEEP };
+enum { STOP = 1, COUNT, IPI_BACK, TOUCH, DOWN, SLEEP, WATCH };
 
 static volatile uint64_t touch_address, touch_value;
+static volatile unsigned turn, turns_seen;
 static unsigned ipi_to_0;
 
 /* What vCPU 1 does: poll for commands.  It has no event callback of its own and keeps its mask set.
@@ -34,6 +35,13 @@ static void second(void)
         case TOUCH:
             touch_value = *(volatile uint64_t *)touch_address;
             command = 0;
+            break;
+        case WATCH: /* touches at each turn, without a call in between */
+            while (command == WATCH)
+                if (turns_seen != turn) {
+                    touch_value = *(volatile uint64_t *)touch_address;
+                    turns_seen = turn;
+                }
             break;
         case SLEEP: /* unlike SCHEDOP_block leaves the mask set */
             /* In Xen an NMI that comes just before the sleep does not end it. */
@@ -222,6 +230,41 @@ static void test_remote_flush(void)
     page_free(b);
 }
 
+/* A new or changed slot of the root is there for a vCPU that runs on it meanwhile and makes no
+ * call: with restricted roots it runs on a copy. */
+static void test_root_slots(void)
+{
+    struct tree tree[2];
+    uint64_t *page = page_alloc();
+
+    if (!have_two())
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE(tree_make(&tree[i], (2UL + i) << 40));
+        page[i] = 0xa0 + i;
+        EXPECT_RC(hc_update_va(tree[i].va, mfn_of(page) * PAGE_SIZE | RO_FLAGS, UVMF_INVLPG), 0);
+    }
+    turn = turns_seen = 0;
+    command = WATCH;
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t slot = pte_machine(pte_of((4UL + i / 4) << 40, 4)), *l3 = tree[i & 1].l3;
+
+        touch_address = ((4UL + i / 4) << 40) + (i & 1) * 8;
+        EXPECT_RC(mmu_update1(slot, mfn_of(l3) * PAGE_SIZE | TABLE_FLAGS), 0);
+        turn++;
+        EXPECT(wait_for(&turns_seen, turn, 5000));
+        EXPECT_EQ(touch_value, 0xa0 + (i & 1));
+        if (i % 4 == 3)
+            EXPECT_RC(mmu_update1(slot, 0), 0);
+    }
+    command = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        EXPECT_RC(hc_update_va(tree[i].va, 0, UVMF_INVLPG), 0);
+        tree_drop(&tree[i]);
+    }
+    page_free(page);
+}
+
 /* Nanoseconds in 2^32 cycles. */
 static uint64_t rate_of(unsigned vcpu)
 {
@@ -376,5 +419,5 @@ static void test_context(void)
     EXPECT_RC(hc_set_segment_base(SEGBASE_FS, 0), 0);
 }
 
-TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(clocks), T(context), T(nmi),
-      T(down), T(failsafe));
+TESTS("smp", T(initialise), T(up), T(fair), T(ipi), T(remote_flush), T(root_slots), T(clocks),
+      T(context), T(nmi), T(down), T(failsafe));

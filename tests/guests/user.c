@@ -399,6 +399,27 @@ static void test_iret_bad_rip(void)
     cleanup();
 }
 
+/* Programs read the machine-to-physical table, but not where they run on a restricted root and the
+ * kernel has asked for that. */
+static void test_m2p_strict(void)
+{
+    REQUIRE(setup());
+    prepare(u_read);
+    regs.rdi = MACH2PHYS_VIRT_START;
+    run();
+    EXPECT_EQ(last_trap.regs.vector, 0x80);
+    if (on_pavis) {
+        EXPECT_RC(hc_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict), 0);
+        prepare(u_read);
+        regs.rdi = MACH2PHYS_VIRT_START;
+        run();
+        EXPECT_EQ(last_trap.regs.vector, hypervisor_told("xpti=1") ? X86_PF : 0x80);
+        EXPECT_EQ(pfn_of_mfn(mfn_of(l4)), pfn_of(l4)); /* the kernel still can */
+        EXPECT_RC(hc_vm_assist(VMASST_CMD_disable, VMASST_TYPE_m2p_strict), 0);
+    }
+    cleanup();
+}
+
 TESTS("user", T(syscall), T(kernel_stack), T(exceptions), T(isolation), T(no_ptwr),
       T(segment_bases), T(popf), T(iret_flags), T(compat), T(sysenter), T(event_on_return),
-      T(event_in_user), T(iret_bad_rip));
+      T(event_in_user), T(iret_bad_rip), T(m2p_strict));

@@ -112,12 +112,15 @@ static void kinds(void **state)
     assert_int_equal(good("reboot=t,w").reboot, REBOOT_TRIPLE);
     assert_true(good("reboot=t,w").reboot_warm);
     assert_int_equal(good("reboot=acpi").reboot, REBOOT_ACPI);
-    assert_int_equal(good("xpti=off").xpti_dom0, CHOICE_NO);
-    assert_int_equal(good("no-xpti").xpti_domu, CHOICE_NO);
-    assert_int_equal(good("xpti").xpti_domu, CHOICE_YES);
-    assert_int_equal(good("xpti=dom0=off,domu=on").xpti_dom0, CHOICE_NO);
-    assert_int_equal(good("xpti=dom0=off,domu=on").xpti_domu, CHOICE_YES);
-    assert_int_equal(good("xpti=off xpti=default").xpti_dom0, CHOICE_AUTO);
+    assert_int_equal(good("xpti=off").xpti[0], CHOICE_NO);
+    assert_int_equal(good("no-xpti").xpti[1], CHOICE_NO);
+    assert_int_equal(good("xpti").xpti[1], CHOICE_YES);
+    assert_int_equal(good("xpti=dom0=off,domu=on").xpti[0], CHOICE_NO);
+    assert_int_equal(good("xpti=dom0=off,domu=on").xpti[1], CHOICE_YES);
+    assert_int_equal(good("xpti=off xpti=default").xpti[0], CHOICE_AUTO);
+    assert_int_equal(good("pv-l1tf=domu=0,dom0").l1tf[0], CHOICE_YES);
+    assert_int_equal(good("pv-l1tf=domu=0,dom0").l1tf[1], CHOICE_NO);
+    assert_int_equal(good("pv-l1tf").xpti[0], CHOICE_AUTO);
     assert_true(good("watchdog").watchdog);
     assert_int_equal(good("watchdog").watchdog_timeout, 5);
     assert_true(good("watchdog=force").watchdog);
@@ -179,6 +182,7 @@ static void mistakes(void **state)
         "watchdog_timeout=soon",
         "nmi=loud",
         "console_timestamps=often",
+        "pv-l1tf=domx=1",
         "vga=this-is-a-mode-with-a-name-that-is-too-long",
     };
     struct boot_options standard = parsed(""), o;

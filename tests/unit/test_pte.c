@@ -271,8 +271,10 @@ static void upper_levels(void **state)
 {
     struct mem_owner *o = &owner[1];
     struct pte_table u;
+    uint64_t generation;
 
     tree_up(o);
+    generation = o->root_generation; /* moves with each change of a root, and only then */
     assert_int_equal(pte_table_open(&u, o, frame_mfn(l4)), 0);
     for (unsigned i = 256; i < 272; i++)
         assert_int_equal(pte_update(&u, i, i % 2 ? pte_make(frame_mfn(l3), PTE_P) : 0, 0, NULL, &c),
@@ -283,11 +285,12 @@ static void upper_levels(void **state)
                      -EINVAL);
     assert_int_equal(pte_update(&u, 1, pte_make(MFN(200), PTE_P), 0, NULL, &c), -EINVAL);
     assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(foreign), PTE_P), 0, NULL, &c), -EINVAL);
-    assert_false(c.changed_upper || c.changed_root);
+    assert_false(c.changed_upper);
+    assert_int_equal(o->root_generation, generation);
     assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l3), PTE_P), 0, NULL, &c), 0);
     assert_int_equal(table_at(l4)[1], pte_make(frame_mfn(l3), PTE_P | PTE_US));
     assert_false(c.changed_upper); /* it was not present */
-    assert_true(c.changed_root);
+    assert_int_equal(o->root_generation, generation + 1);
     assert_int_equal(type_count(l3), 2);
     assert_int_equal(pte_update(&u, 1, pte_make(frame_mfn(l3), PTE_P | PTE_RW), 0, NULL, &c), 0);
     assert_true(c.changed_upper);
@@ -381,22 +384,41 @@ static void finding_tables(void **state)
     tree_down(o);
 }
 
-/* With the check for L1TF on, entries that are not present are judged too. */
-static bool any_bit(pte_t e)
-{
-    return e != 0;
-}
-
+/* With the check for L1TF on, entries that are not present must not name RAM: in an update of any
+ * level, in whole tables, and large pages anywhere.  Off, they are the guest's to use. */
 static void l1tf(void **state)
 {
     struct mem_owner *o = &owner[1];
+    const paddr_t end = 0x10000000;
+    struct pte_table u;
 
     tree_up(o);
-    mem_l1tf_unsafe = any_bit;
-    assert_int_equal(pte_update(&t, 0, 0x1000, 0, NULL, &c), -EINVAL);
+    mem_l1tf_limit = end;
+    assert_int_equal(pte_update(&t, 0, 0x1000, 0, NULL, &c), 0);
     table_at(other)[4] = 0x1000;
+    assert_int_equal(page_pin(other, o, PT_L1, 0), 0);
+    assert_int_equal(page_unpin(other, o, 0), 0);
+
+    o->l1tf_check = true;
+    assert_int_equal(pte_update(&t, 0, 0x1000, 0, NULL, &c), -EINVAL);
+    assert_int_equal(pte_update(&t, 0, (end - PAGE_SIZE) | 0x1e2, 0, NULL, &c), -EINVAL);
+    assert_int_equal(pte_update(&t, 0, end, 0, NULL, &c), 0);
+    assert_int_equal(pte_update(&t, 0, PTE_ADDR & ~0x1000UL, 0, NULL, &c), 0); /* inverted */
+    assert_int_equal(pte_update(&t, 0, 0xffe | PTE_NX, 0, NULL, &c), 0);       /* frame 0 */
+    assert_int_equal(pte_update(&t, 0, 0, 0, NULL, &c), 0);
+    assert_int_equal(pte_table_open(&u, o, frame_mfn(l2)), 0);
+    assert_int_equal(pte_update(&u, 9, 0x1000, 0, NULL, &c), -EINVAL);
+    assert_int_equal(pte_update(&u, 9, PTE_PSE, 0, NULL, &c), -EINVAL);
+    assert_int_equal(pte_update(&u, 9, end, 0, NULL, &c), 0);
+    assert_int_equal(pte_update(&u, 9, 0, 0, NULL, &c), 0);
+    pte_table_close(&u);
     assert_int_equal(page_pin(other, o, PT_L1, 0), -EINVAL);
-    mem_l1tf_unsafe = NULL;
+    table_at(other)[4] = end;
+    assert_int_equal(page_pin(other, o, PT_L1, 0), 0);
+    assert_int_equal(page_unpin(other, o, 0), 0);
+    table_at(other)[4] = 0;
+    o->l1tf_check = false;
+    mem_l1tf_limit = ~0UL;
     tree_down(o);
 }
 

@@ -7,7 +7,8 @@
     hv frame N       the record of machine frame N: owner, counts, type
     hv walk VA [ROOT]  the page-table entries that map an address, from CR3 or from a root
 
-They only read.  All of it works while a guest runs too, since every root table has the hypervisor's slots.
+They only read.  All of it works while a guest runs too, since every root table has the hypervisor's slots
+(but for restricted ones: with xpti=1 stop in the hypervisor).
 Constants are those of mem/layout.h and mem/frame.h; they are macros, which the debug information does not have.
 """
 import gdb

@@ -214,15 +214,26 @@ const char *error_name(long value)
     return value == 0 ? "ok" : "?";
 }
 
-bool cmdline_has(const char *word)
+static bool has_word(const char *line, const char *word)
 {
-    const char *line = (const char *)start_info->cmd_line;
     size_t n = strlen(word);
 
     for (const char *p = line; *p; p++)
         if ((p == line || p[-1] == ' ') && !strncmp(p, word, n) && (p[n] == ' ' || !p[n]))
             return true;
     return false;
+}
+
+bool cmdline_has(const char *word)
+{
+    return has_word((const char *)start_info->cmd_line, word);
+}
+
+bool hypervisor_told(const char *word)
+{
+    static xen_commandline_t line;
+
+    return hc_xen_version(XENVER_commandline, &line) >= 0 && has_word((const char *)&line, word);
 }
 
 void test_fail(const char *where, const char *fmt, ...)
