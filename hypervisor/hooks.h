@@ -27,6 +27,14 @@ void *ioremap(paddr_t p, uint64_t size);
 void *ioremap_cached(paddr_t p, uint64_t size);
 void iounmap(void *va, uint64_t size);
 
+/*
+ * mem/efi.c.  Lets UEFI firmware restart the machine or switch it off; returns if there is none, or
+ * if it is being called already.  And an exception in the hypervisor's mode: true when it was the
+ * firmware's, whose call is ended.
+ */
+void efi_reset(bool power_off);
+bool efi_fault(struct cpu_regs *regs);
+
 /* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged.
  */
 void tlb_flush_ipi(void);

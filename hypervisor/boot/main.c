@@ -27,6 +27,7 @@
 #include "hooks.h"
 #include "lib/irqflags.h"
 #include "mem/boot_alloc.h"
+#include "mem/efi.h"
 #include "mem/layout.h"
 #include "mem/map.h"
 #include "mem/memory_map.h"
@@ -129,6 +130,7 @@ uint64_t boot_entry_tsc;
 static __noreturn void boot_on_final_stack(void)
 {
     uint64_t stack = HV_STACKS_BASE;
+    paddr_t rsdp;
 
     cpu_init();              /* notes CR4 in this stack's cpu_info */
     desc_init_cpu(0, stack); /* the exceptions' stacks are this one's from here on */
@@ -137,7 +139,8 @@ static __noreturn void boot_on_final_stack(void)
 
     if ((boot_options.console & CONSOLE_VGA) && boot_info.screen.kind == SCREEN_TEXT)
         vga_start(boot_info.screen.address, boot_info.screen.width, boot_info.screen.height);
-    acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
+    rsdp = efi_init(boot_info.efi_system_table); /* where UEFI says that ACPI is */
+    acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, rsdp);
     apic_init();   /* at the address that the MADT gives */
     ioapic_init(); /* masked: no device interrupts before somebody asks for them */
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);

@@ -8,6 +8,7 @@
 #include "cpu/clocksource.h"
 #include "cpu/insn.h"
 #include "debug/panic.h"
+#include "hooks.h"
 #include "lib/irqflags.h"
 
 /* The PC's: keyboard controller's reset pulse, and the chipset's reset control register. */
@@ -24,6 +25,7 @@ __noreturn void machine_reboot(void)
     local_irq_disable();
     if (panic_stop_other_cpus && !panic_in_progress())
         panic_stop_other_cpus();
+    efi_reset(false);
     acpi_reset();
     delay_us(SETTLE_US);
     outb(KBC_RESET, KBC_COMMAND);
@@ -51,6 +53,10 @@ __noreturn void machine_halt(void)
  */
 __noreturn void machine_power_off(void)
 {
+    local_irq_disable();
+    if (panic_stop_other_cpus && !panic_in_progress())
+        panic_stop_other_cpus();
+    efi_reset(true);
     printk("Powered down as far as the hypervisor can: the machine may be switched off.\n");
     machine_halt();
 }
