@@ -42,12 +42,14 @@ bool efi_call(enum efi_service s, const uint64_t parameter[EFI_PARAMETERS], uint
 
 #define EFI_ERROR_BIT 0x8000000000000000ULL
 
+#define EFI_TIMEZONE_MAX 1440
+
 /* UEFI 2.10, 8.3: what GetTime fills. */
 struct efi_time {
     uint16_t year;
     uint8_t month, day, hour, minute, second, pad1;
     uint32_t nanosecond;
-    int16_t timezone; /* minutes to add for UTC */
+    int16_t timezone; /* minutes to add for UTC, if within +-EFI_TIMEZONE_MAX */
     uint8_t daylight, pad2;
 };
 
