@@ -28,6 +28,16 @@ void *ioremap(paddr_t p, uint64_t size);
 void *ioremap_cached(paddr_t p, uint64_t size);
 void iounmap(void *va, uint64_t size);
 
+/*
+ * mem/efi.c.  Lets UEFI firmware restart the machine or switch it off; returns if there is none, or
+ * if it is being called already.  And an exception in the hypervisor's mode: true when it was the
+ * firmware's, whose call is ended.
+ */
+enum efi_reset_type { EFI_RESET_COLD, EFI_RESET_WARM, EFI_RESET_SHUTDOWN }; /* UEFI 2.10, 8.5.1 */
+bool efi_can_reset(void);
+void efi_reset(enum efi_reset_type type);
+bool efi_fault(struct cpu_regs *regs);
+
 /* mem/tlb.c: another CPU asked for a TLB flush.  Interrupt context; the interrupt is acknowledged.
  */
 void tlb_flush_ipi(void);

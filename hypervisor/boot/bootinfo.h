@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "abi/xen.h"
 #include "lib/types.h"
 
 #define BOOT_CMDLINE_MAX        4096
@@ -32,9 +33,9 @@ struct boot_info {
     unsigned int nr_modules_dropped; /* more than BOOT_MODULES_MAX */
     struct boot_module module[BOOT_MODULES_MAX];
     struct boot_screen screen;
-    paddr_t rsdp; /* where a copy of the ACPI root pointer is; 0: search for it */
-    uint8_t rsdp_copy[36];
-    unsigned int rsdp_copy_size; /* Multiboot 2 hands over a copy instead of an address */
+    uint8_t rsdp_copy[36];       /* of the ACPI root pointer: Multiboot 2 */
+    unsigned int rsdp_copy_size; /* 0: search for it */
+    paddr_t efi_system_table;    /* 0: not started by 64-bit UEFI */
 };
 
 /* Boot time only; its memory is given back with the boot sections. */
@@ -49,3 +50,15 @@ extern char boot_cmdline[BOOT_CMDLINE_KEPT];
  * loader's own memory is not needed afterwards, but for the modules.
  */
 const char *boot_info_read(uint32_t magic, paddr_t info);
+
+/* For the readers of the protocols: one more module of bytes [start, end); a command line without
+ * the file's name that some loaders put before it.  The loader's name must be known. */
+void boot_info_add_module(struct boot_info *b, uint64_t start, uint64_t end, const char *cmdline);
+void boot_info_arguments(const struct boot_info *b, char *dst, const char *src, size_t size);
+
+/*
+ * screen.c: `s` in the ABI's form, for dom0's start_info; `efi`: UEFI set it up.  The size of what
+ * was filled, 0 when there is no screen that could be described.
+ */
+size_t boot_screen_for_dom0(const struct boot_screen *s, bool efi,
+                            struct dom0_vga_console_info *out);

@@ -31,6 +31,7 @@
 #include "hooks.h"
 #include "lib/irqflags.h"
 #include "mem/boot_alloc.h"
+#include "mem/efi.h"
 #include "mem/layout.h"
 #include "mem/map.h"
 #include "mem/memory_map.h"
@@ -170,6 +171,7 @@ uint64_t boot_entry_tsc;
 static __noreturn void boot_on_final_stack(void)
 {
     uint64_t stack = HV_STACKS_BASE;
+    paddr_t rsdp;
 
     cpu_init();              /* notes CR4 in this stack's cpu_info */
     desc_init_cpu(0, stack); /* the exceptions' stacks are this one's from here on */
@@ -178,7 +180,8 @@ static __noreturn void boot_on_final_stack(void)
 
     if (boot_options.console & CONSOLE_VGA)
         open_screen();
-    acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, boot_info.rsdp);
+    rsdp = efi_init(boot_info.efi_system_table); /* where UEFI says that ACPI is */
+    acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, rsdp);
     if (!boot_options.hpet)
         acpi_info.hpet_address = 0;
     mce_init_cpu(); /* from here on there is something to say about one */

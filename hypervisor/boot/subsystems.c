@@ -76,6 +76,8 @@ static void read_source(struct dom0_source *s)
         .cmdline = kernel->cmdline,
         .extra = boot_options.dom0_extra,
     };
+    s->screen_size =
+        boot_screen_for_dom0(&boot_info.screen, boot_info.efi_system_table, &s->screen);
     if (boot_info.nr_modules > 1) {
         s->initrd = paddr_to_virt(initrd->start);
         s->initrd_len = initrd->size;

@@ -64,17 +64,16 @@ static bool find_rsdp(const void *copy, size_t copy_size, paddr_t address, struc
 
     if (address && scan_for_rsdp(address, address + sizeof(*out), out))
         return true;
+    if (rsdp_ok(copy, copy_size)) {
+        memcpy(out, copy, min(copy_size, sizeof(*out)));
+        return true;
+    }
     bda = ioremap_cached(EBDA_SEGMENT_PTR, sizeof(*bda));
     if (bda)
         ebda = (paddr_t)*bda << 4;
     if (ebda >= 0x400 && ebda < 0xa0000 && scan_for_rsdp(ebda, ebda + EBDA_SEARCH_SIZE, out))
         return true;
-    if (scan_for_rsdp(BIOS_AREA, BIOS_AREA_END, out))
-        return true;
-    if (!rsdp_ok(copy, copy_size))
-        return false;
-    memcpy(out, copy, min(copy_size, sizeof(*out)));
-    return true;
+    return scan_for_rsdp(BIOS_AREA, BIOS_AREA_END, out);
 }
 
 /* Maps a table whole; NULL: it is not one.  Tables stay mapped only while they are parsed. */
@@ -151,7 +150,10 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp_addres
         printk(XENLOG_WARNING "ACPI: no root pointer: one CPU, no IO-APIC\n");
         return;
     }
-    printk(XENLOG_INFO "ACPI: RSDP at %#lx, revision %u\n", acpi_info.rsdp, rsdp.revision);
+    if (acpi_info.rsdp)
+        printk(XENLOG_INFO "ACPI: RSDP at %#lx, revision %u\n", acpi_info.rsdp, rsdp.revision);
+    else
+        printk(XENLOG_INFO "ACPI: RSDP from the loader, revision %u\n", rsdp.revision);
     if (!(rsdp.revision >= 2 && read_root_table(rsdp.xsdt, "XSDT", 8)) &&
         !read_root_table(rsdp.rsdt, "RSDT", 4))
         printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no IO-APIC\n");

@@ -9,9 +9,9 @@
 extern struct acpi_info acpi_info;
 
 /*
- * Finds and reads the tables.  `rsdp_copy` is the loader's copy of the root pointer (size 0: search
- * the BIOS area), `rsdp` its address when the loader gave that.  A damaged table is left out with
- * a message.  After map_init().
+ * Finds and reads the tables.  The root pointer is at `rsdp` (0: unknown), else `rsdp_copy` is the
+ * loader's copy of it (size 0: none), else the BIOS area is searched.  A damaged table is left out
+ * with a message.  After map_init().
  */
 void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp);
 

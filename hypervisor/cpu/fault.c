@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Faults taken by the hypervisor.  Three are expected: an instruction that touches guest memory or
- * a guest-named MSR and has an entry in the exception table; an NMI; and a debug trap that a guest
+ * Faults taken by the hypervisor.  Four are expected: an instruction that touches guest memory or a
+ * guest-named MSR and has an entry in the exception table; an NMI; a debug trap that a guest
  * carried in by a breakpoint on the stack it loaded (MOV SS holds the trap back until after the
- * entry instruction).  Everything else means that the hypervisor is wrong, and stops the machine.
+ * entry instruction); and whatever UEFI firmware does wrong while it is called.  Everything else
+ * means that the hypervisor is wrong, and stops the machine.
  */
 #include "cpu/fault.h"
 #include "console/log.h"
@@ -12,6 +13,7 @@
 #include "cpu/mce.h"
 #include "cpu/nmi.h"
 #include "debug/panic.h"
+#include "hooks.h"
 
 extern const struct ex_entry ex_table_start[], ex_table_end[];
 
@@ -69,7 +71,7 @@ void trap_from_hypervisor(struct cpu_regs *regs)
         regs->rflags = (regs->rflags & ~RFLAGS_TF) | RFLAGS_RF;
         return;
     }
-    if (!fault_fixup(regs))
+    if (!fault_fixup(regs) && !efi_fault(regs))
         fatal_trap(regs);
 }
 

@@ -40,7 +40,7 @@
 static uint64_t supported __read_mostly;
 static unsigned int area_size __read_mostly = FXSAVE_SIZE;
 static uint32_t mxcsr_mask __read_mostly = MXCSR_MASK_OLD;
-static uint8_t reset_area[4096] __aligned(64);
+static uint8_t reset_area[FPU_AREA_MAX] __aligned(64);
 static bool keeps_x87_pointers __read_mostly;
 
 /* What XCR0 holds on each CPU. */
@@ -208,4 +208,29 @@ bool fpu_restore(const void *area, uint64_t xcr0)
     if (xcr0)
         set_xcr0(xcr0);
     return ok;
+}
+
+/*
+ * XSAVE and not XSAVEOPT: the area may have been filled by another CPU since this one loaded from
+ * it, and then what the processor believes to be unchanged there is not.
+ */
+struct fpu_loan fpu_lend(void *area)
+{
+    struct fpu_loan loan = {.xcr0 = loaded[smp_cpu_id()].xcr0, .ts = read_cr0() & CR0_TS};
+
+    clts();
+    set_xcr0(supported);
+    if (supported)
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0U), "d"(~0U) : "memory");
+    else
+        __asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
+    load(reset_area);
+    return loan;
+}
+
+void fpu_return(const void *area, struct fpu_loan loan)
+{
+    fpu_restore(area, loan.xcr0);
+    if (loan.ts)
+        write_cr0(read_cr0() | CR0_TS);
 }

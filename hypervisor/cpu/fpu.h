@@ -9,6 +9,9 @@
 /* Turns XSAVE on for the calling CPU.  Part of cpu_init(). */
 void fpu_init_cpu(void);
 
+/* No area is larger: what cpu/fpu.c offers of the processor's fits. */
+#define FPU_AREA_MAX 4096
+
 /* Bytes of an area that holds all state (XSAVE standard format, or FXSAVE); 64-byte aligned. */
 unsigned int fpu_area_size(void);
 
@@ -36,3 +39,14 @@ bool fpu_area_valid(const void *area, uint64_t xcr0);
  * afterwards.  The load returns false, with reset state loaded, when the processor refuses it. */
 void fpu_save(void *area);
 bool fpu_restore(const void *area, uint64_t xcr0);
+
+/*
+ * Puts what is loaded, whoever's it is, aside into `area` (FPU_AREA_MAX, 64-byte aligned) and loads
+ * the state after a reset, for code that is neither ours nor a guest's; and back.
+ */
+struct fpu_loan {
+    uint64_t xcr0;
+    bool ts; /* CR0.TS was set */
+};
+struct fpu_loan fpu_lend(void *area);
+void fpu_return(const void *area, struct fpu_loan loan);

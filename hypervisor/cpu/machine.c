@@ -15,6 +15,7 @@
 #include "cpu/insn.h"
 #include "cpu/smp.h"
 #include "cpu/watchdog.h"
+#include "hooks.h"
 #include "lib/address.h"
 #include "lib/atomic.h"
 #include "lib/irqflags.h"
@@ -34,8 +35,6 @@
 
 #define CRASH_DELAY_US 5000000 /* Xen's: time to read what was printed */
 #define NOBODY         (-1)
-
-void (*machine_efi_reset)(bool warm);
 
 static enum reboot_way first_way;
 static bool warm_restart, stop_after_crash;
@@ -104,7 +103,7 @@ static void cycle_power(void)
 
 static void reset_by_efi(void)
 {
-    machine_efi_reset(warm_restart);
+    efi_reset(warm_restart ? EFI_RESET_WARM : EFI_RESET_COLD);
 }
 
 /* The politest first; the last one does not come back. */
@@ -123,7 +122,7 @@ static const struct {
 
 static void try_reset(unsigned int i)
 {
-    if ((ways[i].way == REBOOT_EFI && !machine_efi_reset) ||
+    if ((ways[i].way == REBOOT_EFI && !efi_can_reset()) ||
         (ways[i].way == REBOOT_ACPI && !acpi_can_reset())) {
         if (ways[i].way == first_way)
             printk("This machine cannot be reset by %s\n", ways[i].name);
@@ -172,6 +171,8 @@ __noreturn void machine_halt(void)
  */
 __noreturn void machine_power_off(void)
 {
+    machine_take_over();
+    efi_reset(EFI_RESET_SHUTDOWN);
     printk("Powered down as far as the hypervisor can: the machine may be switched off.\n");
     machine_halt();
 }

@@ -24,9 +24,6 @@ enum reboot_way {
  */
 void machine_set_policy(enum reboot_way way, bool warm, bool stop_after_crash);
 
-/* Restart through the firmware's runtime services; NULL when there are none.  It may return. */
-extern void (*machine_efi_reset)(bool warm);
-
 /*
  * From here on the calling CPU alone decides how the machine ends: interrupts are off, the others
  * are stopped by NMI.  Does not return if another CPU was first.  Returns the CPUs that did not

@@ -26,3 +26,13 @@ void rtc_cmos_write(uint8_t index, uint8_t val)
     outb(val, 0x71);
     spin_unlock_irqrestore(&lock, flags);
 }
+
+uint64_t rtc_lock(void)
+{
+    return spin_lock_irqsave(&lock);
+}
+
+void rtc_unlock(uint64_t flags)
+{
+    spin_unlock_irqrestore(&lock, flags);
+}

@@ -6,3 +6,7 @@
 
 uint8_t rtc_cmos_read(uint8_t index);
 void rtc_cmos_write(uint8_t index, uint8_t val);
+
+/* For whoever uses the two ports by other code than this: UEFI firmware.  Interrupts go off. */
+uint64_t rtc_lock(void);
+void rtc_unlock(uint64_t flags);

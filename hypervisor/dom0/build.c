@@ -285,6 +285,11 @@ static void write_start_info(struct domain *d)
             si->flags |= SIF_MOD_START_PFN;
         }
     }
+    if (b.src->screen_size) {
+        si->console.dom0.info_off = sizeof(*si);
+        si->console.dom0.info_size = (uint32_t)b.src->screen_size;
+        memcpy(si + 1, &b.src->screen, b.src->screen_size);
+    }
     needed = snprintf((char *)si->cmd_line, sizeof si->cmd_line, "%s%s%s", b.src->cmdline,
                       b.src->extra ? " " : "", b.src->extra ? b.src->extra : "");
     if ((size_t)needed >= sizeof si->cmd_line)

@@ -2,6 +2,7 @@
 /* Making dom0 out of the boot modules: see build.c. */
 #pragma once
 
+#include "abi/xen.h"
 #include "lib/types.h"
 
 struct boot_options;
@@ -13,6 +14,8 @@ struct dom0_source {
     const char *extra;   /* more for it, from behind "--" on our command line; NULL: none */
     const void *initrd;  /* NULL: none */
     uint64_t initrd_len;
+    struct dom0_vga_console_info screen;
+    size_t screen_size; /* bytes of it; 0: no screen */
 };
 
 /* Builds dom0, paused.  Stops the machine with a sentence when that cannot be done. */

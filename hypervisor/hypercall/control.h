@@ -5,6 +5,7 @@
 #pragma once
 
 #include "abi/domctl.h"
+#include "abi/platform.h"
 #include "abi/sysctl.h"
 #include "lib/cpumask.h"
 #include "lib/types.h"
@@ -80,6 +81,10 @@ long sysctl_cputopoinfo(struct xen_sysctl *op);
 long sysctl_numainfo(struct xen_sysctl *op);
 long sysctl_pcitopoinfo(struct xen_sysctl *op);
 long sysctl_cpupool_op(struct xen_sysctl *op);
+
+/* --- platform_efi.c -------------------------------------------------------------------------- */
+long platform_efi_info(uint32_t index, union xenpf_efi_info *info);
+long platform_efi_call(struct xenpf_efi_runtime_call *op);
 
 /* --- shared ---------------------------------------------------------------------------------- */
 /* What tools know of a domain (domctl getdomaininfo, sysctl getdomaininfolist). */

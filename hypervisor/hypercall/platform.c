@@ -5,7 +5,7 @@
  *
  * What is left out has a reason and answers -ENOSYS, which Linux survives: memory types and
  * microcode are the hypervisor's own, frequency and idle states are not managed, processors and
- * memory are not plugged, EFI runtime services are not called (no EFI boot yet).
+ * memory are not plugged.
  */
 #include "abi/platform.h"
 #include "abi/errno.h"
@@ -51,7 +51,7 @@ static long firmware_info(struct xenpf_firmware_info *arg)
     case XEN_FW_DISK_MBR_SIGNATURE: return guest_error(-ESRCH, "no more BIOS disks are known");
     case XEN_FW_VBEDDC_INFO: return guest_error(-ESRCH, "no display data was recorded");
     case XEN_FW_KBD_SHIFT_FLAGS: arg->u.kbd_shift_flags = 0; return 0;
-    case XEN_FW_EFI_INFO: return guest_error(-ENOSYS, "not booted by EFI");
+    case XEN_FW_EFI_INFO: return platform_efi_info(arg->index, &arg->u.efi_info);
     default: return guest_error(-EINVAL, "unknown kind of firmware information");
     }
 }
@@ -134,6 +134,7 @@ static long run(struct xen_platform_op *op)
     case XENPF_settime32:
         return settime(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
     case XENPF_settime64: return settime64(&op->u.settime64);
+    case XENPF_efi_runtime_call: return platform_efi_call(&op->u.efi_runtime_call);
     case XENPF_firmware_info: return firmware_info(&op->u.firmware_info);
     case XENPF_enter_acpi_sleep: return enter_acpi_sleep(&op->u.enter_acpi_sleep);
     case XENPF_get_cpuinfo: return get_cpuinfo(&op->u.pcpu_info);

@@ -2,13 +2,15 @@
 /*
  * The time of day: its value at system time zero, told to every domain in its shared_info.
  *
- * It is read once from the CMOS clock; from then on dom0 sets it (XENPF_settime64, driven by its
- * NTP), and guests compute the present from it and their own system time.
+ * It is read once from the CMOS clock, by UEFI firmware where there is none; from then on dom0 sets
+ * it (XENPF_settime64, driven by its NTP), and guests compute the present from it and their own
+ * system time.
  */
 #include "console/log.h"
 #include "cpu/rtc.h"
 #include "domain/domain.h"
 #include "lib/spinlock.h"
+#include "mem/efi.h"
 #include "time/clock.h"
 #include "time/date.h"
 
@@ -68,13 +70,27 @@ static void set_origin(uint64_t sec, uint32_t nsec, uint64_t system_ns)
     origin_nsec = (uint32_t)(wall % NS_PER_S);
 }
 
+/* The firmware's clock.  Its time zone is unspecified, or the minutes from local time to UTC. */
+static bool firmware_clock(uint64_t *sec)
+{
+    struct efi_time t;
+
+    if (!efi_get_time(&t) || t.year < 1970 || t.month < 1 || t.month > 12 || t.day < 1 ||
+        t.day > 31)
+        return false;
+    *sec = date_to_seconds(t.year, t.month, t.day, t.hour, t.minute, t.second);
+    if (t.timezone >= -EFI_TIMEZONE_MAX && t.timezone <= EFI_TIMEZONE_MAX)
+        *sec += (uint64_t)(t.timezone * 60L);
+    return true;
+}
+
 void wallclock_init(void)
 {
     struct rtc_registers r = {0};
     uint64_t sec = 0;
 
-    if (!rtc_read_stable(&r) || !rtc_decode(&r, &sec)) {
-        printk(XENLOG_WARNING "time: no sensible CMOS clock; the time of day starts at 1970\n");
+    if ((!rtc_read_stable(&r) || !rtc_decode(&r, &sec)) && !firmware_clock(&sec)) {
+        printk(XENLOG_WARNING "time: no sensible clock; the time of day starts at 1970\n");
         sec = 0;
     }
     spin_lock(&wallclock_lock);
