@@ -49,17 +49,19 @@ static void reg_write(struct ioapic *a, uint32_t reg, uint32_t v)
     a->regs[WINDOW] = v;
 }
 
-/* A masked line's halves may be written in any order; an open one's low half goes last. */
+/* A masked line's halves may be written in any order; an open one's low half goes last.  Where only
+ * the CPU changes, the line stays open: an edge that finds it masked would be lost. */
 static void write_rte(struct ioapic *a, uint32_t line, uint64_t rte)
 {
-    bool dest_changes = (rte ^ a->rte[line]) >> 32;
+    uint64_t changes = rte ^ a->rte[line];
 
-    if (dest_changes) {
-        if (!(a->rte[line] & RTE_MASKED))
+    if (changes >> 32) {
+        if ((uint32_t)changes && !(a->rte[line] & RTE_MASKED))
             reg_write(a, REG_REDIRECT + 2 * line, (uint32_t)(a->rte[line] | RTE_MASKED));
         reg_write(a, REG_REDIRECT + 2 * line + 1, (uint32_t)(rte >> 32));
     }
-    reg_write(a, REG_REDIRECT + 2 * line, (uint32_t)rte);
+    if ((uint32_t)changes)
+        reg_write(a, REG_REDIRECT + 2 * line, (uint32_t)rte);
     a->rte[line] = rte;
 }
 

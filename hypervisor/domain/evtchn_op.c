@@ -254,15 +254,15 @@ static int rebind(struct domain *d, struct evtchn_port *p, struct vcpu *v)
             return guest_error(-EINVAL, "bind_vcpu: a per-vCPU VIRQ stays where it is");
         break;
     case ECS_UNBOUND:
-    case ECS_INTERDOMAIN: break;
-    case ECS_PIRQ:
-        if (p->notify_vcpu != v->id)
-            pirq_set_affinity(d, (unsigned)p->number, v->sched.unit.cpu);
-        break;
+    case ECS_INTERDOMAIN:
+    case ECS_PIRQ: break;
     default: return guest_error(-EINVAL, "bind_vcpu: not for this kind of port");
     }
     /* A sender reads this byte without a lock and so tells the one or the other vCPU. */
     store_once(&p->notify_vcpu, (uint8_t)v->id);
+    smp_mb(); /* whoever moves v now sees the port (evtchn_move_pirqs), or we see where it went */
+    if (p->state == ECS_PIRQ)
+        pirq_set_affinity(d, (unsigned)p->number, load_once(&v->sched.unit.cpu));
     return 0;
 }
 
