@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * MSI and MSI-X: see msi.h.  Registers as in PCI Local Bus 3.0, section 6.8.
+ *
+ * An MSI-X table is mapped once and stays so: what ioremap() gives is not given again, and a
+ * function that is plugged in anew mostly returns to its place.
  */
 #include "domain/msi.h"
 
@@ -9,6 +12,8 @@
 #include "cpu/pci.h"
 #include "debug/assert.h"
 #include "lib/atomic.h"
+#include "lib/spinlock.h"
+#include "mem/heap.h"
 #include "mem/map.h"
 #include "mem/pte.h"
 #include "mem/rangeset.h"
@@ -64,29 +69,143 @@ static uint64_t bar_address(unsigned bus, unsigned devfn, unsigned bir)
     return (uint64_t)hi << 32 | (lo & ~0xfu);
 }
 
+/* Pages that are, or were, some function's MSI-X table. */
+struct msix_area {
+    struct msix_area *next;
+    uint64_t first, last; /* frames */
+    char *map;
+    bool owned; /* by bus, devfn; else the next function whose table comes here takes it over */
+    uint8_t bus, devfn;
+    unsigned users; /* entries that are open */
+};
+
+static struct msix_area *areas;
+static spinlock_t areas_lock;
+
+static struct msix_area *area_owned_by(unsigned bus, unsigned devfn)
+{
+    struct msix_area *a = areas;
+
+    while (a && !(a->owned && a->bus == bus && a->devfn == devfn))
+        a = a->next;
+    return a;
+}
+
+static struct msix_area *area_at(uint64_t first, uint64_t last)
+{
+    struct msix_area *a = areas;
+
+    while (a && (a->owned || a->first != first || a->last != last))
+        a = a->next;
+    if (a)
+        return a;
+    a = hv_zalloc(sizeof(*a));
+    if (!a)
+        return NULL;
+    a->map = ioremap(first << PAGE_SHIFT, (last - first + 1) << PAGE_SHIFT);
+    if (!a->map) {
+        hv_free(a);
+        return NULL;
+    }
+    a->first = first;
+    a->last = last;
+    a->next = areas;
+    areas = a;
+    return a;
+}
+
+/* Two functions with small BARs can have their tables in one page. */
+static bool frame_is_owned(uint64_t frame)
+{
+    for (const struct msix_area *a = areas; a; a = a->next)
+        if (a->owned && frame >= a->first && frame <= a->last)
+            return true;
+    return false;
+}
+
+static int area_disown(struct msix_area *a)
+{
+    int rc = 0;
+
+    a->owned = false;
+    for (uint64_t frame = a->first; frame <= a->last && !rc; frame++)
+        if (!frame_is_owned(frame))
+            rc = rangeset_remove(mem_io_read_only, frame, frame);
+    return rc;
+}
+
+static int protect(unsigned bus, unsigned devfn, uint64_t first, uint64_t last,
+                   struct msix_area **area)
+{
+    struct msix_area *a = area_owned_by(bus, devfn);
+    int rc;
+
+    if (a && (a->first != first || a->last != last)) {
+        if (a->users)
+            return guest_error(-EBUSY, "MSI-X table has moved while it is in use");
+        rc = area_disown(a);
+        if (rc)
+            return rc;
+        a = NULL;
+    }
+    if (!a)
+        a = area_at(first, last);
+    rc = a ? rangeset_add(mem_io_read_only, first, last) : -ENOMEM;
+    if (rc)
+        return rc;
+    a->owned = true;
+    a->bus = bus;
+    a->devfn = devfn;
+    if (area) {
+        a->users++;
+        *area = a;
+    }
+    return 0;
+}
+
+/* Protects the table, if it has a place; with `area` also counts a user of it. */
+static int protect_table(unsigned bus, unsigned devfn, unsigned cap, struct msix_area **area)
+{
+    uint32_t where = pci_read(bus, devfn, cap + MSIX_TABLE, 4);
+    unsigned size = (pci_read(bus, devfn, cap + MSIX_CONTROL, 2) & MSIX_SIZE_MASK) + 1;
+    uint64_t bar = bar_address(bus, devfn, where & 7);
+    uint64_t start = bar + (where & ~7u), end = start + size * MSIX_ENTRY_BYTES - 1;
+    int rc;
+
+    if (!bar)
+        return 0; /* not placed yet: msi_open() comes here again */
+    spin_lock(&areas_lock);
+    rc = protect(bus, devfn, start >> PAGE_SHIFT, end >> PAGE_SHIFT, area);
+    spin_unlock(&areas_lock);
+    return rc;
+}
+
 int msi_protect_table(unsigned bus, unsigned devfn)
 {
     unsigned cap = find_cap(bus, devfn, CAP_MSIX);
-    uint32_t where, size;
-    uint64_t bar, first, last;
 
-    if (!cap)
-        return 0;
-    where = pci_read(bus, devfn, cap + MSIX_TABLE, 4);
-    size = (pci_read(bus, devfn, cap + MSIX_CONTROL, 2) & MSIX_SIZE_MASK) + 1;
-    bar = bar_address(bus, devfn, where & 7);
-    if (!bar)
-        return 0; /* not placed yet: msi_open() comes here again */
-    first = bar + (where & ~7u);
-    last = first + size * MSIX_ENTRY_BYTES - 1;
-    return rangeset_add(mem_io_read_only, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+    return cap ? protect_table(bus, devfn, cap, NULL) : 0;
+}
+
+int msi_forget_table(unsigned bus, unsigned devfn)
+{
+    struct msix_area *a;
+    int rc = 0;
+
+    spin_lock(&areas_lock);
+    a = area_owned_by(bus, devfn);
+    if (a)
+        rc =
+            a->users ? guest_error(-EBUSY, "function leaves with messages in use") : area_disown(a);
+    spin_unlock(&areas_lock);
+    return rc;
 }
 
 static int open_msix(struct msi_source *m, unsigned entry, uint64_t table_base)
 {
     uint32_t control, where;
     uint64_t bar, table;
-    char *page;
+    int rc;
 
     m->cap = find_cap(m->bus, m->devfn, CAP_MSIX);
     if (!m->cap)
@@ -99,19 +218,26 @@ static int open_msix(struct msi_source *m, unsigned entry, uint64_t table_base)
     /* The address comes from the device; what dom0 says is only held against it. */
     if (!bar || bar != table_base)
         return guest_error(-EINVAL, "MSI-X table is not in the BAR that was named");
-    if (msi_protect_table(m->bus, m->devfn))
-        return -ENOMEM;
+    rc = protect_table(m->bus, m->devfn, m->cap, &m->area);
+    if (rc)
+        return rc;
     table = bar + (where & ~7u) + entry * MSIX_ENTRY_BYTES;
-    page = ioremap(table & PAGE_MASK, PAGE_SIZE);
-    if (!page)
-        return -ENOMEM;
     m->is_msix = true;
     m->entry = entry;
-    m->table = (volatile uint32_t *)(page + (table & ~PAGE_MASK));
+    m->table = (volatile uint32_t *)(m->area->map + (table - (m->area->first << PAGE_SHIFT)));
     /* Entries of a table can be reached only while memory decoding and MSI-X are on; until
      * the guest has set up all it wants, everything is masked. */
     pci_write(m->bus, m->devfn, PCI_COMMAND, 2, pci_read(m->bus, m->devfn, PCI_COMMAND, 2) | 2);
     return 0;
+}
+
+static void msi_switch(const struct msi_source *m, bool on)
+{
+    unsigned reg = m->cap + (m->is_msix ? MSIX_CONTROL : MSI_CONTROL);
+    uint32_t bit = m->is_msix ? MSIX_ENABLE : MSI_ENABLE;
+    uint32_t control = pci_read(m->bus, m->devfn, reg, 2);
+
+    pci_write(m->bus, m->devfn, reg, 2, on ? control | bit : control & ~bit);
 }
 
 static int open_msi(struct msi_source *m)
@@ -144,16 +270,15 @@ int msi_open(struct msi_source *m, unsigned bus, unsigned devfn, unsigned entry,
 
 void msi_close(struct msi_source *m)
 {
-    uint32_t control;
-
     msi_mask(m, true);
     if (m->is_msix) {
-        iounmap((void *)((uint64_t)m->table & PAGE_MASK), PAGE_SIZE);
+        spin_lock(&areas_lock);
+        m->area->users--;
+        spin_unlock(&areas_lock);
         m->table = NULL;
         return;
     }
-    control = pci_read(m->bus, m->devfn, m->cap + MSI_CONTROL, 2);
-    pci_write(m->bus, m->devfn, m->cap + MSI_CONTROL, 2, control & ~MSI_ENABLE);
+    msi_switch(m, false);
 }
 
 void msi_write(struct msi_source *m, uint8_t vector, unsigned cpu)
@@ -189,14 +314,12 @@ void msi_mask(struct msi_source *m, bool masked)
         unsigned reg = m->cap + (m->is_64bit ? 16 : 12);
 
         pci_write(m->bus, m->devfn, reg, 4, (pci_read(m->bus, m->devfn, reg, 4) & ~1u) | masked);
+    } else {
+        msi_switch(m, !masked); /* what is not sent meanwhile is lost: the caller makes up for it */
     }
 }
 
 void msi_enable(struct msi_source *m)
 {
-    unsigned reg = m->cap + (m->is_msix ? MSIX_CONTROL : MSI_CONTROL);
-    uint32_t control = pci_read(m->bus, m->devfn, reg, 2);
-
-    control |= m->is_msix ? MSIX_ENABLE : MSI_ENABLE;
-    pci_write(m->bus, m->devfn, reg, 2, control);
+    msi_switch(m, true);
 }

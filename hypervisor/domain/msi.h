@@ -7,6 +7,8 @@
 
 #include "lib/types.h"
 
+struct msix_area;
+
 struct msi_source {
     uint8_t bus, devfn;
     uint8_t cap; /* of the capability, in configuration space */
@@ -15,6 +17,7 @@ struct msi_source {
     uint8_t nr_vectors;       /* MSI: messages granted; the data's low bits select among them */
     uint16_t entry;           /* MSI-X: index; MSI: 0 */
     volatile uint32_t *table; /* MSI-X: the entry's four words, uncached */
+    struct msix_area *area;   /* MSI-X: the pages around them */
 };
 
 /*
@@ -28,6 +31,8 @@ void msi_close(struct msi_source *m);
 
 /* Messages go to `vector` on `cpu` from now on. */
 void msi_write(struct msi_source *m, uint8_t vector, unsigned cpu);
+/* A plain MSI without a mask bit is switched off as a whole; its messages are then lost, while
+ * masked ones wait. */
 void msi_mask(struct msi_source *m, bool masked);
 /* Switches the capability on.  Linux does so too; doing it twice is harmless. */
 void msi_enable(struct msi_source *m);
@@ -35,6 +40,9 @@ void msi_enable(struct msi_source *m);
 /*
  * I9: makes the pages of a function's MSI-X table, if it has one, read-only for every domain's
  * mappings from now on; a store there could send any vector to any CPU.  To be called when dom0
- * announces the function, before its driver maps it.  0 or -ENOMEM.
+ * announces the function, before its driver maps it.  0; -ENOMEM; -EBUSY: it has moved, in use.
  */
 int msi_protect_table(unsigned bus, unsigned devfn);
+/* The function is gone: another one's ordinary registers may come to lie there.  0; -EBUSY: a
+ * message of it is still mapped; -ENOMEM. */
+int msi_forget_table(unsigned bus, unsigned devfn);

@@ -199,6 +199,25 @@ static long op_pci_device_add(uint64_t arg)
                  : msi_protect_table(a.bus, a.devfn);
 }
 
+static long op_pci_device_remove(uint64_t arg)
+{
+    struct physdev_pci_device dev;
+    long rc = FETCH(arg, dev);
+
+    if (rc)
+        return rc;
+    return dev.seg ? guest_error(-EINVAL, "only PCI segment 0 is supported")
+                   : msi_forget_table(dev.bus, dev.devfn);
+}
+
+static long op_manage_pci_remove(uint64_t arg)
+{
+    struct physdev_manage_pci a;
+    long rc = FETCH(arg, a);
+
+    return rc ? rc : msi_forget_table(a.bus, a.devfn);
+}
+
 static long op_manage_pci_add(uint64_t arg)
 {
     struct physdev_manage_pci a;
@@ -220,8 +239,8 @@ static long control_op(struct domain *d, unsigned cmd, uint64_t arg)
     case PHYSDEVOP_manage_pci_add:
     case PHYSDEVOP_manage_pci_add_ext: return op_manage_pci_add(arg);
     case PHYSDEVOP_pci_device_add: return op_pci_device_add(arg);
-    case PHYSDEVOP_manage_pci_remove:
-    case PHYSDEVOP_pci_device_remove:
+    case PHYSDEVOP_manage_pci_remove: return op_manage_pci_remove(arg);
+    case PHYSDEVOP_pci_device_remove: return op_pci_device_remove(arg);
     case PHYSDEVOP_pci_mmcfg_reserved: return 0;
     default: return guest_error(-ENOSYS, "physdev_op that is not offered");
     }
