@@ -16,6 +16,7 @@
 #define UART_FACTOR          16u      /* input clock per bit; "/CLOCK" states the rate without it */
 #define MAX_BAUD             4000000u
 #define WATCHDOG_TIMEOUT_MAX 3600u
+#define IRQ_LIMIT            10000u /* per 10 ms, as Xen's: at that rate a CPU does nothing else */
 
 static bool is_one_of(const char *value, const char *const *words)
 {
@@ -390,6 +391,9 @@ static const struct boot_option table[] = {
     {"guest_loglvl", "LEVEL[/LEVEL]", "none/warning", "as loglvl, for messages that guests cause",
      take_level, FIELD(guest_log)},
     {"hpet", "BOOL", "yes", "whether to use the HPET", take_bool, FIELD(hpet)},
+    {"irq_ratelimit", "N", "10000",
+     "hold a device's interrupt back that comes N times in 10 ms; 0: never", take_u32,
+     FIELD(irq_ratelimit)},
     {"loglvl", "LEVEL[/LEVEL]", "warning/info",
      "print none, error, warning, info or all; up to the second level rate-limited", take_level,
      FIELD(log)},
@@ -487,6 +491,7 @@ static void set_defaults(struct boot_options *o)
     o->guest_log = (struct log_options){.always = 0, .limited = 2};
     o->watchdog_timeout = 5; /* Xen's */
     str_copy(o->sched, "credit2", OPTION_WORD);
+    o->irq_ratelimit = IRQ_LIMIT;
     o->x2apic = o->hpet = o->cpuidle = true;
 }
 

@@ -56,7 +56,8 @@ struct boot_options {
     enum reboot_way reboot;
     bool reboot_warm;
     char sched[OPTION_WORD];
-    uint32_t maxcpus; /* 0: all */
+    uint32_t maxcpus;       /* 0: all */
+    uint32_t irq_ratelimit; /* of one line within 10 ms; 0: none */
     bool nosmp;
     bool x2apic, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */

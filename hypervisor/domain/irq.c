@@ -6,13 +6,17 @@
  * The numbers below the number of GSIs are the GSIs themselves, those above are given out for
  * messages.  One struct irq_line per interrupt in use; it has one vector, the same on all CPUs.
  *
- *   edge, message   acknowledge, send the event.  What arrives meanwhile merges with the pending
- * bit. level           mask the line, acknowledge, send the event; the guest's PHYSDEVOP_eoi
- * unmasks. A device that does not let go of its line fires once per eoi, so it cannot starve
- * anybody.
+ *   edge, message: acknowledge, send the event.  What arrives meanwhile merges with what is pending.
+ *
+ *   level: mask the line, acknowledge, send the event; the guest's PHYSDEVOP_eoi unmasks.  A device
+ *   that does not let go of its line fires once per eoi, at its guest's expense.
+ *
+ * A storm: a CPU that takes one interrupt after the other comes to nothing else, whoever pays.  So
+ * a line that fires more than `storm_limit` times within STORM_NS is held back, masked, for as long
+ * again; then its guest is told once, since an edge or a message may have been lost meanwhile.
  *
  * Locks: irq_lock for the tables (hypercalls only), line->lock (irqsave) for a line's state; a
- * handler takes no other.
+ * handler takes no other but the timer's.
  */
 #include "domain/irq.h"
 
@@ -28,6 +32,10 @@
 #include "domain/msi.h"
 #include "mem/heap.h"
 #include "mem/rangeset.h"
+#include "time/clock.h"
+#include "time/timer.h"
+
+#define STORM_NS 10000000UL
 
 struct irq_line {
     spinlock_t lock;
@@ -39,6 +47,11 @@ struct irq_line {
     unsigned cpu;
     struct domain *bound; /* receives events; NULL: masked */
     uint64_t count;
+    unsigned burst;       /* since burst_start */
+    uint64_t burst_start; /* ns */
+    unsigned storms;
+    bool held_back; /* masked until `release` */
+    struct timer release;
     struct msi_source msi;
 };
 
@@ -48,6 +61,12 @@ struct pirq_table {
 
 static spinlock_t irq_lock;
 static struct irq_line *line_by_vector[256];
+static unsigned storm_limit __read_mostly;
+
+void pirq_set_storm_limit(unsigned per_10ms)
+{
+    storm_limit = per_10ms;
+}
 
 static struct irq_line *find_line(const struct domain *d, unsigned pirq)
 {
@@ -67,6 +86,46 @@ static void line_mask(struct irq_line *l, bool masked)
         ioapic_unmask(l->pirq);
 }
 
+/* The line has fired storm_limit times.  Called with its lock held. */
+static void check_storm(struct irq_line *l)
+{
+    static struct rate_limit rate;
+    uint64_t now = now_ns();
+
+    if (now - l->burst_start < STORM_NS && l->bound) {
+        l->held_back = true;
+        line_mask(l, true);
+        timer_set(&l->release, now + STORM_NS);
+        l->storms++;
+        if (rate_limit_ok(&rate, 5000, 1))
+            printk(XENLOG_WARNING "Interrupt storm on pirq %u (vector %#x): held back for 10 ms\n",
+                   l->pirq, l->vector);
+    }
+    l->burst = 0;
+    l->burst_start = now;
+}
+
+static void release(void *arg)
+{
+    struct irq_line *l = arg;
+    struct domain *d = NULL;
+    uint64_t flags = local_irq_save(); /* so pirq_guest_unbind() waits for us */
+
+    spin_lock(&l->lock);
+    if (l->held_back) {
+        l->held_back = false;
+        l->burst = 0;
+        l->burst_start = now_ns();
+        d = l->bound;
+        if (!l->in_flight)
+            line_mask(l, false);
+    }
+    spin_unlock(&l->lock);
+    if (d)
+        send_guest_pirq(d, l->pirq);
+    local_irq_restore(flags);
+}
+
 static void interrupt(uint8_t vector)
 {
     struct irq_line *l = load_acquire(&line_by_vector[vector]);
@@ -81,6 +140,8 @@ static void interrupt(uint8_t vector)
             ioapic_mask(l->pirq);
             l->in_flight = true;
         }
+        if (unlikely(++l->burst >= storm_limit) && storm_limit)
+            check_storm(l);
         spin_unlock_irqrestore(&l->lock, flags);
     }
     apic_eoi();
@@ -99,7 +160,8 @@ int pirq_eoi(struct domain *d, unsigned pirq)
     flags = spin_lock_irqsave(&l->lock);
     if (l->in_flight && l->bound == d) {
         l->in_flight = false;
-        ioapic_unmask(l->pirq);
+        if (!l->held_back)
+            ioapic_unmask(l->pirq);
     }
     spin_unlock_irqrestore(&l->lock, flags);
     return 0;
@@ -165,6 +227,7 @@ void pirq_guest_unbind(struct domain *d, unsigned pirq)
     if (l->bound == d) {
         line_mask(l, true);
         l->bound = NULL;
+        l->held_back = false;
     }
     spin_unlock_irqrestore(&l->lock, flags);
     /* Handlers run with interrupts off, so a CPU that answers is out of any that saw `bound`. */
@@ -218,6 +281,7 @@ static struct irq_line *new_line(struct domain *d, unsigned pirq)
         return NULL;
     }
     l->pirq = pirq;
+    timer_init(&l->release, release, l, smp_cpu_id());
     return l;
 }
 
@@ -355,6 +419,7 @@ int pirq_unmap(struct domain *d, unsigned pirq)
     smp_call(cpu_online_map, nothing, NULL, true); /* no handler has it any more */
     irq_free_vector(l->vector);
     spin_unlock(&irq_lock);
+    timer_kill(&l->release);
     hv_free(l);
     return 0;
 }
@@ -372,15 +437,21 @@ void pirq_free_all(struct domain *d)
 
 void pirq_dump(void)
 {
+    unsigned in_use = 0;
+
     for (unsigned vector = 0; vector < 256; vector++) {
         struct irq_line *l = line_by_vector[vector];
 
         if (!l)
             continue;
-        printk(XENLOG_INFO "vector %02x pirq %4u %s cpu %u count %lu%s%s\n", vector, l->pirq,
+        in_use++;
+        printk(XENLOG_INFO "vector %02x pirq %4u %s cpu %u count %lu storms %u%s%s%s\n", vector,
+               l->pirq,
                l->is_msi  ? l->msi.is_msix ? "msi-x" : "msi"
                : l->level ? "level"
                           : "edge",
-               l->cpu, l->count, l->bound ? "" : " unbound", l->in_flight ? " awaits eoi" : "");
+               l->cpu, l->count, l->storms, l->bound ? "" : " unbound",
+               l->in_flight ? " awaits eoi" : "", l->held_back ? " held back" : "");
     }
+    printk(XENLOG_INFO "pirqs: %u in use\n", in_use);
 }

@@ -53,5 +53,8 @@ int pirq_eoi(struct domain *d, unsigned pirq);
 bool pirq_needs_eoi(struct domain *d, unsigned pirq);
 /* Domain death, after its ports are closed. */
 void pirq_free_all(struct domain *d);
-/* Debug key 'i'. */
+/* Debug key 'p'. */
 void pirq_dump(void);
+/* Boot option irq_ratelimit: how often a line may fire within 10 ms before it is held back; 0: any.
+ */
+void pirq_set_storm_limit(unsigned per_10ms);

@@ -57,7 +57,7 @@ fi
 for settings in "${lines[@]}"; do
     [ -z "${settings// /}" ] || echo "with$settings"
     # shellcheck disable=SC2086 # a list of assignments
-    eval "$(for s in $settings; do printf 'export %q;' "$s"; done)"
+    eval "$(for s in $settings; do printf 'export %q;' "${s//+/ }"; done)"
     once "$* ${ARGS:-}"
     for s in $settings; do unset "${s%%=*}"; done
 done

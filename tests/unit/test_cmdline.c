@@ -58,15 +58,16 @@ static void usual_lines(void **state)
     assert_int_equal(o.console_timestamps, STAMPS_RAW);
 
     o = good("placeholder no-real-mode edd=off noreboot dom0_vcpus_pin sync_console x2apic=off "
-             "no-hpet -- root=/dev/xvda  quiet");
+             "no-hpet irq_ratelimit=0 -- root=/dev/xvda  quiet");
     assert_true(o.noreboot && o.dom0_vcpus_pin && o.sync_console);
-    assert_false(o.x2apic || o.hpet);
+    assert_false(o.x2apic || o.hpet || o.irq_ratelimit);
     assert_string_equal(o.dom0_extra, "root=/dev/xvda  quiet");
 
     o = good("");
     assert_null(o.dom0_extra);
     assert_int_equal(o.console, CONSOLE_COM1 | CONSOLE_VGA);
     assert_true(o.x2apic && o.hpet && o.cpuidle);
+    assert_int_equal(o.irq_ratelimit, 10000);
     assert_false(o.dom0_mem.size.given || o.noreboot || o.nosmp);
     assert_int_equal(o.log.always, 2);
     assert_int_equal(o.log.limited, 3);
