@@ -9,3 +9,10 @@ new_disk() { # name
     echo "${1}_sum=$(head -c ${half_mib}M "$work/$1" | sha256sum | cut -d' ' -f1)" >>"$work/env.sh"
 }
 second_half_sum() { tail -c ${half_mib}M "$work/$1" | sha256sum | cut -d' ' -f1; }
+check_disks() { # name...: dom0 told with "WRITTEN name checksum" what it left in each second half
+    local name
+    for name; do
+        [ "$(sed -n "s/.*WRITTEN $name \([0-9a-f]*\).*/\1/p" "$console")" = "$(second_half_sum "$name")" ] ||
+            problem "the host finds other bytes on disk $name"
+    done
+}

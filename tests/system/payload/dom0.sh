@@ -86,11 +86,11 @@ net_start() {
     ip route add default via 10.0.2.2
 }
 
-# One request to scripts/netpeer on the host, its answer on standard output.
+# One request to scripts/netpeer on the host, its answer on standard output.  peer_host: through which network.
 peer() {
     local port
     port=$(parameter pavis.peer)
-    exec 3<>"/dev/tcp/10.0.2.2/$port" || return 1
+    exec 3<>"/dev/tcp/${peer_host:-10.0.2.2}/$port" || return 1
     echo "$*" >&3
     cat <&3
     exec 3<&- 3>&-
@@ -99,7 +99,7 @@ peer() {
 peer_put() { # file: sends it, prints the checksum that the host computed
     local port
     port=$(parameter pavis.peer)
-    exec 3<>"/dev/tcp/10.0.2.2/$port" || return 1
+    exec 3<>"/dev/tcp/${peer_host:-10.0.2.2}/$port" || return 1
     { echo "PUT $(stat -c %s "$1")"; cat "$1"; } >&3
     sed -n 's/^sha256 //p' <&3
     exec 3<&- 3>&-
