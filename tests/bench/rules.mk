@@ -1,6 +1,6 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile
-$B/bench/guestbench: tests/bench/guestbench.c
+.PHONY: bench bench-profile bench-io
+$B/bench/guestbench $B/bench/iobench: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -static -Wall -Wextra -Werror $< -o $@
@@ -15,3 +15,6 @@ bench: all $B/bench/guestbench
 
 bench-profile: all $B/bench/guestbench $B/bench/hvprofile.so
 	@tests/bench/run-profile $(BENCH)
+
+bench-io: all $B/bench/iobench $B/bench/hvprofile.so
+	@tests/bench/run-io $(BENCH)
