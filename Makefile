@@ -83,6 +83,7 @@ $B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(wil
 guests: ## Build the tiny PV kernels (build/guests/*.elf)
 abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
 bench: ## Instructions per operation: native, Xen, Pavis side by side (BENCH='-k xen,pavis null_syscall')
+bench-io: ## Instructions per byte of dom0's disks and network cards: native, Xen, Pavis (BENCH='-k xen,pavis')
 bench-profile: ## Where the hypervisor's instructions go in each of these operations
 unpack-check: ## Let the hypervisor's decompressors, linked as in the image, unpack Debian's kernels
 

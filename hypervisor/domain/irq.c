@@ -6,7 +6,8 @@
  * The numbers below the number of GSIs are the GSIs themselves, those above are given out for
  * messages.  One struct irq_line per interrupt in use; it has one vector, the same on all CPUs.
  *
- *   edge, message: acknowledge, send the event.  What arrives meanwhile merges with what is pending.
+ *   edge, message: acknowledge, send the event.  What arrives meanwhile merges with what is
+ * pending.
  *
  *   level: mask the line, acknowledge, send the event; the guest's PHYSDEVOP_eoi unmasks.  A device
  *   that does not let go of its line fires once per eoi, at its guest's expense.

@@ -61,8 +61,8 @@ int main(int argc, char **argv)
     bytes = atol(argv[argc - 1]) << 20;
     if (network) {
         char request[64];
-        int n = snprintf(request, sizeof(request), "%s %ld\n", out ? "PUT" : "GET",
-                         bytes + bytes / 16);
+        int n =
+            snprintf(request, sizeof(request), "%s %ld\n", out ? "PUT" : "GET", bytes + bytes / 16);
 
         fd = connect_to(argv[3], argv[4]);
         if (write(fd, request, n) != n)
