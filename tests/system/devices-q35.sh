@@ -22,7 +22,7 @@ for disk in modern ahci nvme usb; do disk_check $disk; done
 net_check e1000e 01
 net_check virtio-net 02
 check nvme-queues eval "[ $(irq_numbers nvme0q | wc -l) -ge 3 ]"
-affinity_check 200 'xen-pirq +-msi(-x)? +[a-z]' modern ahci nvme
+affinity_check 200 'xen-pirq +-msi(-x)? +[A-Za-z]' modern ahci nvme
 hotplug_rounds 1 nvme,serial=hot,bus=rp0 virtio-net-pci,bus=rp1
 finish
 END
