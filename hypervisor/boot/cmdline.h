@@ -58,7 +58,7 @@ struct boot_options {
     char sched[OPTION_WORD];
     uint32_t maxcpus; /* 0: all */
     bool nosmp;
-    bool x2apic, hpet, cpuidle;
+    bool x2apic, numa, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */
     enum choice xpti[2], l1tf[2];  /* for dom0, for all others */
     bool watchdog;

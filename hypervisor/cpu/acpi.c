@@ -101,7 +101,9 @@ static void read_table(paddr_t p)
     } known[] = {{"APIC", acpi_parse_madt},
                  {"FACP", acpi_parse_fadt},
                  {"HPET", acpi_parse_hpet},
-                 {"MCFG", acpi_parse_mcfg}};
+                 {"MCFG", acpi_parse_mcfg},
+                 {"SRAT", acpi_parse_srat},
+                 {"SLIT", acpi_parse_slit}};
     uint32_t size;
     const uint8_t *table = map_table(p, &size);
     const char *wrong = NULL;

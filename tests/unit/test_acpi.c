@@ -147,14 +147,36 @@ static void damage_is_survived(void **state)
     }
 }
 
+/* A processor in both forms is one; a disabled entry does not hide an enabled one. */
+static void twice_is_once(void **state)
+{
+    static const uint8_t entries[] = {
+        0, 8,  0, 0, 0, 0, 0, 0,                         /* processor 0, disabled */
+        0, 8,  0, 0, 1, 0, 0, 0,                         /* processor 0 */
+        9, 16, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* processor 0, x2APIC form */
+        9, 16, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, /* processor 1 */
+    };
+    uint8_t t[44 + sizeof(entries)] = {[36] = 1};
+    struct acpi_info i = {0};
+
+    memcpy(t + 44, entries, sizeof(entries));
+    assert_null(acpi_parse_madt(t, sizeof(t), &i));
+    assert_int_equal(i.nr_cpus, 3);
+    assert_false(i.cpu[0].enabled);
+    assert_true(i.cpu[1].enabled && i.cpu[1].apic_id == 0);
+    assert_true(i.cpu[2].enabled && i.cpu[2].apic_id == 1);
+}
+
 static void more_than_fits_is_counted(void **state)
 {
     uint8_t t[44 + 8 * (NR_CPUS + 3)] = {0};
     struct acpi_info i = {0};
 
     t[36] = 1;
-    for (unsigned int k = 0; k < NR_CPUS + 3; k++)
+    for (unsigned int k = 0; k < NR_CPUS + 3; k++) {
         memcpy(t + 44 + 8 * k, "\x00\x08\x00\x01\x01\x00\x00\x00", 8);
+        t[44 + 8 * k + 3] = (uint8_t)k;
+    }
     assert_null(acpi_parse_madt(t, sizeof(t), &i));
     assert_int_equal(i.nr_cpus, NR_CPUS);
     assert_int_equal(i.nr_cpus_ignored, 3);
@@ -167,6 +189,7 @@ int main(void)
         cmocka_unit_test(fadt_old_and_new),
         cmocka_unit_test(hpet_and_mcfg),
         cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(twice_is_once),
         cmocka_unit_test(more_than_fits_is_counted),
     };
 
