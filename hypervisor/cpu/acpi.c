@@ -98,12 +98,8 @@ static void read_table(paddr_t p)
     static const struct {
         const char *signature;
         const char *(*parse)(const uint8_t *table, size_t size, struct acpi_info *info);
-    } known[] = {{"APIC", acpi_parse_madt},
-                 {"FACP", acpi_parse_fadt},
-                 {"HPET", acpi_parse_hpet},
-                 {"MCFG", acpi_parse_mcfg},
-                 {"SRAT", acpi_parse_srat},
-                 {"SLIT", acpi_parse_slit}};
+    } known[] = {{"APIC", acpi_parse_madt}, {"FACP", acpi_parse_fadt}, {"HPET", acpi_parse_hpet},
+                 {"MCFG", acpi_parse_mcfg}, {"SRAT", acpi_parse_srat}, {"SLIT", acpi_parse_slit}};
     uint32_t size;
     const uint8_t *table = map_table(p, &size);
     const char *wrong = NULL;

@@ -105,7 +105,8 @@ static bool decrease(const struct reservation *r, uint64_t extent)
     return true;
 }
 
-/* The control domain may name a node; a guest's wish for one is not heard, and its demand refused. */
+/* The control domain may name a node; a guest's wish for one is not heard, and its demand refused.
+ */
 static bool parse_node(struct reservation *r, uint32_t mem_flags)
 {
     unsigned node = XENMEMF_get_node(mem_flags);

@@ -89,7 +89,7 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
 
         if (cpu_online(cpu))
             t = (struct xen_sysctl_cputopo){core_of(cpu), package_of(cpu),
-                                           numa_node_of_apic(cpu_apic_id[cpu])};
+                                            numa_node_of_apic(cpu_apic_id[cpu])};
         if (copy_to_guest(arg->cputopo + cpu * sizeof(t), &t, sizeof(t)))
             return -EFAULT;
     }

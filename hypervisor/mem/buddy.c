@@ -3,9 +3,9 @@
  * Free machine memory as blocks of powers of two.  See mem/buddy.h.
  *
  * A block never crosses a power of two of its own size, so all of it has the same highest address
- * bit; nor does it cross the border of a node.  Bit and node name its zone.  A request for addresses
- * below 2^n looks at the widths below n only, highest first, which keeps the scarce low memory for
- * those who need it.
+ * bit; nor does it cross the border of a node.  Bit and node name its zone.  A request for
+ * addresses below 2^n looks at the widths below n only, highest first, which keeps the scarce low
+ * memory for those who need it.
  *
  * Blocks that are clean throughout stand at the front of their list, others at the back: allocation
  * takes from the front and the idle scrubber from the back.
@@ -131,8 +131,7 @@ static void block_insert(uint64_t mfn, unsigned order, bool all_clean)
     while (order < FRAME_MAX_ORDER) {
         uint64_t buddy = mfn ^ 1UL << order, end;
 
-        if (!is_free_block(buddy, order) ||
-            numa_node_of(buddy, &end) != numa_node_of(mfn, &end))
+        if (!is_free_block(buddy, order) || numa_node_of(buddy, &end) != numa_node_of(mfn, &end))
             break;
         all_clean &= !!(frame_of(MFN(buddy))->ref & REF_ALL_CLEAN);
         block_unlink(buddy, order);

@@ -185,12 +185,9 @@ static void more_than_fits_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(madt_is_understood),
-        cmocka_unit_test(fadt_old_and_new),
-        cmocka_unit_test(hpet_and_mcfg),
-        cmocka_unit_test(damage_is_survived),
-        cmocka_unit_test(twice_is_once),
-        cmocka_unit_test(more_than_fits_is_counted),
+        cmocka_unit_test(madt_is_understood), cmocka_unit_test(fadt_old_and_new),
+        cmocka_unit_test(hpet_and_mcfg),      cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(twice_is_once),      cmocka_unit_test(more_than_fits_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,7 +246,8 @@ static void damage_is_survived(void **state)
     }
 }
 
-/* --- allocation: nodes 0, 1, 0 with borders that no large block respects ------------------------ */
+/* --- allocation: nodes 0, 1, 0 with borders that no large block respects ------------------------
+ */
 
 #define BORDER_1 4321u
 #define BORDER_2 6789u
