@@ -78,7 +78,7 @@ static bool __boot_text start_cpu(unsigned int cpu, uint32_t apic_id, mfn_t tram
 /* Only these are sent anything: a longer id, cut to 8 bits, would be somebody else's. */
 static bool __boot_text may_start(const struct acpi_cpu *c)
 {
-    return c->enabled && c->apic_id != cpu_apic_id[0] && apic_id_usable(c->apic_id);
+    return c->apic_id != cpu_apic_id[0] && apic_id_usable(c->apic_id);
 }
 
 static void __boot_text say_what_is_not_used(void)
@@ -86,7 +86,7 @@ static void __boot_text say_what_is_not_used(void)
     unsigned int too_long = 0;
 
     for (unsigned int i = 0; i < acpi_info.nr_cpus; i++)
-        too_long += acpi_info.cpu[i].enabled && !apic_id_usable(acpi_info.cpu[i].apic_id);
+        too_long += !apic_id_usable(acpi_info.cpu[i].apic_id);
     if (too_long)
         printk(XENLOG_WARNING "%u CPUs are not used: their APIC ids are above 254, where no device "
                               "interrupt reaches without remapping\n",

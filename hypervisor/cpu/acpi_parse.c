@@ -66,16 +66,18 @@ bool acpi_table_ok(const void *table, size_t size, const char *signature)
 
 static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
-    /* Some firmware lists a processor twice, in the old form and in the x2APIC's. */
+    if (!(flags & CPU_ENABLED)) /* an empty socket, of which firmware may list hundreds */
+        return;
+    /* Some lists a processor twice, in the old form and in the x2APIC's. */
     for (unsigned int i = 0; i < info->nr_cpus; i++) {
-        if (info->cpu[i].apic_id == apic_id && info->cpu[i].enabled)
+        if (info->cpu[i].apic_id == apic_id)
             return;
     }
     if (info->nr_cpus == NR_CPUS) {
         info->nr_cpus_ignored++;
         return;
     }
-    info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id, flags & CPU_ENABLED};
+    info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id};
 }
 
 static void add_override(struct acpi_info *info, const uint8_t *e)

@@ -25,7 +25,6 @@ struct acpi_address {
 struct acpi_cpu {
     uint32_t apic_id;
     uint32_t acpi_id; /* processor UID */
-    bool enabled;
 };
 
 struct acpi_ioapic {
@@ -71,7 +70,7 @@ struct acpi_info {
     paddr_t rsdp;
     paddr_t lapic_address; /* 0: no MADT */
     bool has_8259;
-    unsigned int nr_cpus;
+    unsigned int nr_cpus; /* that are enabled */
     struct acpi_cpu cpu[NR_CPUS];
     unsigned int nr_cpus_ignored; /* beyond NR_CPUS */
     unsigned int nr_ioapics;

@@ -33,7 +33,8 @@ static const uint8_t madt_entries[] = {
     0, 8,  0,    0,   1, 0, 0,    0,                               /* processor 0 */
     0, 8,  1,    1,   1, 0, 0,    0,                               /* processor 1 */
     0, 8,  2,    255, 1, 0, 0,    0,                               /* no processor */
-    9, 16, 0,    0,   0, 1, 0,    0,    0,    0, 0, 0, 7, 0, 0, 0, /* x2APIC 256, disabled */
+    9, 16, 0,    0,   0, 1, 0,    0,    1,    0, 0, 0, 7, 0, 0, 0, /* x2APIC 256 */
+    9, 16, 0,    0,   1, 1, 0,    0,    0,    0, 0, 0, 8, 0, 0, 0, /* x2APIC 257, disabled */
     1, 12, 5,    0,   0, 0, 0xc0, 0xfe, 0,    0, 0, 0,             /* IO-APIC 5 at 0xfec00000 */
     2, 10, 0,    0,   2, 0, 0,    0,    0,    0,                   /* IRQ 0: GSI 2 */
     2, 10, 0,    9,   9, 0, 0,    0,    0x0f, 0,                   /* IRQ 9: level, low */
@@ -65,10 +66,8 @@ static void madt_is_understood(void **state)
     assert_true(i.has_8259);
     assert_int_equal(i.nr_cpus, 3);
     assert_int_equal(i.cpu[1].apic_id, 1);
-    assert_true(i.cpu[1].enabled);
     assert_int_equal(i.cpu[2].apic_id, 256);
     assert_int_equal(i.cpu[2].acpi_id, 7);
-    assert_false(i.cpu[2].enabled);
     assert_int_equal(i.nr_ioapics, 1);
     assert_int_equal(i.ioapic[0].address, 0xfec00000);
     assert_int_equal(i.nr_overrides, 2);
@@ -147,7 +146,7 @@ static void damage_is_survived(void **state)
     }
 }
 
-/* A processor in both forms is one; a disabled entry does not hide an enabled one. */
+/* A processor in both forms is one; an empty socket is none. */
 static void twice_is_once(void **state)
 {
     static const uint8_t entries[] = {
@@ -161,10 +160,9 @@ static void twice_is_once(void **state)
 
     memcpy(t + 44, entries, sizeof(entries));
     assert_null(acpi_parse_madt(t, sizeof(t), &i));
-    assert_int_equal(i.nr_cpus, 3);
-    assert_false(i.cpu[0].enabled);
-    assert_true(i.cpu[1].enabled && i.cpu[1].apic_id == 0);
-    assert_true(i.cpu[2].enabled && i.cpu[2].apic_id == 1);
+    assert_int_equal(i.nr_cpus, 2);
+    assert_int_equal(i.cpu[0].apic_id, 0);
+    assert_int_equal(i.cpu[1].apic_id, 1);
 }
 
 static void more_than_fits_is_counted(void **state)
