@@ -146,13 +146,13 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp_addres
     struct rsdp rsdp = {0};
 
     if (!find_rsdp(rsdp_copy, rsdp_copy_size, rsdp_address, &rsdp)) {
-        printk(XENLOG_WARNING "ACPI: no root pointer: one CPU, no IO-APIC\n");
+        printk(XENLOG_WARNING "ACPI: no root pointer: one CPU, no device interrupts\n");
         return;
     }
     printk(XENLOG_INFO "ACPI: RSDP at %#lx, revision %u\n", acpi_info.rsdp, rsdp.revision);
     if (!(rsdp.revision >= 2 && read_root_table(rsdp.xsdt, "XSDT", 8)) &&
         !read_root_table(rsdp.rsdt, "RSDT", 4))
-        printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no IO-APIC\n");
+        printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no device interrupts\n");
     /* Now: at the end of the machine nothing can be mapped any more. */
     if (acpi_info.reset.address && acpi_info.reset.space == ACPI_SPACE_MEMORY)
         reset_register = ioremap(acpi_info.reset.address, 1);

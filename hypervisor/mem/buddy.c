@@ -255,7 +255,7 @@ static bool scrub_position(void)
 {
     if (heap.scrub_head != NO_FRAME)
         return true;
-    for (unsigned z = NR_ZONES; z-- > 0;) {
+    for (unsigned z = numa.nr_nodes * NR_WIDTHS; z-- > 0;) {
         for (uint32_t left = heap.orders[z]; left; left &= left - 1) {
             unsigned order = (unsigned)__builtin_ctz(left);
             uint32_t mfn = heap.last[z][order];
