@@ -112,7 +112,7 @@ static bool parse_node(struct reservation *r, uint32_t mem_flags)
     unsigned node = XENMEMF_get_node(mem_flags);
 
     r->memf = 0;
-    if (node == XENMEMF_get_node(0)) /* none named */
+    if (node == XENMEMF_get_node(0u)) /* none named */
         return true;
     if (!current_domain->is_control)
         return !(mem_flags & XENMEMF_exact_node_request);
