@@ -402,6 +402,8 @@ static const struct boot_option table[] = {
     {"no-real-mode", "", "", "accepted, without effect: real mode is never used", NULL, 0},
     {"noreboot", "BOOL", "no", "after a panic stop, do not reboot", take_bool, FIELD(noreboot)},
     {"nosmp", "BOOL", "no", "use only the boot CPU", take_bool, FIELD(nosmp)},
+    {"numa", "BOOL", "yes", "whether the firmware's word on near and far memory is heard",
+     take_bool, FIELD(numa)},
     {"placeholder", "", "", "accepted, without effect: GRUB's scripts put it in front", NULL, 0},
     {"pv-l1tf", "BOOL|dom0=BOOL|domu=BOOL|default", "domU, by CPU",
      "refuse page-table entries that L1TF could use", take_per_domain, FIELD(l1tf)},
@@ -492,7 +494,7 @@ static void set_defaults(struct boot_options *o)
     o->watchdog_timeout = 5; /* Xen's */
     str_copy(o->sched, "credit2", OPTION_WORD);
     o->irq_ratelimit = IRQ_LIMIT;
-    o->x2apic = o->hpet = o->cpuidle = true;
+    o->x2apic = o->numa = o->hpet = o->cpuidle = true;
 }
 
 void cmdline_parse(struct boot_options *o, const char *cmdline)

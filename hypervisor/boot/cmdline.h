@@ -59,7 +59,7 @@ struct boot_options {
     uint32_t maxcpus;       /* 0: all */
     uint32_t irq_ratelimit; /* of one line within 10 ms; 0: none */
     bool nosmp;
-    bool x2apic, hpet, cpuidle;
+    bool x2apic, numa, hpet, cpuidle;
     char clocksource[OPTION_WORD]; /* "": the best there is */
     enum choice xpti[2], l1tf[2];  /* for dom0, for all others */
     bool watchdog;

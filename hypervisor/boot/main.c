@@ -184,9 +184,9 @@ static __noreturn void boot_on_final_stack(void)
     acpi_init(boot_info.rsdp_copy, boot_info.rsdp_copy_size, rsdp);
     if (!boot_options.hpet)
         acpi_info.hpet_address = 0;
-    mce_init_cpu(); /* from here on there is something to say about one */
-    apic_init();    /* at the address that the MADT gives */
-    ioapic_init();  /* masked: no device interrupts before somebody asks for them */
+    mce_init_cpu();                 /* from here on there is something to say about one */
+    apic_init(boot_options.x2apic); /* at the address that the MADT gives */
+    ioapic_init();                  /* masked: no device interrupts before somebody asks for them */
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
     smp_init(); /* vectors for calls: before the first call, from here possible */
     keys_init();

@@ -75,11 +75,32 @@ static bool __boot_text start_cpu(unsigned int cpu, uint32_t apic_id, mfn_t tram
     return wait_until_online(cpu, ALIVE_WAIT_MS * 1000);
 }
 
+/* Only these are sent anything: a longer id, cut to 8 bits, would be somebody else's. */
+static bool __boot_text may_start(const struct acpi_cpu *c)
+{
+    return c->apic_id != cpu_apic_id[0] && apic_id_usable(c->apic_id);
+}
+
+static void __boot_text say_what_is_not_used(void)
+{
+    unsigned int too_long = 0;
+
+    for (unsigned int i = 0; i < acpi_info.nr_cpus; i++)
+        too_long += !apic_id_usable(acpi_info.cpu[i].apic_id);
+    if (too_long)
+        printk(XENLOG_WARNING "%u CPUs are not used: their APIC ids are above 254, where no device "
+                              "interrupt reaches without remapping\n",
+               too_long);
+    if (acpi_info.nr_cpus_ignored)
+        printk(XENLOG_WARNING "%u CPUs are not used: there are more than %u\n",
+               acpi_info.nr_cpus_ignored, NR_CPUS);
+}
+
 void __boot_text start_cpus(unsigned int max)
 {
     mfn_t trampoline = boot_alloc_low_page();
-    uint32_t self = apic_read_id();
 
+    say_what_is_not_used();
     if (max <= 1 || acpi_info.nr_cpus <= 1)
         return;
     if (!mfn_valid_number(trampoline)) {
@@ -88,7 +109,7 @@ void __boot_text start_cpus(unsigned int max)
     }
     ap_trampoline_install(trampoline);
     for (unsigned int i = 0; i < acpi_info.nr_cpus; i++) {
-        if (acpi_info.cpu[i].enabled && acpi_info.cpu[i].apic_id != self)
+        if (may_start(&acpi_info.cpu[i]))
             apic_send_init(acpi_info.cpu[i].apic_id);
     }
     delay_us(INIT_WAIT_US);
@@ -96,9 +117,7 @@ void __boot_text start_cpus(unsigned int max)
          i++) {
         const struct acpi_cpu *c = &acpi_info.cpu[i];
 
-        if (!c->enabled || c->apic_id == self)
-            continue;
-        if (!apic_is_x2apic() && c->apic_id > 0xfe)
+        if (!may_start(c))
             continue;
         if (start_cpu(nr_cpus, c->apic_id, trampoline)) {
             nr_cpus++;

@@ -54,7 +54,7 @@ static void enlarge_log(void)
 
 void boot_early_subsystems(void)
 {
-    mem_init(); /* frame records, M2P, buddy lists: the boot allocator ends here */
+    mem_init(boot_options.numa); /* frame records, M2P, buddy lists: the boot allocator ends here */
     enlarge_log();
     clock_init(); /* system time starts; timers and the log's time stamps need it */
     sched_init(boot_options.sched[0] ? boot_options.sched : NULL);

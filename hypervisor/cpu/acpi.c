@@ -97,10 +97,8 @@ static void read_table(paddr_t p)
     static const struct {
         const char *signature;
         const char *(*parse)(const uint8_t *table, size_t size, struct acpi_info *info);
-    } known[] = {{"APIC", acpi_parse_madt},
-                 {"FACP", acpi_parse_fadt},
-                 {"HPET", acpi_parse_hpet},
-                 {"MCFG", acpi_parse_mcfg}};
+    } known[] = {{"APIC", acpi_parse_madt}, {"FACP", acpi_parse_fadt}, {"HPET", acpi_parse_hpet},
+                 {"MCFG", acpi_parse_mcfg}, {"SRAT", acpi_parse_srat}, {"SLIT", acpi_parse_slit}};
     uint32_t size;
     const uint8_t *table = map_table(p, &size);
     const char *wrong = NULL;
@@ -147,7 +145,7 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp_addres
     struct rsdp rsdp = {0};
 
     if (!find_rsdp(rsdp_copy, rsdp_copy_size, rsdp_address, &rsdp)) {
-        printk(XENLOG_WARNING "ACPI: no root pointer: one CPU, no IO-APIC\n");
+        printk(XENLOG_WARNING "ACPI: no root pointer: one CPU, no device interrupts\n");
         return;
     }
     if (acpi_info.rsdp)
@@ -156,7 +154,7 @@ void acpi_init(const void *rsdp_copy, size_t rsdp_copy_size, paddr_t rsdp_addres
         printk(XENLOG_INFO "ACPI: RSDP from the loader, revision %u\n", rsdp.revision);
     if (!(rsdp.revision >= 2 && read_root_table(rsdp.xsdt, "XSDT", 8)) &&
         !read_root_table(rsdp.rsdt, "RSDT", 4))
-        printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no IO-APIC\n");
+        printk(XENLOG_WARNING "ACPI: no usable tables: one CPU, no device interrupts\n");
     /* Now: at the end of the machine nothing can be mapped any more. */
     if (acpi_info.reset.address && acpi_info.reset.space == ACPI_SPACE_MEMORY)
         reset_register = ioremap(acpi_info.reset.address, 1);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The four ACPI tables that the hypervisor itself needs: MADT (processors, interrupt controllers),
- * FADT (PM timer, sleep and reset registers), HPET and MCFG.  Firmware gets them wrong, so every
- * read is bounded by the table's size and an entry that makes no sense is skipped.  Pure.
+ * The ACPI tables that the hypervisor itself needs: MADT (processors, interrupt controllers), FADT
+ * (PM timer, sleep and reset registers), HPET, MCFG, and SRAT and SLIT (what is near to what).
+ * Firmware gets them wrong, so every read is bounded by the table's size and an entry that makes no
+ * sense is skipped.  Pure.
  *
- * Numbers are from the ACPI specification 6.4: 5.2.12 (MADT), 5.2.9 (FADT); IA-PC HPET 1.0a 3.2.4;
- * PCI firmware specification 3.2, 4.1.2 (MCFG).
+ * Numbers are from the ACPI specification 6.4: 5.2.12 (MADT), 5.2.9 (FADT), 5.2.16 (SRAT), 5.2.17
+ * (SLIT); IA-PC HPET 1.0a 3.2.4; PCI firmware specification 3.2, 4.1.2 (MCFG).
  */
 #include "cpu/acpi_parse.h"
 #include "lib/string.h"
@@ -65,11 +66,18 @@ bool acpi_table_ok(const void *table, size_t size, const char *signature)
 
 static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
+    if (!(flags & CPU_ENABLED)) /* an empty socket, of which firmware may list hundreds */
+        return;
+    /* Some lists a processor twice, in the old form and in the x2APIC's. */
+    for (unsigned int i = 0; i < info->nr_cpus; i++) {
+        if (info->cpu[i].apic_id == apic_id)
+            return;
+    }
     if (info->nr_cpus == NR_CPUS) {
         info->nr_cpus_ignored++;
         return;
     }
-    info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id, flags & CPU_ENABLED};
+    info->cpu[info->nr_cpus++] = (struct acpi_cpu){apic_id, acpi_id};
 }
 
 static void add_override(struct acpi_info *info, const uint8_t *e)
@@ -188,5 +196,94 @@ const char *acpi_parse_mcfg(const uint8_t *table, size_t size, struct acpi_info 
         if (e[10] <= e[11])
             info->mcfg[info->nr_mcfg++] = (struct acpi_mcfg){get64(e), get16(e + 8), e[10], e[11]};
     }
+    return NULL;
+}
+
+enum srat_entry_type {
+    SRAT_LAPIC = 0,
+    SRAT_MEMORY = 1,
+    SRAT_X2APIC = 2,
+};
+
+#define SRAT_ENTRIES   48
+#define SRAT_ENABLED   1u
+#define SLIT_DISTANCES 44
+
+static void add_near_cpu(struct acpi_numa *n, uint32_t apic_id, uint32_t domain, uint32_t flags)
+{
+    if ((flags & SRAT_ENABLED) && n->nr_cpus < NR_CPUS) {
+        n->cpu[n->nr_cpus].apic_id = apic_id;
+        n->cpu[n->nr_cpus++].domain = domain;
+    }
+}
+
+/* Returns what is wrong with the entry, or NULL. */
+static const char *parse_srat_entry(const uint8_t *e, uint8_t len, bool wide, struct acpi_numa *n)
+{
+    uint64_t start, end;
+
+    switch (e[0]) {
+    case SRAT_LAPIC: /* the domain's upper bytes stand apart, and were reserved once */
+        if (len >= 16)
+            add_near_cpu(n, e[3], e[2] | (wide ? get32(e + 8) & ~0xffU : 0), get32(e + 4));
+        return NULL;
+    case SRAT_X2APIC:
+        if (len >= 24)
+            add_near_cpu(n, get32(e + 8), get32(e + 4), get32(e + 12));
+        return NULL;
+    case SRAT_MEMORY:
+        if (len < 40 || !(get32(e + 28) & SRAT_ENABLED) || !get64(e + 16))
+            return NULL;
+        start = get64(e + 8);
+        if (__builtin_add_overflow(start, get64(e + 16), &end))
+            return "a stretch of memory in the SRAT wraps";
+        if (n->nr_memory == ACPI_MAX_SRAT)
+            return "the SRAT has more stretches of memory than there is room for";
+        n->memory[n->nr_memory].start = start;
+        n->memory[n->nr_memory].end = end;
+        n->memory[n->nr_memory++].domain = wide ? get32(e + 2) : e[2];
+        return NULL;
+    default: return NULL;
+    }
+}
+
+const char *acpi_parse_srat(const uint8_t *table, size_t size, struct acpi_info *info)
+{
+    const char *wrong;
+
+    if (size < SRAT_ENTRIES)
+        return "the SRAT is too short";
+    for (size_t at = SRAT_ENTRIES; at + 2 <= size; at += table[at + 1]) {
+        if (table[at + 1] < 2 || at + table[at + 1] > size)
+            return "an entry of the SRAT has a wrong length";
+        /* Revision 1 had domains of 8 bits. */
+        wrong = parse_srat_entry(table + at, table[at + 1], table[8] >= 2, &info->numa);
+        if (wrong)
+            return wrong;
+    }
+    info->numa.has_srat = true;
+    return NULL;
+}
+
+const char *acpi_parse_slit(const uint8_t *table, size_t size, struct acpi_info *info)
+{
+    struct acpi_numa *n = &info->numa;
+    uint64_t nr;
+
+    if (size < SLIT_DISTANCES)
+        return "the SLIT is too short";
+    nr = get64(table + 36);
+    if (!nr || nr > ACPI_MAX_SLIT || size - SLIT_DISTANCES < nr * nr)
+        return "the SLIT has a wrong size, or more than 16 domains";
+    for (unsigned int from = 0; from < nr; from++) {
+        for (unsigned int to = 0; to < nr; to++) {
+            uint8_t distance = table[SLIT_DISTANCES + from * nr + to];
+
+            if (from == to ? distance != ACPI_DISTANCE_LOCAL : distance <= ACPI_DISTANCE_LOCAL)
+                return "the SLIT has distances that cannot be";
+            n->slit[from][to] = distance;
+        }
+    }
+    n->slit_size = (unsigned int)nr;
     return NULL;
 }

@@ -10,6 +10,8 @@
 #define ACPI_MAX_IOAPICS   16
 #define ACPI_MAX_OVERRIDES 32
 #define ACPI_MAX_MCFG      16
+#define ACPI_MAX_SRAT      64 /* stretches of memory */
+#define ACPI_MAX_SLIT      16 /* proximity domains */
 
 /* ACPI 6.4, 5.2.3.2: an address with its space. */
 struct acpi_address {
@@ -23,7 +25,6 @@ struct acpi_address {
 struct acpi_cpu {
     uint32_t apic_id;
     uint32_t acpi_id; /* processor UID */
-    bool enabled;
 };
 
 struct acpi_ioapic {
@@ -45,11 +46,31 @@ struct acpi_mcfg {
     uint8_t start_bus, end_bus;
 };
 
+/* SLIT: from a domain to itself; more to any other. */
+#define ACPI_DISTANCE_LOCAL  10
+#define ACPI_DISTANCE_REMOTE 20 /* what is assumed without a SLIT */
+
+/* SRAT and SLIT: what is near to what, by the firmware's numbers ("proximity domains"). */
+struct acpi_numa {
+    bool has_srat; /* a whole one was read */
+    unsigned int nr_cpus;
+    struct {
+        uint32_t apic_id, domain;
+    } cpu[NR_CPUS];
+    unsigned int nr_memory;
+    struct {
+        paddr_t start, end;
+        uint32_t domain;
+    } memory[ACPI_MAX_SRAT];
+    unsigned int slit_size; /* 0: none */
+    uint8_t slit[ACPI_MAX_SLIT][ACPI_MAX_SLIT];
+};
+
 struct acpi_info {
     paddr_t rsdp;
     paddr_t lapic_address; /* 0: no MADT */
     bool has_8259;
-    unsigned int nr_cpus;
+    unsigned int nr_cpus; /* that are enabled */
     struct acpi_cpu cpu[NR_CPUS];
     unsigned int nr_cpus_ignored; /* beyond NR_CPUS */
     unsigned int nr_ioapics;
@@ -71,6 +92,8 @@ struct acpi_info {
 
     unsigned int nr_mcfg;
     struct acpi_mcfg mcfg[ACPI_MAX_MCFG];
+
+    struct acpi_numa numa;
 };
 
 /* Length of the header that all tables share. */
@@ -86,3 +109,5 @@ const char *acpi_parse_madt(const uint8_t *table, size_t size, struct acpi_info 
 const char *acpi_parse_fadt(const uint8_t *table, size_t size, struct acpi_info *info);
 const char *acpi_parse_hpet(const uint8_t *table, size_t size, struct acpi_info *info);
 const char *acpi_parse_mcfg(const uint8_t *table, size_t size, struct acpi_info *info);
+const char *acpi_parse_srat(const uint8_t *table, size_t size, struct acpi_info *info);
+const char *acpi_parse_slit(const uint8_t *table, size_t size, struct acpi_info *info);

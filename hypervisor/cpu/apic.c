@@ -4,8 +4,11 @@
  * and the timer.  Interrupts are addressed physically, one CPU each.  Intel SDM volume 3, chapter
  * 11 has the registers.
  *
- * x2APIC is used where firmware left it on or where the processor has it: one MSR write instead of
- * two stores and a wait.
+ * x2APIC is used where the processor has it: one MSR write instead of two stores and a wait.
+ * x2apic=no asks for the other form, but what the firmware has left on stays on, since a processor
+ * does not go back without losing its APIC's state.  This is Xen's choice for a machine without
+ * interrupt remapping; as there, device interrupts carry 8 bits of destination in both forms, so a
+ * processor with a longer APIC id is not used (boot/start_cpus.c).
  */
 #include "cpu/apic.h"
 #include "console/log.h"
@@ -17,7 +20,6 @@
 #include "cpu/irq.h"
 #include "debug/assert.h"
 #include "hooks.h"
-#include "lib/atomic.h"
 #include "lib/irqflags.h"
 
 enum apic_register {
@@ -58,6 +60,7 @@ enum apic_register {
 
 #define XAPIC_DEFAULT 0xfee00000
 #define MSI_ADDRESS   0xfee00000
+#define APIC_ID_ALL   0xff /* of 8 bits: every processor */
 
 /* 8259: both masked, and moved away from the exceptions in case one strays. */
 #define PIC1_COMMAND 0x20
@@ -123,18 +126,20 @@ static void handle_timer(uint8_t vector)
     timer_interrupt();
 }
 
-void __boot_text apic_init(void)
+void __boot_text apic_init(bool x2apic_wanted)
 {
-    uint64_t base = rdmsr(MSR_APIC_BASE);
+    bool left_on = rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
 
     silence_8259();
-    x2apic = cpu_caps.x2apic;
+    if (left_on && !x2apic_wanted)
+        printk(XENLOG_WARNING "x2apic=no has no effect: the firmware has left x2APIC on\n");
+    x2apic = cpu_caps.x2apic && (x2apic_wanted || left_on);
     if (!x2apic) {
         xapic =
             ioremap(acpi_info.lapic_address ? acpi_info.lapic_address : XAPIC_DEFAULT, PAGE_SIZE);
         BUG_ON(!xapic);
     }
-    if ((base & APIC_BASE_X2APIC) && !x2apic)
+    if (left_on && !x2apic)
         panic("Firmware left x2APIC on, but the processor does not have it");
     use_deadline = cpu_caps.tsc_deadline && cpu_caps.tsc_invariant;
     irq_set_handler(VECTOR_APIC_ERROR, handle_error);
@@ -148,8 +153,9 @@ void __boot_text apic_init(void)
 
 static void acknowledge_leftovers(void)
 {
-    /* After a warm start something may still be in service and would hold back all below it. */
-    for (unsigned int i = 0; i < 256; i++) {
+    /* After a warm start something may still be in service and would hold back all below it.  Each
+     * acknowledgement is for the highest. */
+    for (unsigned int i = 256; i-- > 0;) {
         if (apic_in_service((uint8_t)i))
             apic_eoi();
     }
@@ -171,8 +177,7 @@ void apic_init_cpu(void)
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (use_deadline ? TIMER_DEADLINE : 0));
-    /* The mode must be seen before the first deadline is written (SDM volume 3, 11.5.4.1). */
-    smp_mb();
+    wrmsr_fence(); /* the mode must be seen before the first deadline is written */
     acknowledge_leftovers();
 }
 
@@ -181,14 +186,14 @@ uint32_t apic_read_id(void)
     return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
 
+bool apic_id_usable(uint32_t apic_id)
+{
+    return apic_id < APIC_ID_ALL;
+}
+
 uint32_t apic_read_version(void)
 {
     return apic_read(APIC_VERSION);
-}
-
-bool apic_is_x2apic(void)
-{
-    return x2apic;
 }
 
 void apic_eoi(void)
@@ -206,7 +211,7 @@ static void send(uint32_t apic_id, uint32_t command)
     uint64_t flags;
 
     if (x2apic) {
-        smp_mb(); /* an MSR write does not wait for stores the receiver will read */
+        wrmsr_fence(); /* for the stores that the receiver will read */
         wrmsr(MSR_X2APIC_FIRST + (APIC_ICR >> 4), (uint64_t)apic_id << 32 | command);
         return;
     }

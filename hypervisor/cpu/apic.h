@@ -10,14 +10,16 @@
 /* Each CPU's APIC id, filled by cpu/smp.c before the CPU is used as a destination. */
 extern uint32_t cpu_apic_id[NR_CPUS];
 
-/* Finds and enables the first CPU's APIC, and silences the 8259s.  After acpi_init(). */
-void apic_init(void);
+/* Finds and enables the first CPU's APIC, and silences the 8259s.  After acpi_init().
+ * `x2apic_wanted`: option x2apic=, see apic.c. */
+void apic_init(bool x2apic_wanted);
 /* The calling CPU's, at each CPU's start. */
 void apic_init_cpu(void);
 
 uint32_t apic_read_id(void);
+/* Whether interrupts of devices can be sent to a processor with this id. */
+bool apic_id_usable(uint32_t apic_id);
 uint32_t apic_read_version(void);
-bool apic_is_x2apic(void);
 
 void apic_eoi(void);
 /* Whether the APIC waits for the end of this vector's interrupt. */

@@ -31,15 +31,12 @@ uint64_t hv_cr4 __read_mostly;
 #define LEAF1_ECX_XSAVE      BIT(26)
 #define LEAF1_ECX_HYPERVISOR BIT(31)
 #define LEAF1_EDX_PGE        BIT(13)
-#define LEAF1_EDX_PAT        BIT(16)
-#define LEAF1_EDX_FXSR       BIT(24)
 #define LEAF5_ECX_BREAK      BIT(1)
 #define LEAF6_EAX_ARAT       BIT(2)
 #define LEAF7_EBX_FSGSBASE   BIT(0)
 #define LEAF7_EBX_SMEP       BIT(7)
 #define LEAF7_EBX_INVPCID    BIT(10)
 #define LEAF7_EBX_SMAP       BIT(20)
-#define LEAF7_ECX_UMIP       BIT(2)
 #define LEAF7_EDX_ARCH_CAPS  BIT(29)
 #define LEAFD1_EAX_XSAVEOPT  BIT(0)
 #define EXT1_EDX_PDPE1GB     BIT(26)
@@ -81,12 +78,33 @@ static void identify_model(void)
         cpu_caps.phys_bits = cpuid(LEAF_EXT + 8, 0).eax & 0xff;
 }
 
+/*
+ * What the hypervisor uses without asking again, by bit of EDX of leaves 1 and 0x80000001.  Every
+ * 64-bit processor has it; a configured virtual one may not.  (LM and NX: boot/head.S.)
+ */
+static void refuse_without_basics(void)
+{
+    static const char *const leaf1[32] = {
+        [0] = "FPU",      [2] = "DE",    [4] = "TSC",  [5] = "MSR",   [6] = "PAE",
+        [7] = "MCE",      [8] = "CX8",   [9] = "APIC", [15] = "CMOV", [16] = "PAT",
+        [19] = "CLFLUSH", [24] = "FXSR", [25] = "SSE", [26] = "SSE2"};
+    static const char *const extended[32] = {[11] = "SYSCALL"};
+    uint32_t have1 = cpuid(1, 0).edx, have2 = cpuid(LEAF_EXT + 1, 0).edx;
+
+    for (unsigned i = 0; i < 32; i++) {
+        const char *name = leaf1[i] && !(have1 >> i & 1)      ? leaf1[i]
+                           : extended[i] && !(have2 >> i & 1) ? extended[i]
+                                                              : NULL;
+
+        if (name)
+            panic("Pavis needs a processor with %s, and this one does not have it", name);
+    }
+}
+
 static void identify_basic_features(void)
 {
     struct cpuid_regs r = cpuid(1, 0);
 
-    if (!(r.edx & LEAF1_EDX_FXSR) || !(r.edx & LEAF1_EDX_PAT))
-        panic("This processor lacks FXSR or PAT, which every 64-bit one has");
     cpu_caps.pge = r.edx & LEAF1_EDX_PGE;
     cpu_caps.monitor = r.ecx & LEAF1_ECX_MONITOR;
     cpu_caps.pcid = r.ecx & LEAF1_ECX_PCID;
@@ -104,7 +122,6 @@ static void identify_basic_features(void)
         cpu_caps.smep = r.ebx & LEAF7_EBX_SMEP;
         cpu_caps.invpcid = r.ebx & LEAF7_EBX_INVPCID;
         cpu_caps.smap = r.ebx & LEAF7_EBX_SMAP;
-        cpu_caps.umip = r.ecx & LEAF7_ECX_UMIP;
         if (r.edx & LEAF7_EDX_ARCH_CAPS && !rdmsr_safe(MSR_ARCH_CAPABILITIES, &cpu_caps.arch_caps))
             cpu_caps.arch_caps = 0;
     }
@@ -141,6 +158,7 @@ void __boot_text cpu_identify(void)
     const char *brand = cpu_caps.brand;
 
     identify_model();
+    refuse_without_basics();
     identify_basic_features();
     avoid_emulator_bugs();
     hv_cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;

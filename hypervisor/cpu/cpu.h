@@ -17,7 +17,7 @@ struct cpu_caps {
     bool is_tcg; /* QEMU's emulation: SMAP and MWAIT are broken there, see cpu.c */
     bool in_vm;
     /* Features, named as in the manuals. */
-    bool pge, pdpe1gb, pcid, invpcid, smep, smap, umip, fsgsbase;
+    bool pge, pdpe1gb, pcid, invpcid, smep, smap, fsgsbase;
     bool xsave, xsaveopt, rdtscp, monitor, mwait_break;
     bool x2apic, tsc_deadline, tsc_invariant, arat;
 };

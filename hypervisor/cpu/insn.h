@@ -89,6 +89,16 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
     __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
+/*
+ * Before a WRMSR that other processors or a timer act upon: one to an x2APIC register or the
+ * deadline waits for no earlier store, and a locked instruction does not make it (Intel SDM volume
+ * 3, 11.12.3 and 11.5.4.1).
+ */
+static inline void wrmsr_fence(void)
+{
+    __asm__ volatile("mfence; lfence" ::: "memory");
+}
+
 /* False when the processor refuses the MSR (*v is then 0). */
 static inline __must_check bool rdmsr_safe(uint32_t msr, uint64_t *v)
 {

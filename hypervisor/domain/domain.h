@@ -138,6 +138,7 @@ struct domain {
     uint8_t handle[16];
     unsigned max_vcpus;
     struct vcpu *vcpu[MAX_VCPUS];
+    bool nodes_given;        /* setnodeaffinity: mem.nodes does not follow the vCPUs */
     unsigned pause_by_tools; /* XEN_DOMCTL_pausedomain count; a new domain has one */
 
     spinlock_t pause_lock; /* irqsave; nests outside run queue locks */

@@ -18,6 +18,7 @@
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/m2p.h"
+#include "mem/numa.h"
 
 struct reservation {
     struct domain *domain;
@@ -25,6 +26,7 @@ struct reservation {
     uint64_t nr_extents;
     unsigned order;
     unsigned addr_bits;
+    unsigned memf; /* MEMF_*: which node */
 };
 
 static unsigned max_order(void)
@@ -39,7 +41,7 @@ static unsigned max_order(void)
  */
 static struct frame *allocate_extent(const struct reservation *r, uint64_t gpfn)
 {
-    struct frame *f = frame_alloc(&r->domain->mem, r->order, 0, r->addr_bits);
+    struct frame *f = frame_alloc(&r->domain->mem, r->order, r->memf, r->addr_bits);
 
     if (!f) {
         guest_error(-ENOMEM, "no memory, or the domain's limit is reached");
@@ -103,6 +105,23 @@ static bool decrease(const struct reservation *r, uint64_t extent)
     return true;
 }
 
+/* The control domain may name a node; a guest's wish for one is not heard, and its demand refused.
+ */
+static bool parse_node(struct reservation *r, uint32_t mem_flags)
+{
+    unsigned node = XENMEMF_get_node(mem_flags);
+
+    r->memf = 0;
+    if (node == XENMEMF_get_node(0u)) /* none named */
+        return true;
+    if (!current_domain->is_control)
+        return !(mem_flags & XENMEMF_exact_node_request);
+    if (node >= numa.nr_nodes)
+        return false;
+    r->memf = MEMF_NODE(node) | (mem_flags & XENMEMF_exact_node_request ? MEMF_EXACT_NODE : 0);
+    return true;
+}
+
 /* Checks what can be checked before the domain is known; false: nothing is done at all. */
 static bool parse(struct reservation *r, const struct xen_memory_reservation *arg, unsigned op)
 {
@@ -121,6 +140,9 @@ static bool parse(struct reservation *r, const struct xen_memory_reservation *ar
         return guest_error(-EINVAL, "address width below a page"), false;
     if (arg->mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
         return guest_error(-EINVAL, "no populate-on-demand, no virtual NUMA"), false;
+    if (!parse_node(r, arg->mem_flags))
+        return guest_error(-EINVAL, "memory of a node that is not there, or not for this caller"),
+               false;
     if ((list_needed || r->list) && !guest_array_okay(r->list, r->nr_extents, sizeof(uint64_t)))
         return guest_error(-EFAULT, "extent list outside guest space"), false;
     return true;

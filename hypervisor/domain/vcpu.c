@@ -59,6 +59,8 @@ static long op_up(struct vcpu *v)
     spin_lock(&d->lock);
     if (!v->is_initialised)
         rc = guest_error(-EINVAL, "up: vCPU is not initialised");
+    else if (vcpu_info_is_dummy(v)) /* initialised by tools */
+        rc = guest_error(-EINVAL, "up: vcpu_info is not registered");
     else
         wake = atomic_get_and(&v->flags, ~(unsigned int)VPF_DOWN) & VPF_DOWN;
     spin_unlock(&d->lock);

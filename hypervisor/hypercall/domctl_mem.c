@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
+#include "mem/numa.h"
 #include "mem/page_type.h"
 #include "mem/rangeset.h"
 #include "pv/hypercall_page.h"
@@ -137,22 +138,28 @@ long domctl_ioport_permission(struct domctl_call *c)
                              arg->first_port + arg->nr_ports - 1, arg->allow_access);
 }
 
-/* One node, number 0. */
+/* Bits of nodes are bits of a mask.  All there are is no preference: then it follows the vCPUs. */
 long domctl_setnodeaffinity(struct domctl_call *c)
 {
-    cpumask_t nodes; /* bits are bits */
+    cpumask_t nodes;
     int rc = cpumask_from_guest(&nodes, &c->op->u.nodeaffinity.nodemap);
 
     if (rc)
         return rc;
-    if (!(nodes & 1))
-        return guest_error(-EINVAL, "the only node is number 0");
+    nodes &= numa_all_nodes();
+    if (!nodes)
+        return guest_error(-EINVAL, "none of these nodes exists");
+    c->d->nodes_given = nodes != numa_all_nodes();
+    store_once(&c->d->mem.nodes, c->d->nodes_given ? (nodemask_t)nodes : 0);
+    domain_nodes_follow_vcpus(c->d);
     return 0;
 }
 
 long domctl_getnodeaffinity(struct domctl_call *c)
 {
-    return cpumask_to_guest(&c->op->u.nodeaffinity.nodemap, 1);
+    nodemask_t nodes = load_once(&c->d->mem.nodes);
+
+    return cpumask_to_guest(&c->op->u.nodeaffinity.nodemap, nodes ? nodes : numa_all_nodes());
 }
 
 long domctl_paging_mempool(struct domctl_call *c)

@@ -7,6 +7,7 @@
  * as a guest: pv/ checks contexts, here the extended state is checked before a processor loads it.
  */
 #include "abi/errno.h"
+#include "cpu/apic.h"
 #include "cpu/clocksource.h"
 #include "cpu/cpu.h"
 #include "cpu/fpu.h"
@@ -18,6 +19,7 @@
 #include "lib/string.h"
 #include "mem/guest_access.h"
 #include "mem/heap.h"
+#include "mem/numa.h"
 #include "pv/cpu_policy.h"
 
 /* In front of the XSAVE area in a stream: XCR0 now, and all components ever used. */
@@ -108,6 +110,23 @@ long domctl_getvcpuinfo(struct domctl_call *c)
     return 0;
 }
 
+void domain_nodes_follow_vcpus(struct domain *d)
+{
+    nodemask_t nodes = 0;
+    struct vcpu *v;
+
+    if (d->nodes_given || numa.nr_nodes == 1)
+        return;
+    for_each_vcpu (d, v) {
+        cpumask_t hard = v->sched.unit.hard & sched_online, both = hard & v->sched.unit.soft;
+        unsigned cpu;
+
+        for_each_cpu (cpu, both ? both : hard)
+            nodes |= 1u << numa_node_of_apic(cpu_apic_id[cpu]);
+    }
+    store_once(&d->mem.nodes, nodes == numa_all_nodes() ? 0 : nodes);
+}
+
 long domctl_setvcpuaffinity(struct domctl_call *c)
 {
     const struct xen_domctl_vcpuaffinity *arg = &c->op->u.vcpuaffinity;
@@ -136,6 +155,7 @@ long domctl_setvcpuaffinity(struct domctl_call *c)
             rc = cpumask_to_guest(&arg->cpumap_soft,
                                   v->sched.unit.soft & v->sched.unit.hard & sched_online);
     }
+    domain_nodes_follow_vcpus(c->d);
     return rc;
 }
 

@@ -18,6 +18,7 @@
 #include "hypercall/handlers.h"
 #include "mem/buddy.h"
 #include "mem/guest_access.h"
+#include "mem/numa.h"
 
 typedef long (*sysctl_fn)(struct xen_sysctl *op);
 
@@ -105,14 +106,16 @@ static long sysctl_getcpuinfo(struct xen_sysctl *op)
 static long sysctl_availheap(struct xen_sysctl *op)
 {
     struct xen_sysctl_availheap *arg = &op->u.availheap;
+    nodemask_t nodes = numa_all_nodes();
     uint64_t pages;
 
-    if (arg->node != -1 && arg->node != 0)
-        return guest_error(-EINVAL, "the only node is number 0");
-    pages = arg->max_bitwidth && arg->max_bitwidth < 64 ? heap_free_pages_below(arg->max_bitwidth)
-                                                        : heap_free_pages();
-    if (arg->min_bitwidth && arg->min_bitwidth < 64)
-        pages -= min(pages, heap_free_pages_below(arg->min_bitwidth));
+    if (arg->node != -1) {
+        if (arg->node < 0 || arg->node >= (int)numa.nr_nodes)
+            return guest_error(-EINVAL, "no such node");
+        nodes = 1u << arg->node;
+    }
+    pages = heap_free_pages_in(nodes, arg->max_bitwidth ? arg->max_bitwidth : UINT32_MAX);
+    pages -= min(pages, heap_free_pages_in(nodes, arg->min_bitwidth));
     arg->avail_bytes = pages << PAGE_SHIFT;
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sysctl: what the machine consists of.  One memory node, one CPU pool.
+ * sysctl: what the machine consists of.  One CPU pool.
  */
 #include "abi/errno.h"
 #include "abi/physdev.h"
@@ -16,8 +16,7 @@
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/memory_map.h"
-
-#define DISTANCE_LOCAL 10 /* ACPI SLIT: a node to itself */
+#include "mem/numa.h"
 
 static uint32_t package_of(unsigned cpu)
 {
@@ -58,7 +57,8 @@ long sysctl_physinfo(struct xen_sysctl *op)
     *info = (struct xen_sysctl_physinfo){
         .nr_cpus = cpumask_count(cpu_online_map),
         .max_cpu_id = last_cpu(),
-        .nr_nodes = 1,
+        .nr_nodes = numa.nr_nodes,
+        .max_node_id = numa.nr_nodes - 1,
         .cpu_khz = tsc_khz,
         .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1,
         .total_pages = memory_map_ram_size(&machine_map) >> PAGE_SHIFT,
@@ -88,7 +88,8 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
                                        XEN_INVALID_NODE_ID};
 
         if (cpu_online(cpu))
-            t = (struct xen_sysctl_cputopo){core_of(cpu), package_of(cpu), 0};
+            t = (struct xen_sysctl_cputopo){core_of(cpu), package_of(cpu),
+                                            numa_node_of_apic(cpu_apic_id[cpu])};
         if (copy_to_guest(arg->cputopo + cpu * sizeof(t), &t, sizeof(t)))
             return -EFAULT;
     }
@@ -96,21 +97,29 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
     return 0;
 }
 
+/* The lists are as long as the caller says, and no longer than there are nodes. */
 long sysctl_numainfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_numainfo *arg = &op->u.numainfo;
-    struct xen_sysctl_meminfo node = {
-        .memsize = memory_map_ram_end(&machine_map), /* the node spans from 0 */
-        .memfree = heap_free_pages() << PAGE_SHIFT,
-    };
-    uint32_t distance = DISTANCE_LOCAL;
-    bool room = arg->num_nodes >= 1;
+    uint32_t nr = numa.nr_nodes, distance[NR_NODES];
 
-    if (room && arg->meminfo && copy_to_guest(arg->meminfo, &node, sizeof(node)))
-        return -EFAULT;
-    if (room && arg->distance && copy_to_guest(arg->distance, &distance, sizeof(distance)))
-        return -EFAULT;
-    arg->num_nodes = 1;
+    if (arg->meminfo || arg->distance)
+        nr = min(nr, arg->num_nodes);
+    for (uint32_t i = 0; i < nr; i++) {
+        struct xen_sysctl_meminfo node = {
+            .memsize = (numa.span[i].end - numa.span[i].start) << PAGE_SHIFT,
+            .memfree = heap_free_pages_in(1u << i, UINT32_MAX) << PAGE_SHIFT,
+        };
+
+        for (uint32_t to = 0; to < nr; to++)
+            distance[to] = numa.distance[i][to];
+        if (arg->meminfo && copy_to_guest(arg->meminfo + i * sizeof(node), &node, sizeof(node)))
+            return -EFAULT;
+        if (arg->distance && copy_to_guest(arg->distance + i * nr * sizeof(distance[0]), distance,
+                                           nr * sizeof(distance[0])))
+            return -EFAULT;
+    }
+    arg->num_nodes = nr;
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "lib/string.h"
 #include "mem/buddy.h"
 #include "mem/heap.h"
+#include "mem/numa.h"
 #include "mem/page_type.h"
 #include "mem/tlb.h"
 
@@ -137,10 +138,18 @@ static void block_prepare(struct frame *f, unsigned order, unsigned flags)
     store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
 }
 
+static nodemask_t preferred_nodes(const struct mem_owner *o, unsigned flags)
+{
+    unsigned given = flags >> MEMF_NODE_SHIFT;
+
+    return given ? 1u << (given - 1) : o ? load_once(&o->nodes) : 0;
+}
+
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits)
 {
     uint64_t claims = load_once(&claims_total), spare = claims;
-    struct frame *f;
+    nodemask_t nodes = preferred_nodes(o, flags);
+    struct frame *f = NULL;
 
     if (o) {
         uint64_t own = load_once(&o->claimed);
@@ -150,7 +159,10 @@ struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, u
         if (o->is_dying || (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, 1UL << order)))
             return NULL;
     }
-    f = buddy_alloc(order, addr_bits, spare);
+    if (nodes)
+        f = buddy_alloc(order, addr_bits, nodes, spare);
+    if (!f && !(flags & MEMF_EXACT_NODE))
+        f = buddy_alloc(order, addr_bits, numa_all_nodes(), spare);
     if (!f)
         return NULL;
     block_prepare(f, order, flags);

@@ -3,8 +3,9 @@
  * Free machine memory as blocks of powers of two.  See mem/buddy.h.
  *
  * A block never crosses a power of two of its own size, so all of it has the same highest address
- * bit: that bit names its zone, and a request for addresses below 2^n looks at the zones below n
- * only, highest first, which keeps the scarce low memory for those who need it.
+ * bit; nor does it cross the border of a node.  Bit and node name its zone.  A request for
+ * addresses below 2^n looks at the widths below n only, highest first, which keeps the scarce low
+ * memory for those who need it.
  *
  * Blocks that are clean throughout stand at the front of their list, others at the back: allocation
  * takes from the front and the idle scrubber from the back.
@@ -16,7 +17,8 @@
 #include "lib/string.h"
 #include "mem/tlb.h"
 
-#define NR_ZONES  32 /* frame numbers have at most 32 bits: they are linked in halves of a word */
+#define NR_WIDTHS 32 /* frame numbers have at most 32 bits: they are linked in halves of a word */
+#define NR_ZONES  (NR_NODES * NR_WIDTHS)
 #define NR_ORDERS (FRAME_MAX_ORDER + 1)
 
 static struct {
@@ -33,7 +35,9 @@ static struct {
 
 static unsigned zone_of(uint64_t mfn)
 {
-    return 63 - (unsigned)__builtin_clzl(mfn);
+    uint64_t end;
+
+    return numa_node_of(mfn, &end) * NR_WIDTHS + 63 - (unsigned)__builtin_clzl(mfn);
 }
 
 static uint32_t next_of(uint64_t mfn)
@@ -125,9 +129,9 @@ static bool is_free_block(uint64_t mfn, unsigned order)
 static void block_insert(uint64_t mfn, unsigned order, bool all_clean)
 {
     while (order < FRAME_MAX_ORDER) {
-        uint64_t buddy = mfn ^ 1UL << order;
+        uint64_t buddy = mfn ^ 1UL << order, end;
 
-        if (!is_free_block(buddy, order))
+        if (!is_free_block(buddy, order) || numa_node_of(buddy, &end) != numa_node_of(mfn, &end))
             break;
         all_clean &= !!(frame_of(MFN(buddy))->ref & REF_ALL_CLEAN);
         block_unlink(buddy, order);
@@ -141,14 +145,16 @@ void heap_add_range(mfn_t start, mfn_t end)
 {
     uint64_t mfn = start.n ? start.n : 1;
 
-    BUG_ON(end.n > 1UL << NR_ZONES);
+    BUG_ON(end.n > 1UL << NR_WIDTHS);
     BUG_ON(start.n < end.n && frame_state(frame_of(start)) == FRAME_IO);
     spin_lock(&heap.lock);
     while (mfn < end.n) {
         unsigned order = (unsigned)__builtin_ctzl(mfn);
+        uint64_t node_end;
 
         order = min(order, (unsigned)FRAME_MAX_ORDER);
-        while (mfn + (1UL << order) > end.n)
+        numa_node_of(mfn, &node_end);
+        while (mfn + (1UL << order) > min(end.n, node_end))
             order--;
         frame_of(MFN(mfn))->ref = 0;
         block_insert(mfn, order, false);
@@ -158,26 +164,30 @@ void heap_add_range(mfn_t start, mfn_t end)
 }
 
 /* The zone and smallest sufficient order to take from; false when there is none. */
-static bool find_block(unsigned order, unsigned addr_bits, unsigned *zone, unsigned *found)
+static bool find_block(unsigned order, unsigned addr_bits, nodemask_t nodes, unsigned *zone,
+                       unsigned *found)
 {
     unsigned top =
-        addr_bits && addr_bits - PAGE_SHIFT < NR_ZONES ? addr_bits - PAGE_SHIFT : NR_ZONES;
+        addr_bits && addr_bits - PAGE_SHIFT < NR_WIDTHS ? addr_bits - PAGE_SHIFT : NR_WIDTHS;
 
     if (addr_bits && addr_bits <= PAGE_SHIFT)
         return false;
-    for (unsigned z = top; z-- > 0;) {
-        uint32_t fits = heap.orders[z] & ~((1u << order) - 1);
+    for (unsigned width = top; width-- > 0;) {
+        for (nodemask_t left = nodes; left; left &= left - 1) {
+            unsigned z = (unsigned)__builtin_ctz(left) * NR_WIDTHS + width;
+            uint32_t fits = heap.orders[z] & ~((1u << order) - 1);
 
-        if (fits) {
-            *zone = z;
-            *found = (unsigned)__builtin_ctz(fits);
-            return true;
+            if (fits) {
+                *zone = z;
+                *found = (unsigned)__builtin_ctz(fits);
+                return true;
+            }
         }
     }
     return false;
 }
 
-struct frame *buddy_alloc(unsigned order, unsigned addr_bits, uint64_t spare)
+struct frame *buddy_alloc(unsigned order, unsigned addr_bits, nodemask_t nodes, uint64_t spare)
 {
     unsigned zone, have;
     uint64_t mfn;
@@ -186,7 +196,8 @@ struct frame *buddy_alloc(unsigned order, unsigned addr_bits, uint64_t spare)
     if (order > FRAME_MAX_ORDER)
         return NULL;
     spin_lock(&heap.lock);
-    if (heap.nr_free < spare + (1UL << order) || !find_block(order, addr_bits, &zone, &have)) {
+    if (heap.nr_free < spare + (1UL << order) ||
+        !find_block(order, addr_bits, nodes, &zone, &have)) {
         spin_unlock(&heap.lock);
         return NULL;
     }
@@ -222,12 +233,14 @@ uint64_t heap_free_pages(void)
     return load_once(&heap.nr_free);
 }
 
-uint64_t heap_free_pages_below(unsigned addr_bits)
+uint64_t heap_free_pages_in(nodemask_t nodes, unsigned addr_bits)
 {
     uint64_t sum = 0;
 
-    for (unsigned z = 0; z < NR_ZONES && z + PAGE_SHIFT < addr_bits; z++)
-        sum += load_once(&heap.zone_free[z]);
+    for (unsigned z = 0; z < NR_ZONES; z++) {
+        if ((nodes >> z / NR_WIDTHS & 1) && z % NR_WIDTHS + PAGE_SHIFT < addr_bits)
+            sum += load_once(&heap.zone_free[z]);
+    }
     return sum;
 }
 
@@ -242,7 +255,7 @@ static bool scrub_position(void)
 {
     if (heap.scrub_head != NO_FRAME)
         return true;
-    for (unsigned z = NR_ZONES; z-- > 0;) {
+    for (unsigned z = numa.nr_nodes * NR_WIDTHS; z-- > 0;) {
         for (uint32_t left = heap.orders[z]; left; left &= left - 1) {
             unsigned order = (unsigned)__builtin_ctz(left);
             uint32_t mfn = heap.last[z][order];
@@ -335,7 +348,8 @@ static const char *check_block(uint64_t mfn, unsigned zone, unsigned order, uint
     ref = frame_of(MFN(mfn))->ref;
     if (!is_free_block(mfn, order))
         return "a free list holds something that is not a free block of its order";
-    if (mfn & ((1UL << order) - 1) || zone_of(mfn) != zone)
+    if (mfn & ((1UL << order) - 1) || zone_of(mfn) != zone ||
+        zone_of(mfn + (1UL << order) - 1) != zone)
         return "a free block is in the wrong list";
     if (prev_of(mfn) != prev)
         return "a free list is linked wrongly";

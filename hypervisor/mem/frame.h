@@ -146,15 +146,21 @@ void frame_mark(struct frame *f, uint64_t mark);
 
 #define MEMF_NO_SCRUB   BIT(0) /* the caller overwrites all of it */
 #define MEMF_KEEP_LIMIT BIT(1) /* takes the place of as many stolen: max_pages is not looked at */
+#define MEMF_EXACT_NODE BIT(2) /* from MEMF_NODE's node or not at all */
+
+/* Preferred to the owner's nodes; n < NR_NODES.  Bits 8-15: n + 1. */
+#define MEMF_NODE_SHIFT 8
+#define MEMF_NODE(n)    (((n) + 1u) << MEMF_NODE_SHIFT)
 
 #define FRAME_MAX_ORDER 18 /* 1 GiB */
 
 /*
  * Allocates 2^order frames in one block, aligned to its size.  With an owner each frame is IN_USE
  * with one reference (ALLOC) and counted in tot_pages; without one the block is the hypervisor's.
- * `addr_bits`: machine addresses below 2^addr_bits only, 0: any.  Contents are zero unless
- * MEMF_NO_SCRUB.  No TLB holds a translation of what is returned.  NULL: no memory, limit reached,
- * or the owner is dying.  May flush TLBs: no lock that is taken with interrupts off may be held.
+ * `addr_bits`: machine addresses below 2^addr_bits only, 0: any.  Memory of the owner's nodes, or
+ * of MEMF_NODE's, is taken where there is any.  Contents are zero unless MEMF_NO_SCRUB.  No TLB
+ * holds a translation of what is returned.  NULL: no memory, limit reached, or the owner is dying.
+ * May flush TLBs: no lock that is taken with interrupts off may be held.
  */
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits);
 /* Frees a block allocated without an owner (the whole block). */
@@ -239,6 +245,7 @@ struct mem_boot_ops {
  * overlapping, whether in use already or not; everything else becomes FRAME_IO. */
 void frame_table_init(const struct mem_range *ram, unsigned nr, const struct mem_boot_ops *ops);
 
-/* The column of calls that starts this layer, from machine_map and the boot allocator (mem/init.c).
+/* The column of calls that starts this layer, from machine_map, ACPI's tables and the boot
+ * allocator (mem/init.c).  `numa_wanted` false: the machine is one node, whatever the tables say.
  * After map_init(); hv_alloc_* and frame_alloc() work afterwards. */
-void mem_init(void);
+void mem_init(bool numa_wanted);

@@ -6,6 +6,7 @@
  * the buddy lists.  Memory the boot releases later (modules, its own code) follows on its own.
  */
 #include "console/log.h"
+#include "cpu/acpi.h"
 #include "cpu/cpu.h"
 #include "debug/assert.h"
 #include "mem/boot_alloc.h"
@@ -14,6 +15,7 @@
 #include "mem/m2p.h"
 #include "mem/map.h"
 #include "mem/memory_map.h"
+#include "mem/numa.h"
 #include "mem/pte.h"
 #include "mem/rangeset.h"
 
@@ -44,7 +46,24 @@ static mfn_t table_page(void)
     return f ? frame_mfn(f) : INVALID_MFN;
 }
 
-void __boot_text mem_init(void)
+static void __boot_text find_nodes(bool wanted)
+{
+    static const struct acpi_numa none;
+    const char *wrong = numa_build(&numa, wanted ? &acpi_info.numa : &none, &machine_map);
+
+    if (wrong)
+        printk(XENLOG_WARNING "NUMA: %s, so the machine is taken for one node\n", wrong);
+    for (unsigned i = 0; numa.nr_nodes > 1 && i < numa.nr_nodes; i++) {
+        unsigned cpus = 0;
+
+        for (unsigned k = 0; k < numa.nr_cpus; k++)
+            cpus += numa.cpu[k].node == i;
+        printk(XENLOG_INFO "NUMA: node %u: memory %#lx to %#lx, %u CPUs\n", i,
+               numa.span[i].start << PAGE_SHIFT, numa.span[i].end << PAGE_SHIFT, cpus);
+    }
+}
+
+void __boot_text mem_init(bool numa_wanted)
 {
     static const struct mem_boot_ops ops = {boot_alloc_2m, boot_map_2m};
     static struct mem_range ram[MEMORY_MAP_MAX];
@@ -59,6 +78,7 @@ void __boot_text mem_init(void)
             mem_l1tf_limit = r->start + r->size; /* regions are in order of address */
         }
     }
+    find_nodes(numa_wanted); /* before any memory is in a free list */
     frame_table_init(ram, nr, &ops);
     m2p_init(ram, nr, &ops);
     boot_memory_for_each_free(take_range);

@@ -19,6 +19,8 @@ struct mem_owner {
     bool has_io;        /* owns devices: may map I/O memory and use cache attributes */
     bool l1tf_check;    /* non-present entries must not name RAM (entry_l1tf_unsafe) */
 
+    uint32_t nodes; /* where its memory had better come from, 0: anywhere; one word, no lock */
+
     spinlock_t lock;       /* guards the five fields below */
     uint64_t tot_pages;    /* frames assigned, shared hypervisor pages not counted */
     uint64_t max_pages;    /* limit for tot_pages */

@@ -41,6 +41,9 @@ static int check_context(const struct vcpu *v, const struct vcpu_guest_context *
         return guest_error(-EINVAL, "user mode without a user page table");
     if (v->is_initialised && !(c->flags & VGCF_in_kernel) && !v->user_cr3)
         return guest_error(-EINVAL, "user mode in a vCPU that has no user page table");
+    /* All vCPUs without a place of their own share one, and with it each other's events. */
+    if ((c->flags & VGCF_online) && vcpu_info_is_dummy(v))
+        return guest_error(-EINVAL, "online vCPU whose vcpu_info is not registered");
     if (v->is_initialised) {
         /* A second context may move registers, not page tables: the first are referenced. */
         if (c->ctrlreg[3] >> PAGE_SHIFT != v->kernel_cr3 >> PAGE_SHIFT)

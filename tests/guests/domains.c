@@ -193,11 +193,11 @@ static void fill_context(void)
 }
 
 /* A domain of GUEST_PAGES with the code in place; data page mapped at *data. */
-static bool build(unsigned *domid, volatile uint64_t **data)
+static bool build(unsigned *domid, unsigned nr_vcpus, volatile uint64_t **data)
 {
     uint8_t *page;
 
-    if (create(0, 1, domid) || max_mem(*domid, GUEST_PAGES) || make_vcpus(*domid, 1))
+    if (create(0, nr_vcpus, domid) || max_mem(*domid, GUEST_PAGES) || make_vcpus(*domid, nr_vcpus))
         return false;
     for (unsigned i = 0; i < GUEST_PAGES; i++)
         guest_mfn[i] = i;
@@ -237,7 +237,7 @@ static void test_life(void)
     unsigned domid;
 
     REQUIRE(before > 0);
-    REQUIRE(build(&domid, &data));
+    REQUIRE(build(&domid, 1, &data));
     EXPECT(info_of(domid).flags & XEN_DOMINF_paused);
     EXPECT_EQ(info_of(domid).tot_pages, GUEST_PAGES);
     EXPECT_EQ(*data, 0);
@@ -279,7 +279,7 @@ static void test_context(void)
     volatile uint64_t *data;
     unsigned domid;
 
-    REQUIRE(build(&domid, &data));
+    REQUIRE(build(&domid, 1, &data));
     memset(&ctl, 0, sizeof(ctl));
     ctl.u.vcpucontext.ctxt = (uint64_t)&back;
     EXPECT_RC(domctl(XEN_DOMCTL_getvcpucontext, domid), 0);
@@ -308,6 +308,75 @@ static void test_context(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
+/* vCPUs from 32 on have no vcpu_info before their kernel registers one: until then none may run. */
+static void test_late_vcpu(void)
+{
+    volatile uint64_t *data;
+    unsigned domid;
+
+    REQUIRE(build(&domid, 33, &data));
+    if (on_pavis) /* Xen lets the tools do it, and all such vCPUs share one place */
+        EXPECT_RC(set_context(domid, 32), -EINVAL);
+    context.flags &= ~VGCF_online;
+    EXPECT_RC(set_context(domid, 32), 0);
+    context.flags |= VGCF_online;
+    EXPECT_RC(set_context(domid, 31), 0);
+    unmap_frame(4);
+    tree_drop(&window);
+    EXPECT_RC(destroy(domid), 0);
+}
+
+/* Nodes: what tools read of them, and that memory of a node that is not there is refused. */
+static void test_nodes(void)
+{
+    static struct xen_sysctl_cputopo cpu;
+    static struct xen_sysctl_meminfo mem;
+    static uint32_t distance;
+    struct xen_memory_reservation r = {.nr_extents = 1};
+    static uint64_t pfn, nodes;
+    unsigned domid;
+
+    memset(&sys, 0, sizeof(sys));
+    REQUIRE_RC(sysctl(XEN_SYSCTL_numainfo), 0);
+    EXPECT_EQ(sys.u.numainfo.num_nodes, 1);
+    sys.u.numainfo.meminfo = (uint64_t)&mem;
+    sys.u.numainfo.distance = (uint64_t)&distance;
+    EXPECT_RC(sysctl(XEN_SYSCTL_numainfo), 0);
+    EXPECT_EQ(sys.u.numainfo.num_nodes, 1);
+    EXPECT(mem.memsize >= mem.memfree && mem.memfree > 0);
+    EXPECT_EQ(distance, 10);
+    mem.memsize = 0;
+    sys.u.numainfo.num_nodes = 0; /* room for none */
+    EXPECT_RC(sysctl(XEN_SYSCTL_numainfo), 0);
+    EXPECT_EQ(mem.memsize, 0);
+
+    memset(&sys, 0, sizeof(sys));
+    sys.u.cputopoinfo.num_cpus = 1;
+    sys.u.cputopoinfo.cputopo = (uint64_t)&cpu;
+    EXPECT_RC(sysctl(XEN_SYSCTL_cputopoinfo), 0);
+    EXPECT_EQ(cpu.node, 0);
+
+    REQUIRE_RC(create(0, 1, &domid), 0);
+    EXPECT_RC(max_mem(domid, 8), 0);
+    r.domid = (domid_t)domid;
+    r.extent_start = (uint64_t)&pfn;
+    r.mem_flags = XENMEMF_node(0) | XENMEMF_exact_node_request;
+    EXPECT_RC(hc_memory_op(XENMEM_populate_physmap, &r), 1);
+    r.mem_flags = XENMEMF_node(100) | XENMEMF_exact_node_request;
+    EXPECT_RC(hc_memory_op(XENMEM_populate_physmap, &r), 0);
+
+    memset(&ctl, 0, sizeof(ctl));
+    ctl.u.nodeaffinity.nodemap.bitmap = (uint64_t)&nodes;
+    ctl.u.nodeaffinity.nodemap.nr_bits = 64;
+    EXPECT_RC(domctl(XEN_DOMCTL_getnodeaffinity, domid), 0);
+    EXPECT_EQ(nodes, 1);
+    nodes = 0x100;
+    EXPECT_RC(domctl(XEN_DOMCTL_setnodeaffinity, domid), -EINVAL);
+    nodes = 0x101;
+    EXPECT_RC(domctl(XEN_DOMCTL_setnodeaffinity, domid), 0);
+    EXPECT_RC(destroy(domid), 0);
+}
+
 /* Frames of a domain are told apart by what they are used as. */
 static void test_frame_info(void)
 {
@@ -315,7 +384,7 @@ static void test_frame_info(void)
     volatile uint64_t *data;
     unsigned domid;
 
-    REQUIRE(build(&domid, &data));
+    REQUIRE(build(&domid, 1, &data));
     for (unsigned i = 0; i < 5; i++)
         array[i] = guest_mfn[i];
     array[5] = mfn_of(&ctl);
@@ -629,7 +698,7 @@ static void test_audit(void)
         test_skip("Xen has no audit");
         return;
     }
-    REQUIRE(build(&domid, &data));
+    REQUIRE(build(&domid, 1, &data));
     EXPECT_RC(domctl(XEN_DOMCTL_unpausedomain, domid), 0);
     EXPECT(wait_for(&data[0], 10));
     EXPECT(audit_clean());
@@ -639,4 +708,5 @@ static void test_audit(void)
 }
 
 TESTS("domains", T(sysctl), T(platform), T(domctl_bad), T(create_bad), T(many), T(limit), T(claim),
-      T(resource), T(cpu_policy), T(life), T(context), T(frame_info), T(audit));
+      T(resource), T(cpu_policy), T(life), T(context), T(late_vcpu), T(nodes), T(frame_info),
+      T(audit));

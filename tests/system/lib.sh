@@ -6,6 +6,7 @@
 #     # CLAIM: one sentence, what a pass shows
 #     # TIMEOUT: seconds for the whole script on an idle machine
 #     # LONG                      (optional) runs with `make test-long` only
+#     # CPUS: n                   (optional) the machine's virtual CPUs, where no run_dom0 -n says them
 # and which sources this file, calls run_dom0 with dom0's program on standard input, and may look at
 # disks and at the log afterwards.  Environment: HV, XEN=1 (scripts/boot); LOG_DIR; TIME_FACTOR.
 

@@ -33,7 +33,8 @@ static const uint8_t madt_entries[] = {
     0, 8,  0,    0,   1, 0, 0,    0,                               /* processor 0 */
     0, 8,  1,    1,   1, 0, 0,    0,                               /* processor 1 */
     0, 8,  2,    255, 1, 0, 0,    0,                               /* no processor */
-    9, 16, 0,    0,   0, 1, 0,    0,    0,    0, 0, 0, 7, 0, 0, 0, /* x2APIC 256, disabled */
+    9, 16, 0,    0,   0, 1, 0,    0,    1,    0, 0, 0, 7, 0, 0, 0, /* x2APIC 256 */
+    9, 16, 0,    0,   1, 1, 0,    0,    0,    0, 0, 0, 8, 0, 0, 0, /* x2APIC 257, disabled */
     1, 12, 5,    0,   0, 0, 0xc0, 0xfe, 0,    0, 0, 0,             /* IO-APIC 5 at 0xfec00000 */
     2, 10, 0,    0,   2, 0, 0,    0,    0,    0,                   /* IRQ 0: GSI 2 */
     2, 10, 0,    9,   9, 0, 0,    0,    0x0f, 0,                   /* IRQ 9: level, low */
@@ -65,10 +66,8 @@ static void madt_is_understood(void **state)
     assert_true(i.has_8259);
     assert_int_equal(i.nr_cpus, 3);
     assert_int_equal(i.cpu[1].apic_id, 1);
-    assert_true(i.cpu[1].enabled);
     assert_int_equal(i.cpu[2].apic_id, 256);
     assert_int_equal(i.cpu[2].acpi_id, 7);
-    assert_false(i.cpu[2].enabled);
     assert_int_equal(i.nr_ioapics, 1);
     assert_int_equal(i.ioapic[0].address, 0xfec00000);
     assert_int_equal(i.nr_overrides, 2);
@@ -147,14 +146,35 @@ static void damage_is_survived(void **state)
     }
 }
 
+/* A processor in both forms is one; an empty socket is none. */
+static void twice_is_once(void **state)
+{
+    static const uint8_t entries[] = {
+        0, 8,  0, 0, 0, 0, 0, 0,                         /* processor 0, disabled */
+        0, 8,  0, 0, 1, 0, 0, 0,                         /* processor 0 */
+        9, 16, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* processor 0, x2APIC form */
+        9, 16, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, /* processor 1 */
+    };
+    uint8_t t[44 + sizeof(entries)] = {[36] = 1};
+    struct acpi_info i = {0};
+
+    memcpy(t + 44, entries, sizeof(entries));
+    assert_null(acpi_parse_madt(t, sizeof(t), &i));
+    assert_int_equal(i.nr_cpus, 2);
+    assert_int_equal(i.cpu[0].apic_id, 0);
+    assert_int_equal(i.cpu[1].apic_id, 1);
+}
+
 static void more_than_fits_is_counted(void **state)
 {
     uint8_t t[44 + 8 * (NR_CPUS + 3)] = {0};
     struct acpi_info i = {0};
 
     t[36] = 1;
-    for (unsigned int k = 0; k < NR_CPUS + 3; k++)
+    for (unsigned int k = 0; k < NR_CPUS + 3; k++) {
         memcpy(t + 44 + 8 * k, "\x00\x08\x00\x01\x01\x00\x00\x00", 8);
+        t[44 + 8 * k + 3] = (uint8_t)k;
+    }
     assert_null(acpi_parse_madt(t, sizeof(t), &i));
     assert_int_equal(i.nr_cpus, NR_CPUS);
     assert_int_equal(i.nr_cpus_ignored, 3);
@@ -163,11 +183,9 @@ static void more_than_fits_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(madt_is_understood),
-        cmocka_unit_test(fadt_old_and_new),
-        cmocka_unit_test(hpet_and_mcfg),
-        cmocka_unit_test(damage_is_survived),
-        cmocka_unit_test(more_than_fits_is_counted),
+        cmocka_unit_test(madt_is_understood), cmocka_unit_test(fadt_old_and_new),
+        cmocka_unit_test(hpet_and_mcfg),      cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(twice_is_once),      cmocka_unit_test(more_than_fits_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * non-RAM is never part of it.
  */
 // SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// SOURCES: hypervisor/mem/numa.c hypervisor/mem/memory_map.c
 // SOURCES: hypervisor/mem/owner.c hypervisor/mem/page_type.c hypervisor/mem/validate.c
 // SOURCES: hypervisor/mem/entry.c hypervisor/mem/pte.c hypervisor/mem/segdesc.c
 // SOURCES: hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
@@ -130,8 +131,8 @@ static void address_width(void **state)
     }
     assert_null(frame_alloc(NULL, 0, 0, 12));
     assert_null(frame_alloc(NULL, 0, 0, 1));
-    assert_int_equal(heap_free_pages_below(20), 159);
-    assert_int_equal(heap_free_pages_below(64), heap_free_pages());
+    assert_int_equal(heap_free_pages_in(1, 20), 159);
+    assert_int_equal(heap_free_pages_in(1, 64), heap_free_pages());
 }
 
 /* I4, I6: dirty memory is flushed, then scrubbed, before it is seen again. */

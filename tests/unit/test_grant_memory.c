@@ -11,6 +11,7 @@
 // SOURCES: hypervisor/domain/grant_entry.c hypervisor/domain/grant_debug.c
 // SOURCES: hypervisor/domain/maptrack.c
 // SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// SOURCES: hypervisor/mem/numa.c hypervisor/mem/memory_map.c
 // SOURCES: hypervisor/mem/owner.c hypervisor/mem/page_type.c hypervisor/mem/validate.c
 // SOURCES: hypervisor/mem/entry.c hypervisor/mem/pte.c hypervisor/mem/segdesc.c
 // SOURCES: hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c

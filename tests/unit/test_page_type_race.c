@@ -5,6 +5,7 @@
  * due before a frame became a table (XSA-401), nothing is lost, and the audit is clean at the end.
  */
 // SOURCES: hypervisor/mem/frame.c hypervisor/mem/assign.c hypervisor/mem/buddy.c
+// SOURCES: hypervisor/mem/numa.c hypervisor/mem/memory_map.c
 // SOURCES: hypervisor/mem/owner.c hypervisor/mem/page_type.c hypervisor/mem/validate.c
 // SOURCES: hypervisor/mem/entry.c hypervisor/mem/pte.c hypervisor/mem/segdesc.c
 // SOURCES: hypervisor/mem/tlb_clock.c hypervisor/mem/heap.c hypervisor/mem/m2p.c
