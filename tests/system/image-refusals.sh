@@ -22,7 +22,7 @@ refused() { # NAME COMMAND...: it fails, says why, and nothing broke
 }
 refused kexec-load kexec -l "$kernel" --reuse-cmdline
 refused kexec-crash-load kexec -p "$kernel" --reuse-cmdline
-refused kexec-exec kexec -e
+refused kexec-exec kexec -e --no-ifdown
 refused cpu-offline xen-hptool cpu-offline 1
 refused cpu-online xen-hptool cpu-online 1
 for round in 1 2 3; do

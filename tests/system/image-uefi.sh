@@ -14,6 +14,7 @@ image_system
 image_devices
 image_toolstack
 image_apt
+image_update_grub
 finish
 END
 conclude

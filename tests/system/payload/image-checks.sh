@@ -48,6 +48,12 @@ image_toolstack() {
     check_equal refused-hotplug "$(xen-hptool cpu-offline 0 >/dev/null 2>&1 && echo accepted)" ''
 }
 
+# What a kernel's installation runs: the entry is made again, for the hypervisor of this disk.
+image_update_grub() {
+    check update-grub update-grub
+    check_equal entry "$(grep -m1 -o 'multiboot2.*/boot/xen[^ ]*' /boot/grub/grub.cfg | awk '{ print $2 }')" /boot/xen-pavis.gz
+}
+
 # apt and dpkg at work, from a package on the payload disk; and from the archive where there is a network.
 image_apt() {
     local package
