@@ -6,12 +6,12 @@
 # LONG
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-image.sh"
-# Shorter for a first look.
-echo "image_minutes=${IMAGE_MINUTES:-60}" >>"$work/env.sh"
+# IMAGE_MINUTES and IMAGE_STEPS: less for a first look.
+printf 'image_minutes=%s\nimage_steps=%s\n' "${IMAGE_MINUTES:-60}" "${IMAGE_STEPS:-1000}" >>"$work/env.sh"
 run_image -n 2 -x 'dom0_mem=1024M,max:1024M' <<'END'
 . /payload/image-long.sh
 image_settled
-balloon_steps 1000 &
+balloon_steps "$image_steps" &
 steps=$!
 hour_of_clocks "$image_minutes"
 wait $steps

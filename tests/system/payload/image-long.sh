@@ -40,6 +40,7 @@ hour_of_clocks() {
         awk -v l="$late" 'BEGIN { exit !(l < -0.02) }' && fail "early-$minute" "60 s of sleep took $late s less"
     done
     last=$(clock_sample)
+    check_equal clock-samples "$(echo "$first $last" | wc -w)" 6 # without the host's answers nothing is known
     # Columns of both samples: host, wall, uptime; the drift is parts per million of the host's time.
     read -r host_s wall_ppm uptime_ppm wall_ms < <(echo "$first $last" | awk '{
         host = $4 - $1
