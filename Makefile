@@ -47,6 +47,7 @@ help: ## This list
 	@echo "Knobs of run:  CPUS=1 MEM=2048 (MiB) MACHINE=pc|q35 CPU=max ACCEL=tcg|kvm (tcg unless KVM works)"
 	@echo "               BATCH=1 (unattended, ends with a status)  XEN=1 (Debian's Xen instead of Pavis)"
 	@echo "               HVARGS='hypervisor options' KERNELARGS='dom0 kernel options'"
+	@echo "               IMAGE=1 FIRMWARE=bios|uefi (a full Debian, by GRUB, from the disk of make image)"
 	@echo "Knobs of test: T=part-of-a-name  XEN=1  TIME_FACTOR=2 (longer timeouts)"
 	@echo "Everywhere:    PAVIS_CACHE=folder (~/.cache/pavis): downloads and dom0's file system"
 
@@ -95,11 +96,20 @@ dom0: ## Fetch Debian's packages and build dom0's file system and the guests'; p
 	@scripts/deps run
 	@scripts/dom0-image
 
+# The disk is a copy of a cached one with the hypervisor of today: seconds, but for the first time.
+IMAGE_PARTS := scripts/disk-image scripts/lib-apt.sh scripts/packages $(shell find scripts/disk -type f)
+.PHONY: image
+image: $B/pavis.img ## Make build/pavis.img: a full Debian dom0 with GRUB for BIOS and UEFI, for QEMU or a PC's disk
+$B/pavis.img: $B/pavis-hv.gz $(IMAGE_PARTS)
+	@scripts/deps image
+	@scripts/disk-image $B/pavis-hv.gz $@
+
 # XEN=1 needs nothing of ours, so it works when the hypervisor does not build.
 run: ## Boot Debian as dom0 in QEMU, let it host a guest, print a report, leave a prompt
 	@scripts/deps run
 	@[ "$(XEN)" = 1 ] || $(MAKE) --no-print-directory -j$(JOBS) all
-	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" ACCEL="$(ACCEL)" BATCH="$(BATCH)" \
+	@[ "$(IMAGE)" != 1 ] || $(MAKE) --no-print-directory image
+	@IMAGE="$(IMAGE)" FIRMWARE="$(FIRMWARE)" CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" ACCEL="$(ACCEL)" BATCH="$(BATCH)" \
 	    XEN="$(XEN)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
 
 debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its commands loaded (K=kernel: a tiny one)
