@@ -12,16 +12,14 @@ echo "CELL $(cat /sys/hypervisor/type) $(cat /sys/hypervisor/guest_type) $(nproc
 poweroff -f
 END
 
-# cell MACHINE CPU CPUS FIRMWARE [scripts/boot options]: boots it, says one line.
+# cell MACHINE CPU CPUS FIRMWARE [scripts/boot options]: boots it, says one line.  FIRMWARE: bios or uefi, from
+# a disk by GRUB; or direct, by QEMU's own Multiboot loader.
 cell() {
     local machine=$1 cpu=$2 cpus=$3 firmware=$4 name status=0 started=$SECONDS problem=
     shift 4
     name=$machine/$cpu/$cpus/$firmware${*:+ $*}
+    [ "$firmware" = direct ] || set -- -b "$firmware" "$@"
     console=$LOG_DIR/$test_name.$((++cells)).console.log
-    case $firmware in
-    bios) ;; # by QEMU's own Multiboot loader
-    *) problem="no way to boot by $firmware here" ;;
-    esac
     "$top/scripts/boot" -s -M "$machine" -c "$cpu" -n "$cpus" -m 1024 -d 384 -t "$(stretch 60)" \
         -k 'oops=panic panic=1' -l "$console" "$@" "$work/guest.sh" &
     child=$!

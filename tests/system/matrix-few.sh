@@ -5,8 +5,8 @@
 # CPUS: 2
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-matrix.sh"
-cell q35 qemu64 2 bios
-cell pc EPYC 1 bios
-cell q35 Skylake-Client 1 bios
-cell pc max,-xsave,-pdpe1gb 2 bios
+cell q35 qemu64 2 direct
+cell pc EPYC 1 direct
+cell q35 Skylake-Client 1 uefi
+cell pc max,-xsave,-pdpe1gb 2 direct
 conclude_cells

@@ -5,12 +5,12 @@
 # LONG
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-matrix.sh"
-cell pc max 1 bios -m 512
-cell q35 max 1 bios -m 3072 -d 0                        # dom0 gets all but the reserve
-cell pc max 1 bios -m 4096                              # the hole from 3 GiB on
-cell q35 max 1 bios -m 5120                             # the hole from 2 GiB on
-cell pc,max-ram-below-4g=256M max 1 bios -m 4096        # nearly everything above 4 GiB
-cell q35,max-ram-below-4g=1G max,-pdpe1gb 1 bios -m 8192
-cell pc max 2 bios -m 16384
-cell q35 max 1 bios -m 16384 -d 2048
+cell pc max 1 direct -m 512
+cell q35 max 1 direct -m 3072 -d 0                        # dom0 gets all but the reserve
+cell pc max 1 direct -m 4096                              # the hole from 3 GiB on
+cell q35 max 1 direct -m 5120                             # the hole from 2 GiB on
+cell pc,max-ram-below-4g=256M max 1 direct -m 4096        # nearly everything above 4 GiB
+cell q35,max-ram-below-4g=1G max,-pdpe1gb 1 direct -m 8192
+cell pc max 2 direct -m 16384
+cell q35 max 1 direct -m 16384 -d 2048
 conclude_cells
