@@ -163,7 +163,9 @@ static void compare_stamps(void *unused)
     }
 }
 
-uint64_t tsc_warp(void)
+/* How far one CPU's TSC was seen behind another's, in ticks; 0: they agree.  Every CPU is busy with
+ * it for some 100 us. */
+static uint64_t tsc_warp(void)
 {
     stamps.last = 0;
     stamps.warp = 0;

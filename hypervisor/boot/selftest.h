@@ -15,9 +15,3 @@ void selftest_init(void);
  * printk ("nmi"), which should do no harm.  `way` stays the caller's.
  */
 void selftest_break(char *way);
-
-/*
- * How far one CPU's TSC was seen behind another's, in ticks; 0: they agree.  Interrupts may be on
- * or off; every CPU is busy with it for some 100 us.
- */
-uint64_t tsc_warp(void);

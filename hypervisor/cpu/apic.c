@@ -146,7 +146,7 @@ void __boot_text apic_init(bool x2apic_wanted)
     irq_set_handler(VECTOR_SPURIOUS, handle_spurious);
     irq_set_handler(VECTOR_TIMER, handle_timer);
     apic_init_cpu();
-    cpu_apic_id[0] = apic_read_id();
+    cpu_apic_id[0] = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
     printk(XENLOG_INFO "APIC: %s, version %#x, id %u, timer by %s\n", x2apic ? "x2APIC" : "xAPIC",
            apic_read(APIC_VERSION) & 0xff, cpu_apic_id[0], use_deadline ? "TSC deadline" : "count");
 }
@@ -181,19 +181,9 @@ void apic_init_cpu(void)
     acknowledge_leftovers();
 }
 
-uint32_t apic_read_id(void)
-{
-    return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
-}
-
 bool apic_id_usable(uint32_t apic_id)
 {
     return apic_id < APIC_ID_ALL;
-}
-
-uint32_t apic_read_version(void)
-{
-    return apic_read(APIC_VERSION);
 }
 
 void apic_eoi(void)

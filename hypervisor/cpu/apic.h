@@ -16,10 +16,8 @@ void apic_init(bool x2apic_wanted);
 /* The calling CPU's, at each CPU's start. */
 void apic_init_cpu(void);
 
-uint32_t apic_read_id(void);
 /* Whether interrupts of devices can be sent to a processor with this id. */
 bool apic_id_usable(uint32_t apic_id);
-uint32_t apic_read_version(void);
 
 void apic_eoi(void);
 /* Whether the APIC waits for the end of this vector's interrupt. */

@@ -103,7 +103,8 @@ static void set_gate(unsigned int vector, uint64_t entry, unsigned int ist)
     g->reserved = 0;
 }
 
-void idt_set_dpl(uint8_t vector, unsigned int dpl)
+/* Lets ring 3 use `int vector` (dpl 3) or not (dpl 0). */
+static void idt_set_dpl(uint8_t vector, unsigned int dpl)
 {
     idt[vector].flags_low =
         (uint8_t)((GATE_INTERRUPT & ~GATE_DPL_MASK) >> 8 | dpl << (GATE_DPL_SHIFT - 8));

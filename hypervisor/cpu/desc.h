@@ -48,9 +48,6 @@ mfn_t desc_gdt_frame(void);
 uint64_t desc_idt_va(void);
 uint64_t desc_tss_va(unsigned int cpu);
 
-/* Lets ring 3 use `int vector` (dpl 3) or not (dpl 0). */
-void idt_set_dpl(uint8_t vector, unsigned int dpl);
-
 /* One page of code, written here, executed at HV_STUBS_BASE. */
 extern uint8_t syscall_stubs[NR_CPUS * STUB_SIZE];
 

@@ -40,7 +40,9 @@ const char *const trap_names[32] = {"divide error",
                                     "virtualization",
                                     "control protection"};
 
-bool fault_fixup(struct cpu_regs *regs)
+/* If the instruction at regs->rip is in the exception table, makes regs->rip its fixup and returns
+ * true. */
+static bool fault_fixup(struct cpu_regs *regs)
 {
     for (const struct ex_entry *e = ex_table_start; (uint64_t)e < (uint64_t)ex_table_end; e++) {
         if ((uint64_t)&e->from + (uint64_t)(int64_t)e->from == regs->rip) {

@@ -8,12 +8,6 @@
 #include "lib/types.h"
 
 /*
- * If the instruction at regs->rip is in the exception table, makes regs->rip its fixup and returns
- * true.
- */
-bool fault_fixup(struct cpu_regs *regs);
-
-/*
  * An exception (vector < 32) with CPL 0 in the frame: NMIs and debug traps are handled, a faulting
  * instruction with a fixup goes on there, anything else stops the machine.
  */

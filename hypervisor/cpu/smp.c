@@ -106,7 +106,7 @@ void smp_send_tlb_flush(cpumask_t mask)
     apic_send_ipi_mask(mask, VECTOR_TLB_FLUSH);
 }
 
-void flush_tlb_local_all(void)
+static void flush_on_this_cpu(void *unused)
 {
     uint64_t cr4 = cpu_info()->cr4;
     uint64_t flags = local_irq_save();
@@ -118,11 +118,6 @@ void flush_tlb_local_all(void)
         write_cr3(read_cr3());
     }
     local_irq_restore(flags);
-}
-
-static void flush_on_this_cpu(void *unused)
-{
-    flush_tlb_local_all();
 }
 
 void smp_flush_everything(void)

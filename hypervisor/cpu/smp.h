@@ -43,7 +43,5 @@ void smp_send_event_check(unsigned int cpu);
 /* Makes the CPUs of `mask` take VECTOR_TLB_FLUSH: tlb_flush_ipi() in hooks.h. */
 void smp_send_tlb_flush(cpumask_t mask);
 
-/* Empties this CPU's TLB, global entries too. */
-void flush_tlb_local_all(void);
-/* The same on every online CPU. */
+/* Empties the TLB of every online CPU, global entries too. */
 void smp_flush_everything(void);

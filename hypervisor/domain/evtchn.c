@@ -30,7 +30,11 @@ static struct evtchn_bits bits_of(const struct domain *d)
     };
 }
 
-void vcpu_mark_events_pending(struct vcpu *v)
+/*
+ * Sets the vCPU's upcall-pending byte and, if it was clear, kicks it (sched: wakes a blocked vCPU,
+ * makes a running one pass its exit path).  Any context.
+ */
+static void vcpu_mark_events_pending(struct vcpu *v)
 {
     if (evtchn_upcall_set(&load_once(&v->vcpu_info)->evtchn_upcall_pending))
         vcpu_kick(v);

@@ -107,11 +107,6 @@ bool evtchn_port_is_pending(const struct domain *d, uint32_t port);
 
 /* An upcall would be delivered on the next exit to the guest: pending and not masked. */
 bool vcpu_event_pending(const struct vcpu *v);
-/*
- * Sets the vCPU's upcall-pending byte and, if it was clear, kicks it (sched: wakes a blocked vCPU,
- * makes a running one pass its exit path).  Any context.
- */
-void vcpu_mark_events_pending(struct vcpu *v);
 
 /* After v moved to another CPU: its physical interrupts follow.  Takes no lock: v's own context or
  * the scheduler's, with v not being destroyed. */

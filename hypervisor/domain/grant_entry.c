@@ -39,7 +39,8 @@ int grant_entry_acquire(struct grant_entry_v1 *shared, domid_t user, bool write,
     return GNTST_general_error;
 }
 
-void grant_entry_release(struct grant_entry_v1 *shared, uint16_t bits)
+/* Clears bits (GTF_reading, GTF_writing) that the hypervisor had set. */
+static void grant_entry_release(struct grant_entry_v1 *shared, uint16_t bits)
 {
     atomic_get_and(&shared->flags, (uint16_t)~bits);
 }

@@ -26,9 +26,6 @@
 int grant_entry_acquire(struct grant_entry_v1 *shared, domid_t user, bool write, bool mapping,
                         uint32_t *frame);
 
-/* Clears bits (GTF_reading, GTF_writing) that the hypervisor had set. */
-void grant_entry_release(struct grant_entry_v1 *shared, uint16_t bits);
-
 /*
  * Counts one more use in the active entry (`inc`: a sum of GNTPIN_*, each at most once), acquiring
  * the shared entry when that use is the first of its kind.  *mfn: the frame; it is not checked nor

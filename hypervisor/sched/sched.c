@@ -52,7 +52,8 @@ struct sched_rq *vcpu_rq_lock(const struct vcpu *v, uint64_t *flags)
     }
 }
 
-cpumask_t vcpu_allowed_cpus(const struct vcpu *v)
+/* Processors on which v may run now; never empty. */
+static cpumask_t vcpu_allowed_cpus(const struct vcpu *v)
 {
     cpumask_t online = load_once(&sched_online);
     cpumask_t allowed = v->sched.unit.hard & online;

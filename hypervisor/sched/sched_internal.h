@@ -32,9 +32,6 @@ static inline void vcpu_rq_unlock(struct sched_rq *rq, uint64_t flags)
     spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-/* Processors on which v may run now; never empty. */
-cpumask_t vcpu_allowed_cpus(const struct vcpu *v);
-
 /* v must not stay on the processor it is assigned to: the queue `rq` is its, and locked.  Returns
  * true when the caller has to vcpu_wake(v) after unlocking. */
 bool vcpu_evict(struct sched_rq *rq, struct vcpu *v);
