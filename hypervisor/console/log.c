@@ -245,24 +245,6 @@ void printk(const char *fmt, ...)
     va_end(args);
 }
 
-void log_guest_text(const char *s, size_t n)
-{
-    uint64_t flags = local_irq_save();
-    char c;
-
-    log_acquire(); /* never in an NMI's handler */
-    for (size_t i = 0; i < n; i++) {
-        c = s[i];
-        if (c != '\n' && c != '\t' && c != '\r' && ((unsigned char)c < ' ' || c == 0x7f))
-            c = '?';
-        emit(&c, 1);
-        at_line_start = c == '\n';
-    }
-    log_release();
-    print_late();
-    local_irq_restore(flags);
-}
-
 void console_write_raw(const char *s, size_t n)
 {
     uint64_t flags = local_irq_save();
@@ -281,45 +263,6 @@ void log_set_thresholds(bool guest, enum log_threshold lower, enum log_threshold
 {
     thresholds[guest].lower = lower;
     thresholds[guest].upper = max(lower, upper);
-}
-
-static bool parse_threshold(const char **text, enum log_threshold *t)
-{
-    static const struct {
-        const char *name;
-        enum log_threshold value;
-    } names[] = {{"none", LOG_NONE}, {"error", LOG_ERROR}, {"warning", LOG_WARNING},
-                 {"info", LOG_INFO}, {"debug", LOG_ALL},   {"all", LOG_ALL}};
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-        size_t len = strlen(names[i].name);
-
-        if (!strncmp(*text, names[i].name, len)) {
-            *text += len;
-            *t = names[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool log_parse_thresholds(const char *text, enum log_threshold *lower, enum log_threshold *upper)
-{
-    enum log_threshold lo, up;
-
-    if (!parse_threshold(&text, &lo))
-        return false;
-    up = lo;
-    if (*text == '/') {
-        text++;
-        if (!parse_threshold(&text, &up))
-            return false;
-    }
-    if (*text)
-        return false;
-    *lower = lo;
-    *upper = up;
-    return true;
 }
 
 bool log_guest_level_on(unsigned int level)

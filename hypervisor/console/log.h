@@ -30,10 +30,6 @@ enum log_threshold { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_ALL };
 void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list args);
 
-/* As printk for text that a guest composed: no level, no format, bytes that are not text replaced.
- */
-void log_guest_text(const char *s, size_t n);
-
 /* dom0's console: to the serial port and the screen as it is, not to the ring. */
 void console_write_raw(const char *s, size_t n);
 
@@ -42,9 +38,6 @@ void console_write_raw(const char *s, size_t n);
  * hypervisor lower = upper = warning; guests lower none, upper warning.
  */
 void log_set_thresholds(bool guest, enum log_threshold lower, enum log_threshold upper);
-
-/* Parses "none", "error", "warning", "info", "debug"/"all", or a pair "lower/upper".  False: no. */
-bool log_parse_thresholds(const char *text, enum log_threshold *lower, enum log_threshold *upper);
 
 /* Whether a guest message of level 0 (error) to 3 (debug) would be shown at all. */
 bool log_guest_level_on(unsigned int level);

@@ -8,7 +8,6 @@
  */
 #include "console/uart.h"
 #include "cpu/insn.h"
-#include "lib/string.h"
 
 enum uart_register {
     REG_DATA = 0, /* DLAB=0; with DLAB=1 the divisor's low byte */
@@ -46,38 +45,6 @@ static uint8_t reg_read(enum uart_register r)
 static void reg_write(enum uart_register r, uint8_t v)
 {
     outb(v, (uint16_t)(port.port + r));
-}
-
-bool uart_parse(const char *text, struct uart_config *c)
-{
-    struct uart_config n = *c;
-    const char *p = text;
-
-    if (!strncmp(p, "auto", 4))
-        p += 4;
-    else if (*p >= '0' && *p <= '9')
-        n.baud = (uint32_t)str_to_u64(p, &p);
-    if (*p == '/')
-        str_to_u64(p + 1, &p);
-    if (*p == ',') {
-        p++;
-        if (*p >= '5' && *p <= '8')
-            n.data_bits = (uint8_t)(*p++ - '0');
-        if (*p && *p != ',' && strchr("noems", *p))
-            n.parity = *p++;
-        if (*p == '1' || *p == '2')
-            n.stop_bits = (uint8_t)(*p++ - '0');
-    }
-    if (*p == ',' && p[1] != ',' && p[1])
-        n.port = (uint16_t)str_to_u64(p + 1, &p);
-    else if (*p == ',' && p[1] == ',')
-        p++;
-    if (*p == ',')
-        n.irq = (uint8_t)str_to_u64(p + 1, &p);
-    if (*p || n.port == 0)
-        return false;
-    *c = n;
-    return true;
 }
 
 static uint8_t line_control(void)
@@ -118,11 +85,6 @@ bool uart_init(const struct uart_config *c)
     reg_write(REG_MCR, MCR_DTR_RTS | MCR_OUT2);
     ready = true;
     return true;
-}
-
-bool uart_present(void)
-{
-    return ready;
 }
 
 uint8_t uart_irq(void)

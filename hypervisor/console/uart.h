@@ -20,16 +20,8 @@ struct uart_config {
 #define UART_COM2                                                                                  \
     ((struct uart_config){.port = 0x2f8, .data_bits = 8, .parity = 'n', .stop_bits = 1, .irq = 3})
 
-/*
- * Parses Xen's com1=/com2= syntax "baud[/base_baud][,DPS[,port[,irq]]]" over the defaults in *c
- * ("auto" or an empty baud leaves the speed).  False: not understood, *c unchanged.
- */
-bool uart_parse(const char *text, struct uart_config *c);
-
 /* Takes the port into use for output.  False when no 16550 answers there. */
 bool uart_init(const struct uart_config *c);
-
-bool uart_present(void);
 
 /* The ISA interrupt of the console's port; 0: none. */
 uint8_t uart_irq(void);

@@ -24,8 +24,6 @@ uint32_t apic_timer_khz __read_mostly;
 const char *clocksource_name = "none";
 
 static const struct clock *const clocks[] = {&hpet_clock, &pmtimer_clock, &pit_clock};
-static const struct clock *chosen;
-static uint64_t chosen_hz;
 
 /* A count and the TSC at the same moment, as closely as TRIES readings show it. */
 static uint64_t read_both(uint64_t (*read)(void), uint64_t *tsc)
@@ -73,16 +71,15 @@ static void measure(const struct clock *c, uint64_t hz)
 
 void clocksource_init(const char *prefer)
 {
-    uint64_t hz;
+    const struct clock *chosen = NULL;
+    uint64_t hz = 0;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(clocks) && !chosen; i++) {
         if (prefer && strcmp(prefer, clocks[i]->name) != 0)
             continue;
         hz = clocks[i]->start();
-        if (hz) {
+        if (hz)
             chosen = clocks[i];
-            chosen_hz = hz;
-        }
     }
     if (!chosen && prefer) {
         printk(XENLOG_WARNING "clocksource=%s: this machine has no such clock\n", prefer);
@@ -91,18 +88,11 @@ void clocksource_init(const char *prefer)
     }
     if (!chosen)
         panic("No clock to measure the TSC with: no HPET, no ACPI PM timer, no PIT");
-    measure(chosen, chosen_hz);
+    measure(chosen, hz);
     clocksource_name = chosen->name;
     printk(XENLOG_INFO "Clock: %s at %lu.%03lu MHz; TSC %u.%03u MHz, APIC timer %u.%03u MHz\n",
-           chosen->name, chosen_hz / 1000000, chosen_hz / 1000 % 1000, tsc_khz / 1000,
+           chosen->name, hz / 1000000, hz / 1000 % 1000, tsc_khz / 1000,
            tsc_khz % 1000, apic_timer_khz / 1000, apic_timer_khz % 1000);
-}
-
-uint64_t clocksource_read(uint64_t *tsc, uint64_t *mask, uint64_t *hz)
-{
-    *mask = chosen->mask;
-    *hz = chosen_hz;
-    return read_both(chosen->read, tsc);
 }
 
 void delay_us(unsigned int us)

@@ -22,12 +22,6 @@ extern const char *clocksource_name;
  */
 void clocksource_init(const char *prefer);
 
-/*
- * The reference clock now, and the TSC at the same moment; for following the TSC's drift.  The
- * count wraps at *mask and runs at *hz.
- */
-uint64_t clocksource_read(uint64_t *tsc, uint64_t *mask, uint64_t *hz);
-
 /* A clock that may be there: what hpet.c, pmtimer.c and pit.c each provide. */
 struct clock {
     const char *name;

@@ -189,13 +189,6 @@ uint8_t ioapic_vector(uint32_t gsi)
     return a ? (uint8_t)a->rte[gsi - a->gsi_base] : 0;
 }
 
-bool ioapic_is_level(uint32_t gsi)
-{
-    const struct ioapic *a = find(gsi);
-
-    return a && (a->rte[gsi - a->gsi_base] & RTE_LEVEL);
-}
-
 bool ioapic_read_register(paddr_t base, uint32_t reg, uint32_t *value)
 {
     for (unsigned int i = 0; i < nr_ioapics; i++) {
@@ -208,15 +201,6 @@ bool ioapic_read_register(paddr_t base, uint32_t reg, uint32_t *value)
         *value = reg_read(a, reg & 0xff);
         spin_unlock_irqrestore(&a->lock, flags);
         return true;
-    }
-    return false;
-}
-
-bool ioapic_owns_page(paddr_t p)
-{
-    for (unsigned int i = 0; i < nr_ioapics; i++) {
-        if (paddr_to_mfn(ioapics[i].address).n == paddr_to_mfn(p).n)
-            return true;
     }
     return false;
 }

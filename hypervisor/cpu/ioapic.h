@@ -29,13 +29,9 @@ void ioapic_unmask(uint32_t gsi);
 void ioapic_set_cpu(uint32_t gsi, unsigned int cpu);
 /* The vector of a routed line; 0: none. */
 uint8_t ioapic_vector(uint32_t gsi);
-bool ioapic_is_level(uint32_t gsi);
 
 /*
  * PHYSDEVOP_apic_read: register `reg` of the IO-APIC at machine address `base`.  False: no IO-APIC
  * there.
  */
 bool ioapic_read_register(paddr_t base, uint32_t reg, uint32_t *value);
-
-/* Whether a machine page belongs to an IO-APIC (guests may never map it). */
-bool ioapic_owns_page(paddr_t p);

@@ -6,7 +6,6 @@
  */
 #include "debug/symbols.h"
 #include "lib/format.h"
-#include "lib/string.h"
 #include "mem/layout.h"
 
 struct symtab_entry {
@@ -43,23 +42,6 @@ const char *symbol_find(uint64_t addr, uint64_t *offset, uint64_t *size)
         *size =
             lo + 1 < symtab_count ? symtab_entries[lo + 1].offset - symtab_entries[lo].offset : 0;
     return symtab_names + symtab_entries[lo].name;
-}
-
-uint64_t symbol_address(const char *name)
-{
-    for (uint32_t i = 0; i < symtab_count; i++) {
-        if (!strcmp(symtab_names + symtab_entries[i].name, name))
-            return HV_IMAGE_BASE + symtab_entries[i].offset;
-    }
-    return 0;
-}
-
-const char *symbol_nth(unsigned int n, uint64_t *addr)
-{
-    if (n >= symtab_count)
-        return NULL;
-    *addr = HV_IMAGE_BASE + symtab_entries[n].offset;
-    return symtab_names + symtab_entries[n].name;
 }
 
 static void format_symbol(char *buf, size_t size, uint64_t addr)

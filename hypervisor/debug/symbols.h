@@ -12,11 +12,5 @@
  */
 const char *symbol_find(uint64_t addr, uint64_t *offset, uint64_t *size);
 
-/* The address of a function by name; 0: unknown. */
-uint64_t symbol_address(const char *name);
-
-/* Symbol number n in ascending order of addresses; NULL past the end (XENPF_get_symbol). */
-const char *symbol_nth(unsigned int n, uint64_t *addr);
-
 /* Makes "%pS" print names. */
 void symbols_init(void);

@@ -425,17 +425,6 @@ int pirq_unmap(struct domain *d, unsigned pirq)
     return 0;
 }
 
-void pirq_free_all(struct domain *d)
-{
-    if (!d->pirqs)
-        return;
-    for (unsigned pirq = 0; pirq < EVTCHN_MAX_PIRQS; pirq++)
-        if (find_line(d, pirq))
-            pirq_unmap(d, pirq);
-    hv_free(d->pirqs);
-    d->pirqs = NULL;
-}
-
 void pirq_dump(void)
 {
     unsigned in_use = 0;

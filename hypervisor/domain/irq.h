@@ -51,8 +51,6 @@ int pirq_get_free(struct domain *d);
 /* The guest has served a level interrupt. */
 int pirq_eoi(struct domain *d, unsigned pirq);
 bool pirq_needs_eoi(struct domain *d, unsigned pirq);
-/* Domain death, after its ports are closed. */
-void pirq_free_all(struct domain *d);
 /* Debug key 'p'. */
 void pirq_dump(void);
 /* Boot option irq_ratelimit: how often a line may fire within 10 ms before it is held back; 0: any.

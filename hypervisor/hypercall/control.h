@@ -95,9 +95,6 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
 int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);
 
-/* A vCPU that exists, or NULL. */
-struct vcpu *domain_vcpu(struct domain *d, unsigned id);
-
 /* Unless tools gave it nodes, a domain's memory comes from where its vCPUs run.  Under domctl's
  * lock, after an affinity has changed. */
 void domain_nodes_follow_vcpus(struct domain *d);

@@ -77,11 +77,6 @@ static const struct domctl_entry {
                                             ANY_DOMAIN},
 };
 
-struct vcpu *domain_vcpu(struct domain *d, unsigned id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
-
 /* Finds the domain that the operation is about, referenced; NULL for a new one. */
 static long find_target(const struct domctl_entry *e, const struct xen_domctl *op,
                         struct domain **d)

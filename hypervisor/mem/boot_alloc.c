@@ -76,11 +76,6 @@ mfn_t boot_alloc_low_page(void)
     return INVALID_MFN;
 }
 
-uint64_t boot_alloc_free_pages(void)
-{
-    return frame_ranges_count(&free_ranges);
-}
-
 void boot_memory_for_each_free(void (*take)(mfn_t first, uint64_t n))
 {
     successor = take;

@@ -30,9 +30,6 @@ mfn_t boot_alloc_zeroed_page(void);
 /* A free frame below 640 KiB, for real-mode code.  INVALID_MFN when the firmware left none. */
 mfn_t boot_alloc_low_page(void);
 
-/* Frames not given out. */
-uint64_t boot_alloc_free_pages(void);
-
 /*
  * Hands every free range [first, first + n) to `take` and ends allocation here.  `take` is kept:
  * memory released later (modules, the boot's own code) goes to it at once.

@@ -32,13 +32,6 @@ void tlb_cpu_up(unsigned cpu)
     atomic_get_or(&tlb_online, cpumask_of(cpu));
 }
 
-void tlb_cpu_down(unsigned cpu)
-{
-    atomic_get_and(&tlb_online, ~cpumask_of(cpu));
-    smp_mb();
-    atomic_get_and(&request.left, ~cpumask_of(cpu));
-}
-
 /* With CR4.PGE clear a load of CR3 empties everything, and so does setting it again. */
 void tlb_load_cr3_flush(uint64_t cr3)
 {

@@ -54,7 +54,6 @@ void tlb_flush_end(unsigned cpu, uint64_t t);
 #define TLBF_CACHE  2u /* write back and invalidate the data caches as well */
 
 void tlb_cpu_up(unsigned cpu);
-void tlb_cpu_down(unsigned cpu);
 
 /* Flushes one page (any address below the page's end; all root tables) or everything, here. */
 void tlb_flush_local(uint64_t va_or_all, unsigned flags);

@@ -474,11 +474,6 @@ static void choose_policy(const char *name)
     printk(XENLOG_WARNING "sched=%s: unknown policy, using %s\n", name, policy->name);
 }
 
-const char *sched_policy_name(void)
-{
-    return policy->name;
-}
-
 int sched_prepare_cpu(unsigned int cpu)
 {
     struct sched_cpu *c = &sched_cpus[cpu];
@@ -500,11 +495,6 @@ void sched_init(const char *name)
     if (sched_prepare_cpu(cpu) != 0)
         panic("no memory for the first idle vCPU");
     sched_start_cpu();
-}
-
-struct vcpu *idle_vcpu(unsigned int cpu)
-{
-    return sched_cpus[cpu].idle;
 }
 
 uint64_t sched_idle_time(unsigned int cpu)

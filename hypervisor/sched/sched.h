@@ -58,13 +58,9 @@ int sched_prepare_cpu(unsigned int cpu);
 void sched_start_cpu(void);
 /* Softirqs, then sleep until an interrupt.  Also where context switches to idle continue. */
 void idle_loop(void) __attribute__((noreturn));
-/* The idle vCPU of a processor that was prepared. */
-struct vcpu *idle_vcpu(unsigned int cpu);
 extern struct domain *idle_domain;
 /* Processors that schedule. */
 extern cpumask_t sched_online;
-/* The name of the policy that runs. */
-const char *sched_policy_name(void);
 
 /* --- objects --------------------------------------------------------------------------------- */
 void sched_init_domain(struct domain *d);

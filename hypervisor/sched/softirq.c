@@ -51,12 +51,12 @@ static void run_one(enum softirq nr)
     }
 }
 
-static void run_pending(uint64_t mask)
+void do_softirq(void)
 {
     struct softirq_cpu *s = &softirq_cpus[smp_cpu_id()];
     uint64_t pending;
 
-    while ((pending = load_once(&s->pending) & mask)) {
+    while ((pending = load_once(&s->pending))) {
         unsigned int nr = (unsigned int)__builtin_ctzl(pending);
 
         /* Cleared first: what comes up while the function runs is seen in the next round. */
@@ -64,16 +64,6 @@ static void run_pending(uint64_t mask)
         s->runs[nr]++;
         run_one((enum softirq)nr);
     }
-}
-
-void do_softirq(void)
-{
-    run_pending(~0UL);
-}
-
-void do_softirq_noswitch(void)
-{
-    run_pending(~BIT(SOFTIRQ_SCHEDULE));
 }
 
 void softirq_init(void)
@@ -117,9 +107,7 @@ void work_schedule_on(struct work *w, unsigned int cpu)
         spin_unlock_irqrestore(&q->lock, flags);
         q = &work_queues[cpu];
         flags = spin_lock_irqsave(&q->lock);
-        /* Unless it was cancelled in between, or cancelled and queued again by somebody else. */
-        if (w->queued && w->cpu == cpu && list_empty(&w->link))
-            list_add_tail(&q->list, &w->link);
+        list_add_tail(&q->list, &w->link); /* nobody else has: it counts as queued */
     } else if (queue) {
         /* Still running where it is: stays there, so that it never runs twice at a time. */
         w->queued = true;
@@ -134,25 +122,6 @@ void work_schedule_on(struct work *w, unsigned int cpu)
 void work_schedule(struct work *w)
 {
     work_schedule_on(w, smp_cpu_id());
-}
-
-void work_cancel(struct work *w)
-{
-    for (;;) {
-        uint64_t flags;
-        struct work_queue *q = work_lock(w, &flags);
-        bool running;
-
-        if (w->queued) {
-            list_remove(&w->link);
-            w->queued = false;
-        }
-        running = w->running;
-        spin_unlock_irqrestore(&q->lock, flags);
-        if (!running)
-            return;
-        cpu_relax();
-    }
 }
 
 static void work_softirq(void)
@@ -174,8 +143,8 @@ static void work_softirq(void)
 
         w->fn(w->arg);
 
-        /* `running` keeps `w` on this queue and alive (work_cancel waits): the lock is not needed
-         * to find it, only to order the store after the function's. */
+        /* `running` keeps `w` on this queue: the lock is not needed to find it, only to order the
+         * store after the function's. */
         store_release(&w->running, false);
     }
 }

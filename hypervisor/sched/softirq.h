@@ -41,8 +41,6 @@ void raise_softirq(enum softirq nr);
 void cpu_raise_softirq(unsigned int cpu, enum softirq nr);
 /* Runs what is pending until nothing is.  Interrupts on; may not return (a context switch). */
 void do_softirq(void);
-/* The same without SOFTIRQ_SCHEDULE: for long work of the hypervisor itself, e.g. at boot. */
-void do_softirq_noswitch(void);
 
 /*
  * A function to be called once, soon, on a given processor from SOFTIRQ_WORK.  Zeroed plus
@@ -60,7 +58,5 @@ void work_init(struct work *w, void (*fn)(void *), void *arg);
 /* Nothing happens if it is queued already.  Any context. */
 void work_schedule_on(struct work *w, unsigned int cpu);
 void work_schedule(struct work *w);
-/* Afterwards it is neither queued nor running (not from its own function). */
-void work_cancel(struct work *w);
 /* Once, before anything is raised. */
 void softirq_init(void);

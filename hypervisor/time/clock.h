@@ -51,5 +51,3 @@ void wallclock_init(void);
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_ns);
 /* Publishes to a domain whose shared_info or time_offset_s is new. */
 void wallclock_update_domain(struct domain *d);
-/* Now. */
-void wallclock_get(uint64_t *sec, uint32_t *nsec);

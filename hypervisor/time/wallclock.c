@@ -136,14 +136,3 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_ns)
     spin_unlock(&wallclock_lock);
     spin_unlock(&domain_list_lock);
 }
-
-void wallclock_get(uint64_t *sec, uint32_t *nsec)
-{
-    uint64_t now = now_ns();
-
-    spin_lock(&wallclock_lock);
-    now += origin_nsec;
-    *sec = origin_sec + now / NS_PER_S;
-    *nsec = (uint32_t)(now % NS_PER_S);
-    spin_unlock(&wallclock_lock);
-}
