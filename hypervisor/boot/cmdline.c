@@ -523,16 +523,3 @@ void cmdline_parse(struct boot_options *o, const char *cmdline)
             take_word(o, word);
     }
 }
-
-const char *cmdline_skip_image(const char *cmdline, const char *loader)
-{
-    while (*cmdline == ' ')
-        cmdline++;
-    if (loader && strncmp(loader, "GRUB 2", 6) == 0)
-        return cmdline;
-    while (*cmdline && *cmdline != ' ')
-        cmdline++;
-    while (*cmdline == ' ')
-        cmdline++;
-    return cmdline;
-}

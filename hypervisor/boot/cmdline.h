@@ -89,11 +89,5 @@ struct boot_option {
 /* The table, in alphabetical order, for `make options` and the documentation. */
 const struct boot_option *cmdline_table(unsigned *nr);
 
-/*
- * The options' part of what the boot loader handed over: Multiboot loaders other than GRUB 2 put
- * the image's own name first.  loader is the name that the loader gives itself, or NULL.
- */
-const char *cmdline_skip_image(const char *cmdline, const char *loader);
-
 /* Sets *o to the defaults and then to what cmdline says.  Never fails: see unknown and wrong. */
 void cmdline_parse(struct boot_options *o, const char *cmdline);

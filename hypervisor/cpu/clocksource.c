@@ -4,7 +4,7 @@
  *
  * A measurement takes 20 ms.  Each end is the tightest of a few (TSC, clock, TSC) readings, so that
  * an interruption of one of them (by a host, or by SMM) does not spoil it; the error is then some
- * microseconds in 20 ms, which is what time/ corrects later against the same clock.
+ * microseconds in 20 ms.
  */
 #include "cpu/clocksource.h"
 #include "console/log.h"
@@ -91,8 +91,8 @@ void clocksource_init(const char *prefer)
     measure(chosen, hz);
     clocksource_name = chosen->name;
     printk(XENLOG_INFO "Clock: %s at %lu.%03lu MHz; TSC %u.%03u MHz, APIC timer %u.%03u MHz\n",
-           chosen->name, hz / 1000000, hz / 1000 % 1000, tsc_khz / 1000,
-           tsc_khz % 1000, apic_timer_khz / 1000, apic_timer_khz % 1000);
+           chosen->name, hz / 1000000, hz / 1000 % 1000, tsc_khz / 1000, tsc_khz % 1000,
+           apic_timer_khz / 1000, apic_timer_khz % 1000);
 }
 
 void delay_us(unsigned int us)

@@ -92,18 +92,6 @@ int grant_resource_frame(struct domain *d, unsigned idx, mfn_t *mfn)
     return rc;
 }
 
-int grant_seed(struct domain *d, unsigned ref, domid_t to, mfn_t frame)
-{
-    struct grant_ref_entries e;
-
-    if (!grant_lookup(&d->gnt, ref, &e))
-        return -EINVAL;
-    e.shared->domid = to;
-    e.shared->frame = (uint32_t)frame.n;
-    store_release(&e.shared->flags, (uint16_t)GTF_permit_access);
-    return 0;
-}
-
 /* --- life ---------------------------------------------------------------------------------------
  */
 

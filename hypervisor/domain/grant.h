@@ -92,9 +92,6 @@ long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count);
  */
 int grant_resource_frame(struct domain *d, unsigned idx, mfn_t *mfn);
 
-/* Writes a shared entry of d on its behalf (dom0 build, tests): 0 or -EINVAL. */
-int grant_seed(struct domain *d, unsigned ref, domid_t to, mfn_t frame);
-
 /* Registered with mem/audit: the references that device mappings hold; checks pins against
  * handles.  All domains are paused. */
 void grant_audit_register(void);

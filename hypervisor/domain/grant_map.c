@@ -126,7 +126,7 @@ static int unmap_host(struct domain *d, uint64_t host_addr, uint16_t flags, mfn_
 
     if (rc != GNTST_okay)
         return rc;
-    rc = pte_grant_unmap(&t, index, mfn, !(flags & GNTMAP_readonly), 0);
+    rc = pte_grant_unmap(&t, index, mfn, !(flags & GNTMAP_readonly));
     pte_table_close(&t);
     return rc ? guest_error(GNTST_general_error, "grant: the entry does not map this grant")
               : GNTST_okay;

@@ -9,13 +9,9 @@
 #include "lib/types.h"
 
 typedef unsigned __int128 u128;
-typedef __int128 s128;
 
 u128 __udivmodti4(u128 a, u128 b, u128 *rest);
 u128 __udivti3(u128 a, u128 b);
-u128 __umodti3(u128 a, u128 b);
-s128 __divti3(s128 a, s128 b);
-s128 __modti3(s128 a, s128 b);
 int __popcountdi2(int64_t v);
 
 /* (hi:lo) / d for hi < d: the quotient fits. */
@@ -56,29 +52,6 @@ u128 __udivmodti4(u128 a, u128 b, u128 *rest)
 u128 __udivti3(u128 a, u128 b)
 {
     return __udivmodti4(a, b, NULL);
-}
-
-u128 __umodti3(u128 a, u128 b)
-{
-    u128 rest;
-
-    __udivmodti4(a, b, &rest);
-    return rest;
-}
-
-s128 __divti3(s128 a, s128 b)
-{
-    u128 q = __udivmodti4(a < 0 ? -(u128)a : (u128)a, b < 0 ? -(u128)b : (u128)b, NULL);
-
-    return (s128)((a < 0) != (b < 0) ? -q : q);
-}
-
-s128 __modti3(s128 a, s128 b)
-{
-    u128 rest;
-
-    __udivmodti4(a < 0 ? -(u128)a : (u128)a, b < 0 ? -(u128)b : (u128)b, &rest);
-    return (s128)(a < 0 ? -rest : rest);
 }
 
 int __popcountdi2(int64_t v)

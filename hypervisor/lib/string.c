@@ -116,17 +116,6 @@ char *STRING_FN(strchr)(const char *s, int c)
     }
 }
 
-char *STRING_FN(strstr)(const char *hay, const char *needle)
-{
-    size_t len = STRING_FN(strlen)(needle);
-
-    for (; *hay || !len; hay++) {
-        if (!STRING_FN(strncmp)(hay, needle, len))
-            return (char *)(uintptr_t)hay;
-    }
-    return NULL;
-}
-
 size_t str_copy(char *dst, const char *src, size_t size)
 {
     size_t len = STRING_FN(strlen)(src);

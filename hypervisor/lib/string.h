@@ -24,7 +24,6 @@ size_t STRING_FN(strnlen)(const char *s, size_t n);
 int STRING_FN(strcmp)(const char *a, const char *b);
 int STRING_FN(strncmp)(const char *a, const char *b, size_t n);
 char *STRING_FN(strchr)(const char *s, int c);
-char *STRING_FN(strstr)(const char *hay, const char *needle);
 
 #ifndef PAVIS_HOST_TEST
 /* -ffreestanding turns the built-in forms off; with them small constant sizes become plain moves.

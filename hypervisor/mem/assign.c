@@ -221,8 +221,6 @@ void frame_last_put(struct frame *f, uint64_t ref)
         store_release(&f->ref, REF_STATE(FRAME_HV));
     } else {
         buddy_free(f, 0, tlb_clock());
-        if (shared)
-            hv_page_gone();
     }
     account_out(o, shared, false);
 }
@@ -296,9 +294,13 @@ void frame_unshare_and_free(void *page)
 /* --- all frames of an owner
  * ------------------------------------------------------------------------ */
 
-/* As frame_for_each_owned(), in the first `chunks` chunks. */
-static int for_each_owned_in(struct mem_owner *o, uint64_t chunks, uint64_t *cursor,
-                             int (*fn)(struct frame *f, void *arg), void *arg)
+/*
+ * Calls fn for each frame assigned to or shared with `o` in the first `chunks` chunks (fn must ask
+ * frame_get before it relies on that), from frame number *cursor on, until fn returns nonzero;
+ * returns that, with *cursor behind that frame.  0: all seen.
+ */
+static int for_each_owned(struct mem_owner *o, uint64_t chunks, uint64_t *cursor,
+                          int (*fn)(struct frame *f, void *arg), void *arg)
 {
     uint64_t c = *cursor / 512;
 
@@ -321,12 +323,6 @@ static int for_each_owned_in(struct mem_owner *o, uint64_t chunks, uint64_t *cur
     }
     *cursor = chunks * 512;
     return 0;
-}
-
-int frame_for_each_owned(struct mem_owner *o, uint64_t *cursor,
-                         int (*fn)(struct frame *f, void *arg), void *arg)
-{
-    return for_each_owned_in(o, DIV_UP(frame_limit, 512), cursor, fn, arg);
 }
 
 /* --- death
@@ -372,7 +368,7 @@ int mem_relinquish(struct mem_owner *o, uint64_t *cursor)
 
     while (*cursor < all * 512) {
         uint64_t end = min(all, *cursor / 512 + RELINQUISH_CHUNKS);
-        int rc = for_each_owned_in(o, end, cursor, relinquish_one, &r);
+        int rc = for_each_owned(o, end, cursor, relinquish_one, &r);
 
         if (rc) {
             *cursor = r.at;

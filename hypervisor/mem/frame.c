@@ -19,26 +19,17 @@ uint64_t frame_chunk_present[FRAME_CHUNKS / 64];
 uint64_t frame_limit;
 uint64_t frame_low_end, frame_high_start, frame_high_count;
 
-static bool get_if(struct frame *f, uint64_t mask, uint64_t want)
+bool frame_get(struct frame *f, domid_t owner)
 {
+    const uint64_t want = REF_STATE(FRAME_IN_USE) | (uint64_t)owner << REF_OWNER_SHIFT;
     uint64_t x = load_once(&f->ref);
 
     do {
-        if (unlikely((x & mask) != want || (x & REF_COUNT_MASK) >= REF_COUNT_MAX))
+        if (unlikely((x & (REF_STATE_MASK | REF_OWNER_MASK)) != want ||
+                     (x & REF_COUNT_MASK) >= REF_COUNT_MAX))
             return false;
     } while (unlikely(!atomic_cmpxchg(&f->ref, &x, x + 1)));
     return true;
-}
-
-bool frame_get(struct frame *f, domid_t owner)
-{
-    return get_if(f, REF_STATE_MASK | REF_OWNER_MASK,
-                  REF_STATE(FRAME_IN_USE) | (uint64_t)owner << REF_OWNER_SHIFT);
-}
-
-bool frame_get_any(struct frame *f)
-{
-    return get_if(f, REF_STATE_MASK, REF_STATE(FRAME_IN_USE));
 }
 
 void frame_get_held(struct frame *f)

@@ -130,8 +130,6 @@ static inline uint32_t frame_count(const struct frame *f)
 /* Takes a general reference if the frame is in use by `owner`.  False: it is not, or its count is
  * at the limit.  A frame with a reference keeps its owner and is not freed. */
 bool __must_check frame_get(struct frame *f, domid_t owner);
-/* The same whoever owns it. */
-bool __must_check frame_get_any(struct frame *f);
 /* One more by somebody who already holds one; for references a frame holds on itself. */
 void frame_get_held(struct frame *f);
 /* Gives a reference back; the last one frees the frame (SHARED: returns it to the hypervisor). */
@@ -191,14 +189,6 @@ void frame_unshare_and_free(void *page);
 /* Promises `pages` frames to an owner (0: gives up the claim).  0, -ENOMEM, -EINVAL. */
 int mem_claim(struct mem_owner *o, uint64_t pages);
 uint64_t mem_outstanding_claims(void);
-
-/*
- * Calls fn for each frame assigned to or shared with `o` (fn must ask frame_get before it relies on
- * that), from frame number *cursor on, until fn returns nonzero; returns that, with *cursor behind
- * that frame.  0: all seen.
- */
-int frame_for_each_owned(struct mem_owner *o, uint64_t *cursor,
-                         int (*fn)(struct frame *f, void *arg), void *arg);
 
 /*
  * Gives back every assigned frame of a dying owner: unpins, finishes what was left half done, drops

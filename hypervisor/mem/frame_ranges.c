@@ -86,12 +86,3 @@ uint64_t frame_ranges_take_top(struct frame_ranges *s, uint64_t n, uint64_t alig
     }
     return UINT64_MAX;
 }
-
-uint64_t frame_ranges_count(const struct frame_ranges *s)
-{
-    uint64_t sum = 0;
-
-    for (unsigned int i = 0; i < s->nr; i++)
-        sum += s->range[i].end - s->range[i].start;
-    return sum;
-}

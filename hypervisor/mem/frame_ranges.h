@@ -29,5 +29,3 @@ bool frame_ranges_remove(struct frame_ranges *s, uint64_t start, uint64_t end);
  * below `limit`.  Returns the first; UINT64_MAX when there are none.
  */
 uint64_t frame_ranges_take_top(struct frame_ranges *s, uint64_t n, uint64_t align, uint64_t limit);
-
-uint64_t frame_ranges_count(const struct frame_ranges *s);

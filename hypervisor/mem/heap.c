@@ -33,34 +33,18 @@ _Static_assert(SMALL_HEADER + 2 * HV_SMALL_MAX <= PAGE_SIZE, "two of the largest
 
 static spinlock_t small_lock;
 static struct list_head partial[ARRAY_SIZE(class_size)];
-static uint64_t pages_used;
-
-uint64_t hv_pages_used(void)
-{
-    return load_once(&pages_used);
-}
-
-void hv_page_gone(void)
-{
-    atomic_dec(&pages_used);
-}
 
 void *hv_alloc_pages(unsigned order)
 {
     struct frame *f = frame_alloc(NULL, order, 0, 0);
 
-    if (!f)
-        return NULL;
-    atomic_add_get(&pages_used, 1UL << order);
-    return frame_virt(f);
+    return f ? frame_virt(f) : NULL;
 }
 
 void hv_free_pages(void *p, unsigned order)
 {
-    if (!p)
-        return;
-    atomic_sub_get(&pages_used, 1UL << order);
-    frame_free_hv(frame_of(virt_to_mfn(p)), order);
+    if (p)
+        frame_free_hv(frame_of(virt_to_mfn(p)), order);
 }
 
 void *hv_alloc_page(void)

@@ -18,7 +18,3 @@ void hv_free_pages(void *p, unsigned order);
 /* Aligned to 16 bytes (a page and more: to a page). */
 void *hv_zalloc(size_t size);
 void hv_free(void *p); /* NULL is fine */
-/* Pages that hv_* hold now. */
-uint64_t hv_pages_used(void);
-/* For frame_unshare_and_free(): a page went back without hv_free_page(). */
-void hv_page_gone(void);

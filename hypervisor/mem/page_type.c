@@ -197,18 +197,6 @@ int page_type_get(struct frame *f, enum page_type type, unsigned flags)
     }
 }
 
-bool page_type_get_held(struct frame *f)
-{
-    uint64_t x = load_once(&f->type);
-
-    do {
-        BUG_ON((x & TYPE_COUNT_MASK) == 0);
-        if ((x & TYPE_COUNT_MASK) == TYPE_COUNT_MAX)
-            return false;
-    } while (!atomic_cmpxchg(&f->type, &x, x + 1));
-    return true;
-}
-
 int page_type_put(struct frame *f, unsigned flags)
 {
     uint64_t x = load_once(&f->type), n;

@@ -78,9 +78,6 @@ int page_type_put(struct frame *f, unsigned flags);
 /* Brings an interrupted frame down to count 0; nothing to do for any other.  0 or -ERESTART. */
 int page_type_finish(struct frame *f, unsigned flags);
 
-/* One more type reference by somebody who holds one of that type; false: count at its limit. */
-bool __must_check page_type_get_held(struct frame *f);
-
 /* General and type reference together.  -EINVAL: not the owner's; else as page_type_get(). */
 int __must_check frame_get_type(struct frame *f, domid_t owner, enum page_type type,
                                 unsigned flags);

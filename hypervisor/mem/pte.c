@@ -421,7 +421,7 @@ int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable,
     return 0;
 }
 
-int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t next)
+int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable)
 {
     pte_t *slot = &t->entry[index], cur = load_once(slot);
 
@@ -431,12 +431,6 @@ int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writabl
     do {
         if (!(cur & PTE_P) || !mfn_eq(pte_mfn(cur), mfn) || !!(cur & PTE_RW) != writable)
             return guest_error(-EINVAL, "entry does not hold that grant mapping");
-    } while (!atomic_cmpxchg(slot, &cur, next));
+    } while (!atomic_cmpxchg(slot, &cur, 0));
     return 0;
-}
-
-pte_t pte_take(struct pte_table *t, unsigned index)
-{
-    BUG_ON(index >= PTE_ENTRIES || t->level != 1);
-    return atomic_xchg(&t->entry[index], 0);
 }

@@ -88,14 +88,11 @@ int pte_finish(struct pte_context *c);
  * that the new entry needs (general; and PT_WRITABLE if `writable`), and they become the entry's
  * when 0 is returned; what was mapped there before is dropped.  `flags` are the guest's wishes
  * (access, availability, software bits). For unmap, entry `index` must map exactly `mfn` with that
- * access; it is replaced by `next` (0, or an entry of the same table owner moved from elsewhere
- * with its references), and its references go to the caller, to be put after a flush.  -EINVAL: not
- * that mapping.
+ * access; it is cleared, and its references go to the caller, to be put after a flush.  -EINVAL:
+ * not that mapping.
  */
 int pte_grant_map(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, uint64_t flags);
-int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable, pte_t next);
-/* Takes an entry out with its references, for GNTTABOP_unmap_and_replace; the caller owns it. */
-pte_t pte_take(struct pte_table *t, unsigned index);
+int pte_grant_unmap(struct pte_table *t, unsigned index, mfn_t mfn, bool writable);
 
 /* --- rules (mem/entry.c), shared by update, validation and audit ---------------------------------
  */

@@ -130,36 +130,3 @@ bool rangeset_contains_range(struct rangeset *s, uint64_t first, uint64_t last)
     spin_unlock(&s->lock);
     return in;
 }
-
-bool rangeset_overlaps(struct rangeset *s, uint64_t first, uint64_t last)
-{
-    unsigned at;
-    bool some;
-
-    if (!s || first > last)
-        return false;
-    spin_lock(&s->lock);
-    at = find(s, first);
-    some = at < s->nr && s->r[at].first <= last;
-    spin_unlock(&s->lock);
-    return some;
-}
-
-bool rangeset_is_empty(struct rangeset *s)
-{
-    return !s || load_once(&s->nr) == 0;
-}
-
-int rangeset_for_each(struct rangeset *s, int (*fn)(uint64_t first, uint64_t last, void *arg),
-                      void *arg)
-{
-    int rc = 0;
-
-    if (!s)
-        return 0;
-    spin_lock(&s->lock);
-    for (unsigned i = 0; i < s->nr && !rc; i++)
-        rc = fn(s->r[i].first, s->r[i].last, arg);
-    spin_unlock(&s->lock);
-    return rc;
-}

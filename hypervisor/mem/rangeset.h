@@ -16,11 +16,6 @@ int rangeset_add(struct rangeset *s, uint64_t first, uint64_t last);
 int rangeset_remove(struct rangeset *s, uint64_t first, uint64_t last);
 /* All of [first, last]; false for NULL. */
 bool rangeset_contains_range(struct rangeset *s, uint64_t first, uint64_t last);
-bool rangeset_overlaps(struct rangeset *s, uint64_t first, uint64_t last);
-bool rangeset_is_empty(struct rangeset *s); /* true for NULL */
-/* Calls fn for each range in order, until nonzero; returns that. */
-int rangeset_for_each(struct rangeset *s, int (*fn)(uint64_t first, uint64_t last, void *arg),
-                      void *arg);
 static inline bool rangeset_contains(struct rangeset *s, uint64_t n)
 {
     return rangeset_contains_range(s, n, n);

@@ -4,8 +4,8 @@
  * pv/cpu_policy_filter.c for what PV guests are shown.
  *
  * Every policy handed out has been through recalculate(): limits in range, dependent features gone
- * with what they depend on, XSAVE sizes recomputed.  What relies on this: the emulator believes
- * cpu_policy_has() when it decides whether a guest may set a control-register bit.
+ * with what they depend on, XSAVE sizes recomputed.  What relies on this: the emulator believes the
+ * policy when it decides whether a guest may set a control-register bit.
  */
 #include "pv/cpu_policy.h"
 #include "abi/errno.h"
@@ -131,14 +131,6 @@ void cpu_policy_set_words(struct cpu_policy *p, const uint32_t words[CPU_WORDS])
     p->feat[1].c = words[CPU_7C1];
     p->feat[1].d = words[CPU_7D1];
     p->arch_caps = words[CPU_ARCH_LO] | (uint64_t)words[CPU_ARCH_HI] << 32;
-}
-
-bool cpu_policy_has(const struct cpu_policy *p, enum cpu_word word, unsigned bit)
-{
-    uint32_t words[CPU_WORDS];
-
-    cpu_policy_get_words(p, words);
-    return words[word] & F(bit);
 }
 
 uint64_t cpu_policy_xcr0(const struct cpu_policy *p)

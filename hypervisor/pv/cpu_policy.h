@@ -123,9 +123,6 @@ int cpu_policy_check(const struct cpu_policy *guest, const struct cpu_policy *ma
 void cpu_policy_get_words(const struct cpu_policy *p, uint32_t words[CPU_WORDS]);
 void cpu_policy_set_words(struct cpu_policy *p, const uint32_t words[CPU_WORDS]);
 
-/* Is feature `bit` of `word` shown? */
-bool cpu_policy_has(const struct cpu_policy *p, enum cpu_word word, unsigned bit);
-
 /* XSAVE components that the policy allows in XCR0 (0: no XSAVE). */
 uint64_t cpu_policy_xcr0(const struct cpu_policy *p);
 /* Bytes of an uncompressed XSAVE area for `xcr0`; at least the 576 of the legacy part and header.

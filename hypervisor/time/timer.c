@@ -198,17 +198,6 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     local_irq_restore(flags);
 }
 
-void timer_migrate_all(unsigned int from, unsigned int to)
-{
-    uint64_t flags = local_irq_save();
-
-    lock_both(&queues[from], &queues[to]);
-    while (queues[from].heap.root)
-        move(of_node(queues[from].heap.root), &queues[from], &queues[to]);
-    unlock_both(&queues[from], &queues[to]);
-    local_irq_restore(flags);
-}
-
 void timer_interrupt(void)
 {
     raise_softirq(SOFTIRQ_TIMER);

@@ -38,7 +38,5 @@ bool timer_active(const struct timer *t);
 
 /* Once, before the first timer is set. */
 void timers_init(void);
-/* All timers of a processor that goes away move to `to`. */
-void timer_migrate_all(unsigned int from, unsigned int to);
 /* SOFTIRQ_TIMER. */
 void timer_softirq(void);

@@ -165,7 +165,7 @@ void cache_flush_page(void *page)
     fake_cache_flushes++;
     /* Called on the way out of use as well: nobody can get hold of the frame any more. */
     if (frame_count(f) == 0)
-        assert_false(frame_get_any(f));
+        assert_int_not_equal(frame_state(f), FRAME_IN_USE);
 }
 
 /* --- owners ----------------------------------------------------------------------------------- */

@@ -217,17 +217,6 @@ static void mistakes(void **state)
     assert_int_equal(o.nr_wrong, 1);
 }
 
-static void image_name(void **state)
-{
-    const char *line = "  build/pavis-hv  console=com1 x";
-
-    assert_string_equal(cmdline_skip_image(line, NULL), "console=com1 x");
-    assert_string_equal(cmdline_skip_image(line, "qemu"), "console=com1 x");
-    assert_string_equal(cmdline_skip_image(line, "GRUB 2.06"), line + 2);
-    assert_string_equal(cmdline_skip_image("", "GRUB 0.97"), "");
-    assert_string_equal(cmdline_skip_image("/boot/xen", NULL), "");
-}
-
 static void table_is_sound(void **state)
 {
     const struct boot_option *t;
@@ -339,10 +328,8 @@ static void any_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usual_lines),    cmocka_unit_test(kinds),
-        cmocka_unit_test(mistakes),       cmocka_unit_test(image_name),
-        cmocka_unit_test(table_is_sound), cmocka_unit_test(dom0_memory),
-        cmocka_unit_test(any_line),
+        cmocka_unit_test(usual_lines),    cmocka_unit_test(kinds),       cmocka_unit_test(mistakes),
+        cmocka_unit_test(table_is_sound), cmocka_unit_test(dom0_memory), cmocka_unit_test(any_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

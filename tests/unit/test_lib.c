@@ -23,7 +23,6 @@
 
 typedef unsigned __int128 u128;
 u128 __udivmodti4(u128 a, u128 b, u128 *rest);
-__int128 __divti3(__int128 a, __int128 b);
 int __popcountdi2(int64_t v);
 
 static uint64_t random64(void)
@@ -84,7 +83,6 @@ static void string_routines(void **state)
         assert_int_equal(hv_strnlen(a, n), strnlen(a, n));
         assert_int_equal(sign(hv_strcmp(a, b)), sign(strcmp(a, b)));
         assert_int_equal(sign(hv_strncmp(a, b, n)), sign(strncmp(a, b, n)));
-        assert_ptr_equal(hv_strstr(a, b), strstr(a, b));
         assert_ptr_equal(hv_strchr(a, 'b'), strchr(a, 'b'));
         assert_ptr_equal(hv_strchr(a, 0), strchr(a, 0));
     }
@@ -206,8 +204,6 @@ static void wide_division(void **state)
         b += !b;
         q = __udivmodti4(a, b, &r);
         assert_true(r < b && q * b + r == a);
-        assert_true(__divti3(-(__int128)(a >> 1), (__int128)(b >> 1) + 1) ==
-                    -(__int128)((a >> 1) / ((b >> 1) + 1)));
         assert_int_equal(__popcountdi2((int64_t)a), cpumask_count((uint64_t)a));
     }
 }

@@ -429,8 +429,7 @@ static void grant_drop(unsigned g)
     if (!grant[g].used)
         return;
     if (!pte_table_open(&t, &owner[grant[g].mapper], frame_mfn(grant[g].table))) {
-        if (t.level == 1 &&
-            !pte_grant_unmap(&t, grant[g].index, grant[g].mfn, grant[g].writable, 0))
+        if (t.level == 1 && !pte_grant_unmap(&t, grant[g].index, grant[g].mfn, grant[g].writable))
             l1_entry_put(pte_make(grant[g].mfn, PTE_P | (grant[g].writable ? PTE_RW : 0)));
         pte_table_close(&t);
     }

@@ -35,12 +35,6 @@ static uint64_t number(unsigned i)
     return i < N ? i : ~0UL - (2 * N - 1 - i);
 }
 
-static int count_ranges(uint64_t first, uint64_t last, void *arg)
-{
-    ++*(unsigned *)arg;
-    return 0;
-}
-
 static void against_an_array(void **state)
 {
     struct rangeset *s = rangeset_new();
@@ -48,9 +42,9 @@ static void against_an_array(void **state)
 
     srandom(5);
     for (unsigned step = 0; step < 20000; step++) {
-        unsigned base = random() % 2 ? N : 0, ranges = 0, real = 0;
+        unsigned base = random() % 2 ? N : 0;
         unsigned a = base + (unsigned)random() % N, b = base + (unsigned)random() % N;
-        bool add = random() % 2, all = true, some = false;
+        bool add = random() % 2, all = true;
 
         if (random() % 3)
             b = a + (unsigned)random() % 4 < base + N ? a + (unsigned)random() % 4 : a;
@@ -61,22 +55,14 @@ static void against_an_array(void **state)
             assert_int_equal(rangeset_remove(s, number(a), number(b)), -EINVAL);
             continue;
         }
-        for (unsigned i = a; i <= b; i++) {
+        for (unsigned i = a; i <= b; i++)
             all &= in[i];
-            some |= in[i];
-        }
         assert_int_equal(rangeset_contains_range(s, number(a), number(b)), all);
-        assert_int_equal(rangeset_overlaps(s, number(a), number(b)), some);
         assert_int_equal((add ? rangeset_add : rangeset_remove)(s, number(a), number(b)), 0);
         for (unsigned i = a; i <= b; i++)
             in[i] = add;
-        for (unsigned i = 0; i < 2 * N; i++) {
+        for (unsigned i = 0; i < 2 * N; i++)
             assert_int_equal(rangeset_contains(s, number(i)), in[i]);
-            real += in[i] && (i == 0 || i == N || !in[i - 1]);
-        }
-        rangeset_for_each(s, count_ranges, &ranges);
-        assert_int_equal(ranges, real);
-        assert_int_equal(rangeset_is_empty(s), real == 0);
     }
     assert_false(rangeset_contains(s, 1UL << 40));
     rangeset_free(s);
@@ -89,7 +75,7 @@ static void refusals(void **state)
 
     no_memory = true;
     assert_int_equal(rangeset_add(s, 1, 2), -ENOMEM);
-    assert_true(rangeset_is_empty(s));
+    assert_false(rangeset_contains(s, 1));
     assert_null(rangeset_new());
     no_memory = false;
     assert_int_equal(rangeset_add(s, 0, ~0UL), 0);
@@ -101,8 +87,6 @@ static void refusals(void **state)
     rangeset_free(s);
     rangeset_free(NULL);
     assert_false(rangeset_contains(NULL, 0));
-    assert_false(rangeset_overlaps(NULL, 0, ~0UL));
-    assert_true(rangeset_is_empty(NULL));
 }
 
 int main(void)

@@ -149,30 +149,6 @@ static void random_operations(void **state)
     assert_true(fired > 1000);
 }
 
-/* A processor goes away: all its timers still run, elsewhere. */
-static void processor_leaves(void **state)
-{
-    unsigned int before = 0, moved = 0;
-
-    (void)state;
-    for (size_t i = 0; i < N; i++) {
-        if (dead[i])
-            continue;
-        due[i] = now + 10 + i;
-        host_cpu_info.cpu = 0;
-        timer_set(&timers[i], due[i]);
-        before++;
-        moved += home[i] == 1;
-        home[i] = home[i] == 1 ? 2 : home[i];
-    }
-    assert_true(moved > 0);
-    timer_migrate_all(1, 2);
-    assert_int_equal(timer_queue_of(1)->nr, 0);
-    fired = 0;
-    pass(now + 200);
-    assert_true(fired >= before);
-}
-
 /* A timer that sets itself by its own deadline does not drift; an absurd deadline never comes. */
 static struct timer periodic, never;
 static uint64_t next_tick, ticks;
@@ -216,7 +192,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_operations),
-        cmocka_unit_test(processor_leaves),
         cmocka_unit_test(no_drift),
     };
 
