@@ -35,7 +35,7 @@ HV_H := $(sort $(wildcard hypervisor/*.h hypervisor/*/*.h hypervisor/*/*/*.h))
 HV_OBJ := $(HV_C:%.c=$B/%.o) $(HV_S:%.S=$B/%.S.o)
 
 .PHONY: help all deps dom0 run debug test test-long unit lint lint-scripts format format-check layers \
-        headers size install clean
+        headers unused size install clean
 
 all: hypervisor ## Build the hypervisor: build/pavis-hv, .gz and -syms (the default); prints its size
 	@scripts/size hypervisor
@@ -171,6 +171,9 @@ layers: ## Fail if a hypervisor file includes from a layer above its own
 
 headers: ## Fail if a header does not compile alone
 	@scripts/check-headers $(CC) $(filter-out -MMD -MP,$(HV_CFLAGS))
+
+unused: $(HV_SYMS) ## Fail if no code and no test uses a global function of the hypervisor
+	@scripts/check-unused $(HV_SYMS) $(HV_LINK) $(UNPACK_PARTS)
 
 size: ## Lines of code (no comments, no blanks) per folder, and the longest files and functions
 	@scripts/size
