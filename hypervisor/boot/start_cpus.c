@@ -20,11 +20,13 @@
 #include "lib/atomic.h"
 #include "mem/boot_alloc.h"
 #include "mem/map.h"
+#include "sched/sched.h"
 
 /* Intel SDM volume 3, 8.4.4.1: INIT, 10 ms, startup, 200 us, startup. */
 #define INIT_WAIT_US    10000
 #define STARTUP_WAIT_US 200
 #define ALIVE_WAIT_MS   1000
+#define READY_WAIT_MS   10000 /* an emulator on a busy host takes its time */
 
 /* Where a new CPU's C code begins: on its own stack, interrupts off, on the boot's tables. */
 static void ap_main(void)
@@ -96,6 +98,21 @@ static void __boot_text say_what_is_not_used(void)
                acpi_info.nr_cpus_ignored, NR_CPUS);
 }
 
+/*
+ * A processor is online, so that it can be called, a while before it is the scheduler's.  dom0's
+ * vCPUs are counted and placed by the latter: one that was late, since it has to set up its clock
+ * and its idle vCPU first, would be left out of all that.
+ */
+static void __boot_text wait_for_schedulers(void)
+{
+    for (unsigned int ms = 0; load_once(&sched_online) != cpu_online_map; ms++) {
+        if (ms == READY_WAIT_MS)
+            panic("CPUs %#lx do not reach their idle loop",
+                  cpu_online_map & ~load_once(&sched_online));
+        delay_us(1000);
+    }
+}
+
 void __boot_text start_cpus(unsigned int max)
 {
     mfn_t trampoline = boot_alloc_low_page();
@@ -129,5 +146,6 @@ void __boot_text start_cpus(unsigned int max)
         }
     }
     ap_trampoline_remove();
+    wait_for_schedulers();
     printk(XENLOG_INFO "%u CPUs online\n", nr_cpus);
 }
