@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: on restricted root tables and with entries checked for L1TF, dom0 with 2 vCPUs is as without, and a guest too
 # TIMEOUT: 300
+# LONG: guest-generic-1 does it with one CPU
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 run_dom0 -n 2 -x "xpti=1 pv-l1tf=1" -D "$work/vda" <<'END'
