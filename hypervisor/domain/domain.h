@@ -114,7 +114,7 @@ struct vcpu {
     } time;
 
     /* --- long operations: what a preempted call of this vCPU left half done ------------------ */
-    struct frame *deferred; /* old page table whose demotion is not finished (pv/mmu_ops.c) */
+    struct frame *deferred; /* old page table whose demotion is not finished (pv/mmu_call.h) */
 };
 
 enum domain_dying { DOMDYING_NO, DOMDYING_DYING, DOMDYING_DEAD };

@@ -111,6 +111,9 @@ bool pv_emulate_invalid_op(struct vcpu *v, struct cpu_regs *regs);
  */
 /* The L1 entry that maps va in the tables that v runs on; NULL if a level is not present. */
 uint64_t *pv_walk_l1e(struct vcpu *v, uint64_t va, mfn_t *l1mfn);
+
+/* --- pv/mmuext.c --------------------------------------------------------------------------------
+ */
 /* New root for kernel (or user: is_user) mode of v, owner and type checked; 0, -errno, -ERESTART.
  */
 int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible);
