@@ -7,6 +7,9 @@
 
 #include "lib/types.h"
 
+#define PCI_COMMAND        0x04 /* register */
+#define PCI_COMMAND_MEMORY 0x02 /* its bit: memory BARs are decoded */
+
 /* `address`: what goes to port 0xcf8, with bit 31; offset 0-3 within the data port, size 1, 2, 4.
  */
 uint32_t pci_cf8_read(uint32_t address, unsigned offset, unsigned size);

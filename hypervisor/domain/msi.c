@@ -8,6 +8,7 @@
 #include "domain/msi.h"
 
 #include "abi/errno.h"
+#include "console/log.h"
 #include "cpu/apic.h"
 #include "cpu/pci.h"
 #include "debug/assert.h"
@@ -18,7 +19,6 @@
 #include "mem/pte.h"
 #include "mem/rangeset.h"
 
-#define PCI_COMMAND       0x04
 #define PCI_STATUS        0x06
 #define PCI_STATUS_CAPS   0x10
 #define PCI_BAR0          0x10
@@ -163,6 +163,18 @@ static int protect(unsigned bus, unsigned devfn, uint64_t first, uint64_t last,
     return 0;
 }
 
+/* I9 before everything: a table that is not protected must not be reachable, whoever switched the
+ * function's memory on.  A driver finds registers that do not answer. */
+static void hide(unsigned bus, unsigned devfn, int why)
+{
+    uint32_t command = pci_read(bus, devfn, PCI_COMMAND, 2);
+
+    pci_write(bus, devfn, PCI_COMMAND, 2, command & ~PCI_COMMAND_MEMORY);
+    printk(XENLOG_ERR "PCI %02x:%02x.%u: its MSI-X table cannot be protected (%d), so its memory "
+                      "is switched off\n",
+           bus, devfn >> 3, devfn & 7, why);
+}
+
 /* Protects the table, if it has a place; with `area` also counts a user of it. */
 static int protect_table(unsigned bus, unsigned devfn, unsigned cap, struct msix_area **area)
 {
@@ -177,6 +189,8 @@ static int protect_table(unsigned bus, unsigned devfn, unsigned cap, struct msix
     spin_lock(&areas_lock);
     rc = protect(bus, devfn, start >> PAGE_SHIFT, end >> PAGE_SHIFT, area);
     spin_unlock(&areas_lock);
+    if (rc)
+        hide(bus, devfn, rc);
     return rc;
 }
 
@@ -227,7 +241,8 @@ static int open_msix(struct msi_source *m, unsigned entry, uint64_t table_base)
     m->table = (volatile uint32_t *)(m->area->map + (table - (m->area->first << PAGE_SHIFT)));
     /* Entries of a table can be reached only while memory decoding and MSI-X are on; until
      * the guest has set up all it wants, everything is masked. */
-    pci_write(m->bus, m->devfn, PCI_COMMAND, 2, pci_read(m->bus, m->devfn, PCI_COMMAND, 2) | 2);
+    pci_write(m->bus, m->devfn, PCI_COMMAND, 2,
+              pci_read(m->bus, m->devfn, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
     return 0;
 }
 

@@ -40,7 +40,9 @@ void msi_enable(struct msi_source *m);
 /*
  * I9: makes the pages of a function's MSI-X table, if it has one, read-only for every domain's
  * mappings from now on; a store there could send any vector to any CPU.  To be called when dom0
- * announces the function, before its driver maps it.  0; -ENOMEM; -EBUSY: it has moved, in use.
+ * announces the function, before its driver maps it, and before its memory is switched on.  0;
+ * -ENOMEM; -EBUSY: it has moved, in use.  After an error the function's memory is off, and must be
+ * left so.
  */
 int msi_protect_table(unsigned bus, unsigned devfn);
 /* The function is gone: another one's ordinary registers may come to lie there.  0; -EBUSY: a

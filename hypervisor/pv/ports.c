@@ -16,15 +16,13 @@
 #include "mem/rangeset.h"
 #include "pv/emulate.h"
 
-#define PORT_PIT_CH2       0x42
-#define PORT_PIT_MODE      0x43
-#define PORT_SYSTEM_B      0x61 /* gate of channel 2, speaker */
-#define PORT_RTC_INDEX     0x70
-#define PORT_RTC_DATA      0x71
-#define PORT_PCI_ADDR      0xcf8
-#define PCI_COMMAND        0x04 /* register */
-#define PCI_COMMAND_MEMORY 0x02 /* its bit: memory BARs are decoded */
-#define PORT_PCI_DATA      0xcfc
+#define PORT_PIT_CH2   0x42
+#define PORT_PIT_MODE  0x43
+#define PORT_SYSTEM_B  0x61 /* gate of channel 2, speaker */
+#define PORT_RTC_INDEX 0x70
+#define PORT_RTC_DATA  0x71
+#define PORT_PCI_ADDR  0xcf8
+#define PORT_PCI_DATA  0xcfc
 
 static uint32_t all_ones(unsigned size)
 {
@@ -99,11 +97,13 @@ static bool control_in(struct domain *d, unsigned port, unsigned size, uint32_t 
 
 static void config_out(uint32_t address, unsigned offset, unsigned size, uint32_t val)
 {
-    pci_cf8_write(address, offset, size, val);
     /* A function that was plugged in has a place for its MSI-X table only from now on (I9).  The
-     * driver maps its registers after this, so no writable mapping is there yet. */
-    if ((address & 0xfc) == PCI_COMMAND && !offset && (val & PCI_COMMAND_MEMORY))
-        (void)msi_protect_table(address >> 16 & 0xff, address >> 8 & 0xff);
+     * driver maps its registers after this, so no writable mapping is there yet.  Unprotected it
+     * does not get its memory. */
+    if ((address & 0xfc) == PCI_COMMAND && !offset && (val & PCI_COMMAND_MEMORY) &&
+        msi_protect_table(address >> 16 & 0xff, address >> 8 & 0xff))
+        val &= ~PCI_COMMAND_MEMORY;
+    pci_cf8_write(address, offset, size, val);
 }
 
 static bool control_out(struct domain *d, unsigned port, unsigned size, uint32_t val)
