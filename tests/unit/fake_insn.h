@@ -9,8 +9,9 @@
 
 uint64_t fake_rdmsr(uint32_t msr);
 void fake_wrmsr(uint32_t msr, uint64_t v);
+uint64_t fake_rdtsc(void);
 
 #define rdmsr(msr)    fake_rdmsr(msr)
 #define wrmsr(msr, v) fake_wrmsr(msr, v)
 #define outb(v, port) ((void)0)
-#define rdtsc()       1000UL
+#define rdtsc()       fake_rdtsc()

@@ -57,6 +57,11 @@ uint64_t fake_rdmsr(uint32_t msr)
     return msr == X2APIC(0x300) ? icr : reg[msr - MSR_X2APIC_FIRST];
 }
 
+uint64_t fake_rdtsc(void)
+{
+    return 1000;
+}
+
 static void switch_form(uint64_t v)
 {
     bool on = v & APIC_BASE_ENABLE, x2 = v & APIC_BASE_X2APIC;
