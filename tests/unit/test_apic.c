@@ -30,7 +30,16 @@
 
 #define X2APIC(offset) (MSR_X2APIC_FIRST + ((offset) >> 4))
 
+/* Registers that can be read, a bit each.  Not there: DFR and the upper half of the ICR;
+ * write-only: EOI and the self-IPI. */
+static const uint64_t readable = 1UL << 0x02 | 1UL << 0x03 | 1UL << 0x08 | 1UL << 0x0a |
+                                 1UL << 0x0d | 1UL << 0x0f | 0xffffffUL << 0x10 | 1UL << 0x28 |
+                                 1UL << 0x2f | 1UL << 0x30 | 0xffUL << 0x32 | 1UL << 0x3e;
+
 static uint64_t apic_base, icr;
+static uint32_t pending_errors; /* shown in the ESR after a write */
+static unsigned nr_reads[64], nr_ticks;
+static irq_handler_t handlers[256];
 static uint32_t reg[64]; /* by MSR number less 0x800 */
 static unsigned nr_eois, nr_icrs, nr_maps;
 static uint64_t deadline;
@@ -48,12 +57,8 @@ uint64_t fake_rdmsr(uint32_t msr)
         return apic_base;
     assert_in_range(msr, MSR_X2APIC_FIRST, MSR_X2APIC_FIRST + 63);
     assert_true(apic_base & APIC_BASE_X2APIC); /* #GP otherwise */
-    switch (msr) {
-    case X2APIC(0x0e0): /* DFR, and the upper half of the ICR: not there */
-    case X2APIC(0x310):
-    case X2APIC(0x0b0): /* write only */ fail_msg("read of MSR %#x faults", msr);
-    default: break;
-    }
+    assert_true(readable >> (msr - MSR_X2APIC_FIRST) & 1);
+    nr_reads[msr - MSR_X2APIC_FIRST]++;
     return msr == X2APIC(0x300) ? icr : reg[msr - MSR_X2APIC_FIRST];
 }
 
@@ -85,6 +90,13 @@ static void eoi(void)
     }
 }
 
+/* A one in any other bit faults. */
+static void store(uint32_t msr, uint64_t v, uint32_t writable)
+{
+    assert_int_equal(v & ~(uint64_t)writable, 0);
+    reg[msr - MSR_X2APIC_FIRST] = (uint32_t)v;
+}
+
 void fake_wrmsr(uint32_t msr, uint64_t v)
 {
     if (msr == MSR_APIC_BASE) {
@@ -102,24 +114,26 @@ void fake_wrmsr(uint32_t msr, uint64_t v)
         assert_int_equal(v, 0); /* anything else faults, as for the ESR */
         eoi();
         return;
-    case X2APIC(0x280): assert_int_equal(v, 0); return;
+    case X2APIC(0x280):
+        assert_int_equal(v, 0);
+        reg[0x28] = pending_errors;
+        pending_errors = 0;
+        return;
     case X2APIC(0x300):
+        assert_int_equal(v & 0xfff33000, 0); /* reserved, delivery status among them */
         icr = v;
         nr_icrs++;
         return;
-    case X2APIC(0x080):
-    case X2APIC(0x0f0):
-    case X2APIC(0x320):
+    case X2APIC(0x080): store(msr, v, 0xff); return;
+    case X2APIC(0x0f0): store(msr, v, 0x13ff); return;
+    case X2APIC(0x320): store(msr, v, 0x700ff); return;
     case X2APIC(0x330):
-    case X2APIC(0x340):
+    case X2APIC(0x340): store(msr, v, 0x107ff); return;
     case X2APIC(0x350):
-    case X2APIC(0x360):
-    case X2APIC(0x370):
-    case X2APIC(0x380):
-    case X2APIC(0x3e0):
-        assert_int_equal(v >> 32, 0);
-        reg[msr - MSR_X2APIC_FIRST] = (uint32_t)v;
-        return;
+    case X2APIC(0x360): store(msr, v, 0x1a7ff); return;
+    case X2APIC(0x370): store(msr, v, 0x100ff); return;
+    case X2APIC(0x380): store(msr, v, ~0u); return;
+    case X2APIC(0x3e0): store(msr, v, 0xb); return;
     default: fail_msg("write of MSR %#x faults", msr);
     }
 }
@@ -163,10 +177,12 @@ bool rate_limit_ok(struct rate_limit *state, unsigned int interval_ms, unsigned 
 
 void irq_set_handler(uint8_t vector, irq_handler_t fn)
 {
+    handlers[vector] = fn;
 }
 
 void timer_interrupt(void)
 {
+    nr_ticks++;
 }
 
 /* --- the tests
@@ -181,6 +197,8 @@ static void power_on(bool has_x2apic, uint64_t base)
     cpu_caps = (struct cpu_caps){.x2apic = has_x2apic};
     acpi_info.lapic_address = 0xfee00000;
     icr = deadline = nr_eois = nr_icrs = nr_maps = 0;
+    pending_errors = nr_ticks = 0;
+    memset(nr_reads, 0, sizeof(nr_reads));
     reg[2] = 0x12345;
 }
 
@@ -220,11 +238,72 @@ static void x2apic_by_msrs_alone(void **state)
     apic_send_self(0x55);
     assert_int_equal(icr, 0x44055);
     assert_int_equal(nr_icrs, 5);
+    cpu_apic_id[0] = 0x12345;
+    apic_send_ipi_mask(1 << 0 | 1 << 3, 0xf9);
+    assert_int_equal(nr_icrs, 7);
+    assert_int_equal(icr, 0xabcdefUL << 32 | 0x40f9);
+    assert_int_equal(nr_reads[0x30], 0); /* no waiting: that bit is not there */
     apic_arm_counter_nmi();
     assert_int_equal(reg[0x34], 0x400);
-    apic_timer_arm(1000 + 2000000);
-    assert_int_equal(reg[0x38], 1000001);
     assert_memory_equal(page, nothing, sizeof(page));
+}
+
+/* The timer's two ways: a count of the bus clock, which never is 0, or a value of the TSC. */
+static void x2apic_timer(void **state)
+{
+    power_on(true, 0);
+    apic_init(true);
+    apic_timer_arm(1000 + 2000000); /* two ticks of the TSC for one of the bus */
+    assert_int_equal(reg[0x38], 1000001);
+    apic_timer_arm(900); /* over already */
+    assert_int_equal(reg[0x38], 1);
+    apic_timer_arm(~0UL);
+    assert_int_equal(reg[0x38], 0xffffffff);
+    apic_timer_stop();
+    assert_int_equal(reg[0x38], 0);
+    assert_int_equal(deadline, 0);
+    apic_timer_count_start(); /* to measure the bus clock: no interrupt meanwhile */
+    assert_int_equal(reg[0x32], 0x10000 | VECTOR_TIMER);
+    assert_int_equal(reg[0x38], 0xffffffff);
+    reg[0x39] = 0xfffff000;
+    assert_int_equal(apic_timer_count(), 0xfffff000);
+    apic_timer_count_stop();
+    assert_int_equal(reg[0x38], 0);
+    assert_int_equal(reg[0x32], VECTOR_TIMER);
+
+    power_on(true, 0);
+    cpu_caps.tsc_deadline = cpu_caps.tsc_invariant = true;
+    apic_init(true);
+    assert_int_equal(reg[0x32], 0x40000 | VECTOR_TIMER);
+    apic_timer_arm(123456);
+    assert_int_equal(deadline, 123456);
+    apic_timer_arm(0); /* which would be "none" */
+    assert_int_equal(deadline, 1);
+    apic_timer_stop();
+    assert_int_equal(deadline, 0);
+    assert_int_equal(reg[0x38], 0);
+    apic_timer_count_start();
+    apic_timer_count_stop();
+    assert_int_equal(reg[0x32], 0x40000 | VECTOR_TIMER);
+}
+
+/* What the APIC sends us itself is acknowledged once each, a spurious interrupt never; an error is
+ * latched, read and said. */
+static void x2apic_handlers(void **state)
+{
+    power_on(true, 0);
+    apic_init(true);
+    nr_eois = 0;
+    handlers[VECTOR_TIMER](VECTOR_TIMER);
+    assert_int_equal(nr_eois, 1);
+    assert_int_equal(nr_ticks, 1);
+    handlers[VECTOR_SPURIOUS](VECTOR_SPURIOUS);
+    assert_int_equal(nr_eois, 1);
+    pending_errors = 0x40;
+    handlers[VECTOR_APIC_ERROR](VECTOR_APIC_ERROR);
+    assert_int_equal(nr_eois, 2);
+    assert_non_null(strstr(said, "APIC error 0x40"));
+    assert_int_equal(reg[0x37], VECTOR_APIC_ERROR);
 }
 
 static void xapic_by_its_page_alone(void **state)
@@ -291,7 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(x2apic_by_msrs_alone), cmocka_unit_test(xapic_by_its_page_alone),
         cmocka_unit_test(who_chooses),          cmocka_unit_test(every_cpu_alike),
-        cmocka_unit_test(ids_for_devices),
+        cmocka_unit_test(ids_for_devices),      cmocka_unit_test(x2apic_timer),
+        cmocka_unit_test(x2apic_handlers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

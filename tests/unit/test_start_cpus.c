@@ -32,7 +32,8 @@
 #include "mem/map.h"
 #include "sched/sched.h"
 
-/* --- processors: online at the second startup message, the scheduler's some milliseconds later --- */
+/* --- processors: online at the second startup message, the scheduler's some milliseconds later ---
+ */
 
 #define NEVER ~0u
 
@@ -93,7 +94,8 @@ void delay_us(uint32_t us)
             sched_online |= cpumask_of(cpu);
 }
 
-/* --- what start_cpus.c calls besides ------------------------------------------------------------ */
+/* --- what start_cpus.c calls besides ------------------------------------------------------------
+ */
 
 mfn_t boot_alloc_low_page(void)
 {
@@ -165,7 +167,8 @@ __noreturn void cpu_idle_entry(void)
     abort();
 }
 
-/* --- the tests ----------------------------------------------------------------------------------- */
+/* --- the tests -----------------------------------------------------------------------------------
+ */
 
 /* A machine whose processors have the APIC ids 0, 2, 4, ... */
 static int machine(void **state)
@@ -249,7 +252,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup(fn, machine)
     const struct CMUnitTest tests[] = {
-        T(late_for_the_scheduler), T(never_the_schedulers),  T(one_that_does_not_start),
+        T(late_for_the_scheduler), T(never_the_schedulers), T(one_that_does_not_start),
         T(as_many_as_asked_for),   T(whom_nothing_is_sent),
     };
 
