@@ -17,11 +17,13 @@
 
 static uint64_t maximum_gpfn(const struct domain *d)
 {
-    /* The guest says so itself; nothing but tools' buffers depends on it. */
-    return load_once(&d->shared_info->arch.max_pfn) - 1;
+    /* The guest says how many it has; nothing but tools' buffers depends on it. */
+    uint64_t nr = load_once(&d->shared_info->arch.max_pfn);
+
+    return nr ? nr - 1 : 0;
 }
 
-/* The three questions about one domain that answer in the return value. */
+/* Questions about one domain, whose number comes first, that answer in the return value. */
 static long query_domain(unsigned op, uint64_t arg)
 {
     struct domain *d;
@@ -36,7 +38,8 @@ static long query_domain(unsigned op, uint64_t arg)
     switch (op) {
     case XENMEM_current_reservation: rc = (long)d->mem.tot_pages; break;
     case XENMEM_maximum_reservation: rc = (long)d->mem.max_pages; break;
-    default: rc = (long)maximum_gpfn(d); break;
+    case XENMEM_maximum_gpfn: rc = (long)maximum_gpfn(d); break;
+    default: rc = guest_error(-EOPNOTSUPP, "no virtual NUMA"); break;
     }
     domain_put(d);
     return rc;
@@ -163,7 +166,8 @@ long do_memory_op(unsigned cmd, uint64_t arg)
     case XENMEM_maximum_ram_page: return (long)frame_limit - 1;
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn: return query_domain(op, arg);
+    case XENMEM_maximum_gpfn:
+    case XENMEM_get_vnumainfo: return query_domain(op, arg);
     case XENMEM_machphys_mapping: return machphys_mapping(arg);
     case XENMEM_machphys_mfn_list: return machphys_mfn_list(arg);
     case XENMEM_memory_map: return e820_get(arg);
@@ -173,7 +177,6 @@ long do_memory_op(unsigned cmd, uint64_t arg)
     case XENMEM_acquire_resource: return acquire_resource(arg);
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages: return 0; /* nothing is ever shared */
-    case XENMEM_get_vnumainfo: return guest_error(-EOPNOTSUPP, "no virtual NUMA");
     default: return guest_error(-ENOSYS, "memory_op not offered");
     }
 }

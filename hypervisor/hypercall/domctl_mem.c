@@ -69,14 +69,14 @@ long domctl_hypercall_init(struct domctl_call *c)
 {
     uint64_t number = c->op->u.hypercall_init.gmfn;
     struct frame *f;
-    int rc;
 
-    if (!frame_valid(MFN(number)))
-        return guest_error(-EINVAL, "no such frame");
-    f = frame_of(MFN(number));
-    rc = frame_get_type(f, c->d->mem.id, PT_WRITABLE, 0);
-    if (rc)
-        return guest_error(-EACCES, "hypercall page is not a writable frame of the domain");
+    f = frame_valid(MFN(number)) ? frame_of(MFN(number)) : NULL;
+    if (!f || !frame_get(f, c->d->mem.id))
+        return guest_error(-EINVAL, "no such frame of the domain");
+    if (page_type_get(f, PT_WRITABLE, 0)) {
+        frame_put(f);
+        return guest_error(-EPERM, "hypercall page is in use as something else");
+    }
     hypercall_page_fill(frame_virt(f));
     frame_put_type(f);
     return 0;
@@ -109,6 +109,8 @@ long domctl_irq_permission(struct domctl_call *c)
 {
     const struct xen_domctl_irq_permission *arg = &c->op->u.irq_permission;
 
+    if (arg->pirq >= EVTCHN_MAX_PIRQS)
+        return guest_error(-EINVAL, "no interrupt has this number");
     return change_permission(current_domain->irqs, c->d->irqs, arg->pirq, arg->pirq,
                              arg->allow_access);
 }

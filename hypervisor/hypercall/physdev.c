@@ -86,7 +86,20 @@ static long op_apic_read(uint64_t arg)
     return STORE(arg, a);
 }
 
-static long op_alloc_vector(struct domain *d, uint64_t arg)
+/* Checked like a read, and without effect: IO-APICs are programmed by setup_gsi. */
+static long op_apic_write(uint64_t arg)
+{
+    struct physdev_apic a;
+    long rc = FETCH(arg, a);
+
+    if (rc)
+        return rc;
+    if (!ioapic_read_register(a.apic_physbase, a.reg, &a.value))
+        return guest_error(-EINVAL, "no IO-APIC register there");
+    return 0;
+}
+
+static long op_alloc_vector(uint64_t arg)
 {
     struct physdev_irq q;
     long rc = FETCH(arg, q);
@@ -96,7 +109,6 @@ static long op_alloc_vector(struct domain *d, uint64_t arg)
     if (q.irq >= ioapic_nr_gsis())
         return guest_error(-EINVAL, "no IO-APIC has this interrupt");
     /* The vector is a word that dom0 hands back to apic_write; it has no meaning to it. */
-    (void)d;
     q.vector = q.irq;
     return STORE(arg, q);
 }
@@ -186,44 +198,47 @@ static long op_get_free_pirq(struct domain *d, uint64_t arg)
     return STORE(arg, g);
 }
 
+/* The function that an operation is about; the older ones can name segment 0 only. */
+static long fetch_function(uint64_t arg, bool has_segment, struct physdev_pci_device *f)
+{
+    struct physdev_manage_pci old;
+    long rc;
+
+    if (!has_segment) {
+        rc = FETCH(arg, old);
+        *f = (struct physdev_pci_device){.bus = old.bus, .devfn = old.devfn};
+        return rc;
+    }
+    rc = FETCH(arg, *f);
+    if (rc)
+        return rc;
+    return f->seg ? guest_error(-EINVAL, "only PCI segment 0 is supported") : 0;
+}
+
 /* dom0 tells of a PCI function before any driver of it runs.  There is no IOMMU to set up; what
  * must be done is to take the MSI-X table out of its reach. */
-static long op_pci_device_add(uint64_t arg)
+static long op_pci_add(uint64_t arg, bool has_segment)
 {
-    struct physdev_pci_device_add a;
-    long rc = FETCH(arg, a);
+    struct physdev_pci_device f;
+    long rc = fetch_function(arg, has_segment, &f);
 
-    if (rc)
-        return rc;
-    return a.seg ? guest_error(-EINVAL, "only PCI segment 0 is supported")
-                 : msi_protect_table(a.bus, a.devfn);
+    return rc ? rc : msi_protect_table(f.bus, f.devfn);
 }
 
-static long op_pci_device_remove(uint64_t arg)
+static long op_pci_remove(uint64_t arg, bool has_segment)
 {
-    struct physdev_pci_device dev;
-    long rc = FETCH(arg, dev);
+    struct physdev_pci_device f;
+    long rc = fetch_function(arg, has_segment, &f);
 
-    if (rc)
-        return rc;
-    return dev.seg ? guest_error(-EINVAL, "only PCI segment 0 is supported")
-                   : msi_forget_table(dev.bus, dev.devfn);
+    return rc ? rc : msi_forget_table(f.bus, f.devfn);
 }
 
-static long op_manage_pci_remove(uint64_t arg)
+/* Where configuration space can be reached by memory; here it is reached by ports. */
+static long op_mmcfg_reserved(uint64_t arg)
 {
-    struct physdev_manage_pci a;
-    long rc = FETCH(arg, a);
+    struct physdev_pci_mmcfg_reserved m;
 
-    return rc ? rc : msi_forget_table(a.bus, a.devfn);
-}
-
-static long op_manage_pci_add(uint64_t arg)
-{
-    struct physdev_manage_pci a;
-    long rc = FETCH(arg, a);
-
-    return rc ? rc : msi_protect_table(a.bus, a.devfn);
+    return FETCH(arg, m);
 }
 
 /* What takes devices to do. */
@@ -231,17 +246,17 @@ static long control_op(struct domain *d, unsigned cmd, uint64_t arg)
 {
     switch (cmd) {
     case PHYSDEVOP_apic_read: return op_apic_read(arg);
-    case PHYSDEVOP_apic_write: return 0; /* IO-APICs are programmed by setup_gsi */
-    case PHYSDEVOP_alloc_irq_vector: return op_alloc_vector(d, arg);
+    case PHYSDEVOP_apic_write: return op_apic_write(arg);
+    case PHYSDEVOP_alloc_irq_vector: return op_alloc_vector(arg);
     case PHYSDEVOP_setup_gsi: return op_setup_gsi(d, arg);
     case PHYSDEVOP_map_pirq: return op_map_pirq(d, arg);
     case PHYSDEVOP_unmap_pirq: return op_unmap_pirq(d, arg);
     case PHYSDEVOP_manage_pci_add:
-    case PHYSDEVOP_manage_pci_add_ext: return op_manage_pci_add(arg);
-    case PHYSDEVOP_pci_device_add: return op_pci_device_add(arg);
-    case PHYSDEVOP_manage_pci_remove: return op_manage_pci_remove(arg);
-    case PHYSDEVOP_pci_device_remove: return op_pci_device_remove(arg);
-    case PHYSDEVOP_pci_mmcfg_reserved: return 0;
+    case PHYSDEVOP_manage_pci_add_ext: return op_pci_add(arg, false);
+    case PHYSDEVOP_pci_device_add: return op_pci_add(arg, true);
+    case PHYSDEVOP_manage_pci_remove: return op_pci_remove(arg, false);
+    case PHYSDEVOP_pci_device_remove: return op_pci_remove(arg, true);
+    case PHYSDEVOP_pci_mmcfg_reserved: return op_mmcfg_reserved(arg);
     default: return guest_error(-ENOSYS, "physdev_op that is not offered");
     }
 }

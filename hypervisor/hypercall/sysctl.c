@@ -115,7 +115,8 @@ static long sysctl_availheap(struct xen_sysctl *op)
         nodes = 1u << arg->node;
     }
     pages = heap_free_pages_in(nodes, arg->max_bitwidth ? arg->max_bitwidth : UINT32_MAX);
-    pages -= min(pages, heap_free_pages_in(nodes, arg->min_bitwidth));
+    if (arg->min_bitwidth) /* what needs fewer bits than that is left out */
+        pages -= min(pages, heap_free_pages_in(nodes, arg->min_bitwidth - 1));
     arg->avail_bytes = pages << PAGE_SHIFT;
     return 0;
 }

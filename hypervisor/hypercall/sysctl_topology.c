@@ -128,6 +128,7 @@ long sysctl_pcitopoinfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_pcitopoinfo *arg = &op->u.pcitopoinfo;
     uint32_t node = XEN_INVALID_NODE_ID;
+    struct physdev_pci_device dev;
 
     if (!arg->devs || !arg->nodes)
         return guest_error(-EINVAL, "no list of devices");
@@ -136,7 +137,8 @@ long sysctl_pcitopoinfo(struct xen_sysctl *op)
             arg->num_devs = i; /* as many as were done: the caller asks for the rest */
             break;
         }
-        if (copy_to_guest(arg->nodes + i * sizeof(node), &node, sizeof(node)))
+        if (copy_from_guest(&dev, arg->devs + i * sizeof(dev), sizeof(dev)) ||
+            copy_to_guest(arg->nodes + i * sizeof(node), &node, sizeof(node)))
             return -EFAULT;
     }
     return 0;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A second domain, made by hand: create, fill, run, pause, inspect and destroy it, with good and
- * bad arguments, and the machine's free memory as before when it is gone.  Also what tools ask of
- * the machine (sysctl, platform_op).  Needs to be dom0.
+ * bad arguments, and the machine's free memory as before when it is gone.  Needs to be dom0.
  */
 #include "test.h"
 
 #include "abi/cpuid.h"
 #include "abi/domctl.h"
-#include "abi/platform.h"
 #include "abi/sysctl.h"
 
 #define GUEST_PAGES 64
@@ -44,6 +42,10 @@ static void expect_free(uint64_t before)
 {
     uint64_t now = free_pages();
 
+    for (uint64_t end = system_time() + 1000000000; now + 64 <= before && system_time() < end;) {
+        hc_sched_op(SCHEDOP_yield, 0);
+        now = free_pages();
+    }
     if (on_pavis)
         EXPECT_EQ(now, before);
     else
@@ -326,35 +328,12 @@ static void test_late_vcpu(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-/* Nodes: what tools read of them, and that memory of a node that is not there is refused. */
+/* Memory of a node that is not there is refused; a preference for nodes comes back as set. */
 static void test_nodes(void)
 {
-    static struct xen_sysctl_cputopo cpu;
-    static struct xen_sysctl_meminfo mem;
-    static uint32_t distance;
     struct xen_memory_reservation r = {.nr_extents = 1};
     static uint64_t pfn, nodes;
     unsigned domid;
-
-    memset(&sys, 0, sizeof(sys));
-    REQUIRE_RC(sysctl(XEN_SYSCTL_numainfo), 0);
-    EXPECT_EQ(sys.u.numainfo.num_nodes, 1);
-    sys.u.numainfo.meminfo = (uint64_t)&mem;
-    sys.u.numainfo.distance = (uint64_t)&distance;
-    EXPECT_RC(sysctl(XEN_SYSCTL_numainfo), 0);
-    EXPECT_EQ(sys.u.numainfo.num_nodes, 1);
-    EXPECT(mem.memsize >= mem.memfree && mem.memfree > 0);
-    EXPECT_EQ(distance, 10);
-    mem.memsize = 0;
-    sys.u.numainfo.num_nodes = 0; /* room for none */
-    EXPECT_RC(sysctl(XEN_SYSCTL_numainfo), 0);
-    EXPECT_EQ(mem.memsize, 0);
-
-    memset(&sys, 0, sizeof(sys));
-    sys.u.cputopoinfo.num_cpus = 1;
-    sys.u.cputopoinfo.cputopo = (uint64_t)&cpu;
-    EXPECT_RC(sysctl(XEN_SYSCTL_cputopoinfo), 0);
-    EXPECT_EQ(cpu.node, 0);
 
     REQUIRE_RC(create(0, 1, &domid), 0);
     EXPECT_RC(max_mem(domid, 8), 0);
@@ -369,7 +348,7 @@ static void test_nodes(void)
     ctl.u.nodeaffinity.nodemap.bitmap = (uint64_t)&nodes;
     ctl.u.nodeaffinity.nodemap.nr_bits = 64;
     EXPECT_RC(domctl(XEN_DOMCTL_getnodeaffinity, domid), 0);
-    EXPECT_EQ(nodes, 1);
+    EXPECT_EQ(nodes, on_pavis ? 1 : ~0UL); /* no preference: Xen's mask has all that could be */
     nodes = 0x100;
     EXPECT_RC(domctl(XEN_DOMCTL_setnodeaffinity, domid), -EINVAL);
     nodes = 0x101;
@@ -599,95 +578,6 @@ static void test_cpu_policy(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-/* --- the machine --------------------------------------------------------------------------------
- */
-
-/* sysctl tells tools about the machine, and refuses what it does not know. */
-static void test_sysctl(void)
-{
-    static struct xen_domctl_getdomaininfo list[4];
-    static uint32_t words[32];
-    static char text[256];
-    uint8_t map[8] = {0};
-
-    memset(&sys, 0, sizeof(sys));
-    REQUIRE_RC(sysctl(XEN_SYSCTL_physinfo), 0);
-    EXPECT(sys.u.physinfo.nr_cpus >= 1);
-    EXPECT(sys.u.physinfo.threads_per_core >= 1 && sys.u.physinfo.cores_per_socket >= 1);
-    EXPECT(sys.u.physinfo.cpu_khz > 100000);
-    EXPECT(sys.u.physinfo.total_pages > sys.u.physinfo.free_pages);
-    EXPECT(sys.u.physinfo.capabilities & XEN_SYSCTL_PHYSCAP_pv);
-
-    memset(&sys, 0, sizeof(sys));
-    EXPECT_RC(sysctl(XEN_SYSCTL_sched_id), 0);
-    EXPECT_EQ(sys.u.sched_id.sched_id, XEN_SCHEDULER_CREDIT2);
-
-    memset(&sys, 0, sizeof(sys));
-    sys.u.getdomaininfolist.max_domains = 4;
-    sys.u.getdomaininfolist.buffer = (uint64_t)list;
-    EXPECT_RC(sysctl(XEN_SYSCTL_getdomaininfolist), 0);
-    EXPECT(sys.u.getdomaininfolist.num_domains >= 1);
-    EXPECT_EQ(list[0].domain, 0);
-    EXPECT(list[0].flags & XEN_DOMINF_running);
-
-    memset(&sys, 0, sizeof(sys));
-    sys.u.readconsole.buffer = (uint64_t)text;
-    sys.u.readconsole.count = sizeof(text);
-    EXPECT_RC(sysctl(XEN_SYSCTL_readconsole), 0);
-    EXPECT(sys.u.readconsole.count > 0 && sys.u.readconsole.count <= sizeof(text));
-
-    memset(&sys, 0, sizeof(sys));
-    sys.u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host;
-    EXPECT_RC(sysctl(XEN_SYSCTL_get_cpu_featureset), 0);
-    EXPECT(sys.u.cpu_featureset.nr_features >= 10);
-    sys.u.cpu_featureset.features = (uint64_t)words;
-    sys.u.cpu_featureset.nr_features = 32;
-    EXPECT_RC(sysctl(XEN_SYSCTL_get_cpu_featureset), 0);
-    EXPECT(words[0] & 1); /* FPU */
-    sys.u.cpu_featureset.nr_features = 2;
-    EXPECT_RC(sysctl(XEN_SYSCTL_get_cpu_featureset), -ENOBUFS);
-
-    memset(&sys, 0, sizeof(sys));
-    sys.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO;
-    sys.u.cpupool_op.cpumap.bitmap = (uint64_t)map;
-    sys.u.cpupool_op.cpumap.nr_bits = 64;
-    EXPECT_RC(sysctl(XEN_SYSCTL_cpupool_op), 0);
-    EXPECT_EQ(sys.u.cpupool_op.n_dom, 1);
-    EXPECT(map[0] & 1);
-    sys.u.cpupool_op.cpupool_id = 1;
-    EXPECT_RC(sysctl(XEN_SYSCTL_cpupool_op), -ENOENT);
-
-    memset(&sys, 0, sizeof(sys));
-    EXPECT_RC(sysctl(13), -ENOSYS);
-    EXPECT_RC(sysctl(~0u), -ENOSYS);
-    sys.interface_version++;
-    EXPECT_RC(HC_1(__HYPERVISOR_sysctl, &sys), -EACCES);
-}
-
-/* platform_op: processors and firmware; refusals. */
-static void test_platform(void)
-{
-    struct xen_platform_op op = {.cmd = XENPF_get_cpuinfo,
-                                 .interface_version = XENPF_INTERFACE_VERSION};
-
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), 0);
-    EXPECT(op.u.pcpu_info.flags & XEN_PCPU_FLAGS_ONLINE);
-    op.u.pcpu_info.xen_cpuid = 5000;
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), 0);
-    EXPECT(op.u.pcpu_info.flags & XEN_PCPU_FLAGS_INVALID);
-    op.cmd = XENPF_firmware_info;
-    op.u.firmware_info.type = 99;
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), -EINVAL);
-    op.cmd = XENPF_settime64;
-    memset(&op.u, 0, sizeof(op.u));
-    op.u.settime64.mbz = 1;
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), -EINVAL);
-    op.cmd = 9999;
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), -ENOSYS);
-    op.interface_version++;
-    EXPECT_RC(HC_1(__HYPERVISOR_platform_op, &op), -EACCES);
-}
-
 /* The audit finds nothing wrong, with a live guest and after all of the above. */
 static void test_audit(void)
 {
@@ -707,6 +597,5 @@ static void test_audit(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-TESTS("domains", T(sysctl), T(platform), T(domctl_bad), T(create_bad), T(many), T(limit), T(claim),
-      T(resource), T(cpu_policy), T(life), T(context), T(late_vcpu), T(nodes), T(frame_info),
-      T(audit));
+TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(resource),
+      T(cpu_policy), T(life), T(context), T(late_vcpu), T(nodes), T(frame_info), T(audit));

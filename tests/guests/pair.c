@@ -194,22 +194,6 @@ static void second_main(void)
 /* --- the first domain ---------------------------------------------------------------------------
  */
 
-/* Whether the second domain did what it was told within a second or two. */
-static bool tell(enum command what)
-{
-    uint64_t end = system_time() + 2000000000;
-
-    their_ctl->done = IDLE;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    their_ctl->command = what;
-    while (their_ctl->done != what) {
-        if (system_time() > end)
-            return false;
-        hc_sched_op(SCHEDOP_yield, 0);
-    }
-    return true;
-}
-
 static bool counts(void)
 {
     uint64_t before = their_ctl->counter, end = system_time() + 1000000000;
@@ -291,7 +275,7 @@ static void test_events(void)
     __atomic_fetch_and(&shared_info->evtchn_mask[alloc.port / 64], ~(1UL << alloc.port % 64),
                        __ATOMIC_SEQ_CST);
     their_arg->in[0] = alloc.port;
-    EXPECT(tell(BIND_AND_SEND));
+    EXPECT(second_tell(BIND_AND_SEND));
     EXPECT_RC(their_arg->out[0], 0);
     EXPECT_RC(their_arg->out[1], 0);
     EXPECT(event_wait(alloc.port, 1, 1000));
@@ -321,7 +305,7 @@ static void test_grants(void)
 
     if (!second_setup(second_main))
         return;
-    EXPECT(tell(GRANT));
+    EXPECT(second_tell(GRANT));
     EXPECT_RC(their_arg->out[0], 0);
     EXPECT_RC(their_arg->out[1], GNTST_okay);
     EXPECT_RC(their_arg->out[2], 0);
@@ -360,7 +344,7 @@ static void test_physdev(void)
 
     if (!second_setup(second_main))
         return;
-    EXPECT(tell(PHYSDEV));
+    EXPECT(second_tell(PHYSDEV));
     for (unsigned cmd = 0; cmd < SECOND_RESULTS; cmd++) {
         long want = none >> cmd & 1 ? -ENOSYS : fine >> cmd & 1 ? 0 : -EPERM;
 
@@ -390,7 +374,7 @@ static void test_grant_outlives(void)
         return;
     EXPECT(tree_make(&other, SECOND_WINDOW + (1UL << 39)));
     there = (volatile uint64_t *)other.va;
-    EXPECT(tell(GRANT));
+    EXPECT(second_tell(GRANT));
     map = (struct gnttab_map_grant_ref){
         .host_addr = (uint64_t)there, .flags = GNTMAP_host_map, .ref = 8, .dom = second};
     EXPECT_RC(hc_grant_op(GNTTABOP_map_grant_ref, &map, 1), 0);
@@ -414,7 +398,7 @@ static void test_permissions(void)
 {
     if (!second_setup(second_main))
         return;
-    REQUIRE(tell(PRIVILEGED));
+    REQUIRE(second_tell(PRIVILEGED));
     EXPECT_RC(their_arg->out[0], -EPERM); /* domctl */
     EXPECT_RC(their_arg->out[1], -EPERM); /* sysctl */
     EXPECT_RC(their_arg->out[2], -EPERM); /* platform_op */
@@ -446,7 +430,7 @@ static void test_foreign(void)
     *(uint64_t *)(SECOND_WINDOW + 3 * PAGE_SIZE) = 0x5ec0;
     their_arg->in[0] = mfn_of(mine);
     their_arg->in[1] = second_frames[3] * PAGE_SIZE; /* an unused entry of its first L1 table */
-    REQUIRE(tell(FOREIGN));
+    REQUIRE(second_tell(FOREIGN));
     for (unsigned i = 0; i < 10; i++)
         if (their_arg->out[i] >= 0)
             test_fail(TEST_WHERE, "attempt %u gave %ld", i, (long)their_arg->out[i]);
@@ -471,7 +455,7 @@ static void test_l1tf(void)
         return;
     their_arg->in[0] = second_frames[SECOND_FRAMES - 1];
     their_arg->in[1] = second_frames[3];
-    EXPECT(tell(L1TF));
+    EXPECT(second_tell(L1TF));
     EXPECT_RC(their_arg->out[0], on ? -EINVAL : 0);
     EXPECT_RC(their_arg->out[1], 0);
     EXPECT_RC(their_arg->out[2], 0);
@@ -523,7 +507,7 @@ static void test_second_vcpu(void)
     if (!second_setup(second_main))
         return;
     their_arg->in[0] = second_frames[0];
-    REQUIRE(tell(SECOND_VCPU));
+    REQUIRE(second_tell(SECOND_VCPU));
     EXPECT_RC(their_arg->out[0], 0);
     EXPECT_RC(their_arg->out[1], 0);
     EXPECT(counts());
@@ -560,7 +544,7 @@ static void test_no_leak(void)
     for (unsigned i = 0; i < 30; i++) {
         if (!second_setup(second_main))
             return;
-        EXPECT(tell(GRANT));
+        EXPECT(second_tell(GRANT));
         second_destroy();
         for (uint64_t end = system_time() + 1000000000; system_time() < end;)
             if (second_domctl(XEN_DOMCTL_getdomaininfo) == -ESRCH)

@@ -27,6 +27,7 @@ static void test_left_out(void)
 {
     EXPECT_RC(HC_2(__HYPERVISOR_hvm_op, 0, 0), on_pavis ? -ENOSYS : -EFAULT);
     EXPECT_RC(HC_2(__HYPERVISOR_hvm_op, 99, 0), -ENOSYS);
+    EXPECT_RC(HC_2(__HYPERVISOR_xenpmu_op, 0, 0), -EOPNOTSUPP);
     if (!on_pavis)
         return;
     EXPECT_RC(HC_1(__HYPERVISOR_xsm_op, 0), -ENOSYS);

@@ -174,6 +174,31 @@ bool second_setup(void (*entry)(void))
     return !test_failed();
 }
 
+void second_order(unsigned command)
+{
+    their_ctl->done = 0;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    their_ctl->command = command;
+}
+
+bool second_done(unsigned command)
+{
+    uint64_t end = system_time() + 2000000000;
+
+    while (their_ctl->done != command) {
+        if (system_time() > end)
+            return false;
+        hc_sched_op(SCHEDOP_yield, 0);
+    }
+    return true;
+}
+
+bool second_tell(unsigned command)
+{
+    second_order(command);
+    return second_done(command);
+}
+
 bool second_destroy(void)
 {
     long rc;

@@ -58,4 +58,11 @@ bool second_populate(void);
 /* All of them: builds the domain and lets it run at `entry`.  False after a failure, which is
  * recorded, or where this domain may not (the test is then skipped). */
 bool second_setup(void (*entry)(void));
+
+/* Puts `command` into its ctl.command; whether it copied that to ctl.done within two seconds; both.
+ */
+void second_order(unsigned command);
+bool second_done(unsigned command);
+bool second_tell(unsigned command);
+
 bool second_destroy(void); /* and forgets the window; its frames may still be on their way back */
