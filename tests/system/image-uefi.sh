@@ -6,15 +6,4 @@
 # LONG
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-image.sh"
-new_disk vdb
-run_image -b uefi -M q35 -n 2 -D "$work/vdb" "$(cached_deb libjudydebian1)" <<'END'
-firmware=uefi cpus=2
-. /payload/image-checks.sh
-image_system
-image_devices
-image_toolstack
-image_apt
-image_update_grub
-finish
-END
-conclude
+image_works uefi -M q35

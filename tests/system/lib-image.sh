@@ -55,6 +55,24 @@ run_image() {
     judge "$status"
 }
 
+# image_works FIRMWARE [scripts/boot options]: all that a full Debian does, on two CPUs.
+image_works() {
+    local firmware=$1
+    shift
+    new_disk vdb
+    run_image -b "$firmware" -n 2 -D "$work/vdb" "$@" "$(cached_deb libjudydebian1)" <<END
+firmware=$firmware cpus=2
+. /payload/image-checks.sh
+image_system
+image_devices
+image_toolstack
+image_apt
+image_update_grub
+finish
+END
+    conclude
+}
+
 # The newest file of a package that an image was made of.
 cached_deb() {
     local files
