@@ -63,6 +63,7 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 
 include $(wildcard hypervisor/*/libs.mk)
 include hypervisor/link.mk
+include xenbus/rules.mk
 include $(wildcard tests/*/rules.mk)
 include docs/rules.mk
 

@@ -1,0 +1,12 @@
+# xenbus/: the store daemon and what speaks to it, for user space, installed under build/root.
+# The client library and the utilities have rules of their own in xenbus/*/rules.mk.
+USER_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wextra -D_GNU_SOURCE -fstack-protector-strong \
+        -D_FORTIFY_SOURCE=2 -fPIE -Ihypervisor -MMD -MP
+USER_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+
+$B/xenbus/%.o: xenbus/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(USER_CFLAGS) -c $< -o $@
+
+include $(wildcard xenbus/*/rules.mk)
