@@ -76,7 +76,7 @@ unit: $(UNIT:%=$B/unit/%) ## Build the host unit tests (build/unit/test_*; run t
 
 unit_says = $(shell sed -n 's,^// $(1):,,p' tests/unit/test_$(2).c)
 .SECONDEXPANSION:
-$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(wildcard tests/unit/*.h)
+$B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(USER_H) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	@$(CC) $(UNIT_CFLAGS) $(filter %.c,$^) -o $@ -lcmocka $(call unit_says,LIBS,$*)
@@ -154,7 +154,7 @@ $B/lint/cppcheck: $(PRODUCT_C) $(HV_H) scripts/cppcheck-exceptions
 	@echo "  CPPCHECK"
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 -j$(JOBS) \
 	    --enable=warning,performance,portability --inline-suppr \
-	    --suppressions-list=scripts/cppcheck-exceptions -D__x86_64__ -Ihypervisor $(PRODUCT_C)
+	    --suppressions-list=scripts/cppcheck-exceptions -D__x86_64__ -Ihypervisor -Ixenbus $(PRODUCT_C)
 	@touch $@
 
 lint-scripts: ## shellcheck over every shell script, Python's own compiler over the rest
@@ -171,7 +171,7 @@ layers: ## Fail if a hypervisor file includes from a layer above its own
 	@scripts/check-layers
 
 headers: ## Fail if a header does not compile alone
-	@scripts/check-headers $(CC) $(filter-out -MMD -MP,$(HV_CFLAGS))
+	@scripts/check-headers $(CC) $(filter-out -MMD -MP,$(HV_CFLAGS)) -Ixenbus
 
 unused: $(HV_SYMS) ## Fail if no code and no test uses a global function of the hypervisor
 	@scripts/check-unused $(HV_SYMS) $(HV_LINK) $(UNPACK_PARTS)

@@ -3,10 +3,14 @@
 USER_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wextra -D_GNU_SOURCE -fstack-protector-strong \
         -D_FORTIFY_SOURCE=2 -fPIE -Ihypervisor -MMD -MP
 USER_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+USER_H := $(sort $(wildcard xenbus/*.h xenbus/*/*.h))
 
 $B/xenbus/%.o: xenbus/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(USER_CFLAGS) -c $< -o $@
+
+# For the verbs of the top Makefile: user-space flags instead of the hypervisor's.
+$B/lint/xenbus/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(USER_CFLAGS)) -Ixenbus
 
 include $(wildcard xenbus/*/rules.mk)

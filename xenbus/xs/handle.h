@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A connection, as the files of the library share it.
  *
- * Two locks.  `request` is held for a whole request and its reply: one is under way at a time, which is
- * all that the protocol's daemons promise to keep in order.  `state` is held for moments and guards
- * what the reading thread and the callers share; it is taken inside `request`, never the other way.
+ * Two locks.  `request` is held for a whole request and its reply: one is under way at a time,
+ * which is all that the protocol's daemons promise to keep in order.  `state` is held for moments
+ * and guards what the reading thread and the callers share; it is taken inside `request`, never the
+ * other way.
  *
- * Who reads: until the first xs_watch() the caller of a request itself, under `request`; from then on
- * the reading thread alone.
+ * Who reads: until the first xs_watch() the caller of a request itself, under `request`; from then
+ * on the reading thread alone.
  */
 #pragma once
 
@@ -58,9 +59,10 @@ struct xs_handle {
     int stop;                    /* eventfd that ends the reading thread; -1 without one */
 };
 
-/* talk.c: sends one message of @type whose payload is the @nr @parts one behind the other, and waits for
- * the reply.  Its body, with a NUL behind it, for the caller to free; @len (may be NULL) bytes of it.
- * NULL with errno: the daemon's refusal, E2BIG before anything is sent, else the connection is over.
+/* talk.c: sends one message of @type whose payload is the @nr @parts one behind the other, and
+ * waits for the reply.  Its body, with a NUL behind it, for the caller to free; @len (may be NULL)
+ * bytes of it. NULL with errno: the daemon's refusal, E2BIG before anything is sent, else the
+ * connection is over.
  */
 struct part {
     const void *data;
@@ -68,6 +70,9 @@ struct part {
 };
 char *talk(struct xs_handle *h, xs_transaction_t t, enum xsd_sockmsg_type type,
            const struct part *parts, unsigned nr, unsigned *len);
+
+/* For replies whose content does not matter: frees it; was there one?  errno stays. */
+bool talk_done(char *reply);
 
 /* A string as a part, its NUL included. */
 struct part part_string(const char *s);
@@ -84,11 +89,12 @@ bool handle_is_inherited(const struct xs_handle *h);
 /* watch.c, with `state` held: hangs an event behind the others; false if it is none. */
 bool event_add(struct xs_handle *h, struct message *msg);
 
-/* strings.c: one block of pointers to the @num strings in @len bytes at @text, and the strings; a NUL
- * follows the text.  NULL with ENOMEM.
+/* strings.c: one block of pointers to the @num strings in @len bytes at @text, and the strings; a
+ * NUL follows the text.  NULL with ENOMEM.
  */
 char **strings_split(const char *text, unsigned len, unsigned *num);
 
-/* strings.c: "r5" for a permission, at most PERM_TEXT characters with the NUL; false with EINVAL. */
+/* strings.c: "r5" for a permission, at most PERM_TEXT characters with the NUL; false with EINVAL.
+ */
 #define PERM_TEXT (1 + MAX_STRLEN(unsigned int))
 bool perm_print(char *text, const struct xs_permissions *perm);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What has arrived on a connection and is not a whole message yet.  Pure: bytes in, messages out, so
- * that tests can cut a conversation at every byte.  A length is judged before anything is taken by it.
+/* What has arrived on a connection and is not a whole message yet.  Pure: bytes in, messages out,
+ * so that tests can cut a conversation at every byte.  A length is judged before anything is taken
+ * by it.
  */
 #pragma once
 
@@ -9,8 +10,8 @@
 
 #include "abi/io/xs_wire.h"
 
-/* A received message.  A NUL that hdr.len does not count follows the body, so it is a string whatever
- * the other end sent.
+/* A received message.  A NUL that hdr.len does not count follows the body, so it is a string
+ * whatever the other end sent.
  */
 struct message {
     struct message *next;

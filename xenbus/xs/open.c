@@ -14,7 +14,8 @@
 
 #include "handle.h"
 
-/* libxentoolcore is used where the program has it: who never loads it cannot ask to restrict either. */
+/* libxentoolcore is used where the program has it: who never loads it cannot ask to restrict
+ * either. */
 void xentoolcore__register_active_handle(struct active_handle *ah) __attribute__((weak));
 void xentoolcore__deregister_active_handle(struct active_handle *ah) __attribute__((weak));
 int xentoolcore__restrict_by_dup2_null(struct active_handle *ah, int fd, uint32_t domid)
@@ -193,8 +194,8 @@ void xs_daemon_close(struct xs_handle *h)
     xs_close(h);
 }
 
-/* The thread may have been anywhere when the process forked, so its locks and lists are not touched: a
- * few messages may be lost with them.
+/* The thread may have been anywhere when the process forked, so its locks and lists are not
+ * touched: a few messages may be lost with them.
  */
 void xs_daemon_destroy_postfork(struct xs_handle *h)
 {

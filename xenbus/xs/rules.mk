@@ -38,6 +38,7 @@ $(ROOT_INCLUDE)/%.h: xenbus/xs/%.h
 	@install -D -m 644 $< $@
 
 .PHONY: libxenstore
+all: libxenstore
 libxenstore: $(XS_PARTS)
 
 -include $(XS_OBJ:.o=.d)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The calls that are one request each, and xs_directory(), which becomes several when a directory does
- * not fit into a message.
+/* The calls that are one request each, and xs_directory(), which becomes several when a directory
+ * does not fit into a message.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,15 +8,6 @@
 #include <string.h>
 
 #include "handle.h"
-
-/* A reply whose content does not matter. */
-static bool done(char *reply)
-{
-    int saved = errno;
-    free(reply);
-    errno = saved;
-    return reply;
-}
 
 static char *talk_string(struct xs_handle *h, xs_transaction_t t, enum xsd_sockmsg_type type,
                          const char *text, unsigned *len)
@@ -54,17 +45,17 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
               unsigned int len)
 {
     struct part parts[] = {part_string(path), {data, len}};
-    return done(talk(h, t, XS_WRITE, parts, 2, NULL));
+    return talk_done(talk(h, t, XS_WRITE, parts, 2, NULL));
 }
 
 bool xs_mkdir(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
-    return done(talk_string(h, t, XS_MKDIR, path, NULL));
+    return talk_done(talk_string(h, t, XS_MKDIR, path, NULL));
 }
 
 bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
-    return done(talk_string(h, t, XS_RM, path, NULL));
+    return talk_done(talk_string(h, t, XS_RM, path, NULL));
 }
 
 /* A directory that comes in parts. */
@@ -74,8 +65,8 @@ struct listing {
     unsigned size; /* bytes at names */
 };
 
-/* Adds the reply to DIRECTORY_PART: the directory's generation, then names from the asked offset on, and
- * behind the last name of all an empty one.  False with errno.
+/* Adds the reply to DIRECTORY_PART: the directory's generation, then names from the asked offset
+ * on, and behind the last name of all an empty one.  False with errno.
  */
 static bool listing_add(struct listing *list, const char *reply, unsigned len)
 {
@@ -89,7 +80,8 @@ static bool listing_add(struct listing *list, const char *reply, unsigned len)
         return true;
     }
     unsigned added = len - (unsigned)skip;
-    char *names = added > INT_MAX - list->size ? NULL : realloc(list->names, list->size + added + 1);
+    char *names =
+        added > INT_MAX - list->size ? NULL : realloc(list->names, list->size + added + 1);
     if (!names) {
         errno = ENOMEM;
         return false;
@@ -107,9 +99,11 @@ static bool listing_add(struct listing *list, const char *reply, unsigned len)
     return true;
 }
 
+/* The end is an empty name: nothing at all, or a NUL behind the last name's. */
 static bool listing_complete(const struct listing *list)
 {
-    return list->size == 1 || (list->size > 1 && list->names[list->size - 2] == '\0');
+    const char *end = list->names + list->size;
+    return list->size > 0 && end[-1] == '\0' && (list->size == 1 || end[-2] == '\0');
 }
 
 static char **directory_in_parts(struct xs_handle *h, xs_transaction_t t, const char *path,
@@ -127,7 +121,7 @@ static char **directory_in_parts(struct xs_handle *h, xs_transaction_t t, const 
         ok = reply && listing_add(&list, reply, len);
         if (!reply && errno == ENOSYS)
             errno = E2BIG; /* a daemon without parts: then the answer is DIRECTORY's */
-        done(reply);
+        talk_done(reply);
     }
     if (ok) /* all but the empty name */
         names = strings_split(list.names, list.size - 1, num);
@@ -166,7 +160,7 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
     }
     if (perms)
         *num = count;
-    done(reply);
+    talk_done(reply);
     return perms;
 }
 
@@ -182,7 +176,7 @@ bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *pat
         len += strlen(text + len) + 1;
     }
     struct part parts[] = {part_string(path), {text, len}};
-    return done(talk(h, t, XS_SET_PERMS, parts, 2, NULL));
+    return talk_done(talk(h, t, XS_SET_PERMS, parts, 2, NULL));
 }
 
 /* ---- transactions */
@@ -199,7 +193,7 @@ xs_transaction_t xs_transaction_start(struct xs_handle *h)
 
 bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 {
-    return done(talk_string(h, t, XS_TRANSACTION_END, abort ? "F" : "T", NULL));
+    return talk_done(talk_string(h, t, XS_TRANSACTION_END, abort ? "F" : "T", NULL));
 }
 
 /* ---- domains */
@@ -207,22 +201,22 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 bool xs_introduce_domain(struct xs_handle *h, unsigned int domid, unsigned long mfn,
                          unsigned int eventchn)
 {
-    return done(talk_numbers(h, XS_INTRODUCE, 3, (const unsigned long[]){domid, mfn, eventchn}));
+    return talk_done(talk_numbers(h, XS_INTRODUCE, 3, (const unsigned long[]){domid, mfn, eventchn}));
 }
 
 bool xs_set_target(struct xs_handle *h, unsigned int domid, unsigned int target)
 {
-    return done(talk_numbers(h, XS_SET_TARGET, 2, (const unsigned long[]){domid, target}));
+    return talk_done(talk_numbers(h, XS_SET_TARGET, 2, (const unsigned long[]){domid, target}));
 }
 
 bool xs_release_domain(struct xs_handle *h, unsigned int domid)
 {
-    return done(talk_domain(h, XS_RELEASE, domid));
+    return talk_done(talk_domain(h, XS_RELEASE, domid));
 }
 
 bool xs_resume_domain(struct xs_handle *h, unsigned int domid)
 {
-    return done(talk_domain(h, XS_RESUME, domid));
+    return talk_done(talk_domain(h, XS_RESUME, domid));
 }
 
 bool xs_is_domain_introduced(struct xs_handle *h, unsigned int domid)

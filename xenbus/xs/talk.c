@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A request and its reply, and the thread that reads once there are watches.
  *
- * The daemon is trusted with the answers, not with memory: every length is checked, and a message that
- * does not fit the conversation (a reply that nobody waits for, with another number or of another type,
- * an event without a token) ends it, since what follows could be taken for anything.  A connection that
- * is over stays over; its descriptor is closed by xs_close() only, so that its number cannot meanwhile
- * become somebody else's under the reading thread.
+ * The daemon is trusted with the answers, not with memory: every length is checked, and a message
+ * that does not fit the conversation (a reply that nobody waits for, with another number or of
+ * another type, an event without a token) ends it, since what follows could be taken for anything.
+ * A connection that is over stays over; its descriptor is closed by xs_close() only, so that its
+ * number cannot meanwhile become somebody else's under the reading thread.
  */
 #include <errno.h>
 #include <poll.h>
@@ -35,7 +35,8 @@ static void give_up(struct xs_handle *h)
     pthread_cond_broadcast(&h->replied);
     pthread_cond_broadcast(&h->fired);
     pthread_mutex_unlock(&h->state);
-    /* The daemon should know, and a thread in poll() wakes.  A parent's connection is not ours to end. */
+    /* The daemon should know, and a thread in poll() wakes.  A parent's connection is not ours to
+     * end. */
     if (h->is_socket && !handle_is_inherited(h))
         shutdown(h->fd, SHUT_RDWR);
 }
@@ -44,7 +45,8 @@ static bool send_all(const struct xs_handle *h, const char *data, size_t len)
 {
     while (len > 0) {
         /* A daemon that is gone is an error of this call, not a signal for the program. */
-        ssize_t done = h->is_socket ? send(h->fd, data, len, MSG_NOSIGNAL) : write(h->fd, data, len);
+        ssize_t done =
+            h->is_socket ? send(h->fd, data, len, MSG_NOSIGNAL) : write(h->fd, data, len);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0) {
@@ -58,8 +60,8 @@ static bool send_all(const struct xs_handle *h, const char *data, size_t len)
     return true;
 }
 
-/* Waits for bytes and takes what has come; false with errno when the connection is over, EBADF for its
- * regular end.
+/* Waits for bytes and takes what has come; false with errno when the connection is over, EBADF for
+ * its regular end.
  */
 static bool receive_some(struct xs_handle *h)
 {
@@ -206,6 +208,15 @@ char *talk(struct xs_handle *h, xs_transaction_t t, enum xsd_sockmsg_type type,
     size_t size = (size_t)reply->hdr.len + 1;
     memmove(reply, reply->body, size);
     return (char *)reply;
+}
+
+bool talk_done(char *reply)
+{
+    bool ok = reply != NULL;
+    int saved = errno;
+    free(reply);
+    errno = saved;
+    return ok;
 }
 
 static void *reader_main(void *arg)

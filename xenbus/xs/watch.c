@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Watches and their events: a queue that the reading thread fills and callers empty, and a descriptor
- * that is readable exactly while the queue is not empty.
+/* Watches and their events: a queue that the reading thread fills and callers empty, and a
+ * descriptor that is readable exactly while the queue is not empty.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -97,9 +97,7 @@ bool xs_watch(struct xs_handle *h, const char *path, const char *token)
     if (!reader_start(h))
         return false;
     struct part parts[] = {part_string(path), part_string(token)};
-    char *reply = talk(h, XBT_NULL, XS_WATCH, parts, 2, NULL);
-    free(reply);
-    return reply;
+    return talk_done(talk(h, XBT_NULL, XS_WATCH, parts, 2, NULL));
 }
 
 /* Forgets what the watch had fired and nobody has taken. */
@@ -127,10 +125,10 @@ bool xs_unwatch(struct xs_handle *h, const char *path, const char *token)
 {
     struct part parts[] = {part_string(path), part_string(token)};
     char *reply = talk(h, XBT_NULL, XS_UNWATCH, parts, 2, NULL);
-    int saved = errno;
-    if (h->unwatch_filter)
+    if (h->unwatch_filter) {
+        int saved = errno;
         events_forget(h, path, token);
-    free(reply);
-    errno = saved;
-    return reply;
+        errno = saved;
+    }
+    return talk_done(reply);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libxenstore: a program's way to the store.
  *
- * A handle is one connection and may be used by several threads at once.  Calls are answered in turn.
- * What a call fails for is in errno, either the daemon's reason or one of these: E2BIG (a request is
- * longer than XENSTORE_PAYLOAD_MAX), ENOMEM, EPIPE or EBADF (the connection is gone; every call on the
- * handle fails from then on).  Memory that a call returns is one block: give it to free().
+ * A handle is one connection and may be used by several threads at once.  Calls are answered in
+ * turn. What a call fails for is in errno, either the daemon's reason or one of these: E2BIG (a
+ * request is longer than XENSTORE_PAYLOAD_MAX), ENOMEM, EPIPE or EBADF (the connection is gone;
+ * every call on the handle fails from then on).  Memory that a call returns is one block: give it
+ * to free().
  *
  * A transaction is a number from xs_transaction_start(); XBT_NULL stands for none.
  */
@@ -17,8 +18,8 @@ typedef uint32_t xs_transaction_t;
 #define XBT_NULL 0
 
 /* Flags of xs_open.  The first two mean nothing any more.  With the third no event of a watch is
- * delivered once xs_unwatch() has returned; that takes events for the same token below the same path
- * for the watch's own, so do not use one token for a path and for another below it.
+ * delivered once xs_unwatch() has returned; that takes events for the same token below the same
+ * path for the watch's own, so do not use one token for a path and for another below it.
  */
 #define XS_OPEN_READONLY   (1UL << 0)
 #define XS_OPEN_SOCKETONLY (1UL << 1)
@@ -28,9 +29,9 @@ typedef uint32_t xs_transaction_t;
 extern "C" {
 #endif
 
-/* Connects to the daemon's socket or, where there is none, to the kernel's device.  After fork() the
- * handle belongs to the parent; the child gives its copy to xs_daemon_destroy_postfork() and opens one
- * of its own.  NULL on failure.
+/* Connects to the daemon's socket or, where there is none, to the kernel's device.  After fork()
+ * the handle belongs to the parent; the child gives its copy to xs_daemon_destroy_postfork() and
+ * opens one of its own.  NULL on failure.
  */
 struct xs_handle *xs_open(unsigned long flags);
 void xs_close(struct xs_handle *h /* may be NULL */);
@@ -45,7 +46,8 @@ void xs_daemon_close(struct xs_handle *h);
 /* The names of a node's children, @num of them; NULL on failure. */
 char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num);
 
-/* A node's value, which may hold any bytes; a NUL that @len (may be NULL) does not count follows it. */
+/* A node's value, which may hold any bytes; a NUL that @len (may be NULL) does not count follows
+ * it. */
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len);
 
 /* Sets a node's value and makes the node, and those above it, where they do not exist. */
@@ -76,9 +78,9 @@ bool xs_unwatch(struct xs_handle *h, const char *path, const char *token);
 /* A descriptor that polls readable while an event waits.  It is the handle's: do not read it. */
 int xs_fileno(struct xs_handle *h);
 
-/* The next event: element XS_WATCH_PATH is the node's path, XS_WATCH_TOKEN the token.  One returns NULL
- * with EAGAIN where no event waits; the other waits for one and also says how many elements there are.
- * NULL with EINVAL: no event is left and the connection is gone.
+/* The next event: element XS_WATCH_PATH is the node's path, XS_WATCH_TOKEN the token.  One returns
+ * NULL with EAGAIN where no event waits; the other waits for one and also says how many elements
+ * there are. NULL with EINVAL: no event is left and the connection is gone.
  */
 char **xs_check_watch(struct xs_handle *h);
 char **xs_read_watch(struct xs_handle *h, unsigned int *num);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The smaller half of libxenstore's interface: permissions, where the daemon listens, a write that does
- * not stop halfway.  Programs include xenstore.h, which includes this.
+/* The smaller half of libxenstore's interface: permissions, where the daemon listens, a write that
+ * does not stop halfway.  Programs include xenstore.h, which includes this.
  */
 #pragma once
 

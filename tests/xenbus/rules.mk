@@ -1,0 +1,19 @@
+# What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
+# under the sanitizer of data races.
+XENBUS_TESTS := $B/tests/xenless.so $B/unit/test_xs_threads
+
+$B/tests/xenless.so: tests/xenbus/xenless.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 $(WARN) -D_GNU_SOURCE -shared -fPIC -Wno-missing-prototypes $< -o $@
+
+# The same file as a unit test's, but ASan and TSan exclude each other.
+$B/unit/test_xs_threads: tests/xenbus/threads.c tests/unit/fake_store.h $(XS_C) xenbus/wire.c \
+        $(wildcard xenbus/*.h xenbus/xs/*.h)
+	@mkdir -p $(@D)
+	@echo "  UNIT    $@"
+	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -fsanitize=thread -Ihypervisor -Ixenbus -Itests/unit \
+	    $(filter %.c,$^) -o $@ -lcmocka
+
+.PHONY: xenbus-tests
+xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)
+unit: xenbus-tests
