@@ -150,11 +150,13 @@ static int live_update(struct xs_handle *h, char *args[])
     if (!update.binary)
         return update_usage("binary specification");
 
-    /* A store in a domain of its own would need the program's pages; Pavis's is a process of dom0. */
+    /* A store in a domain of its own would need the program's pages; Pavis's is a process of dom0.
+     */
     char *domain = xs_read(h, XBT_NULL, "/tool/xenstored/domid", NULL);
     if (domain) {
         free(domain);
-        fputs("The store runs in a domain of its own, which cannot be updated from here.\n", stderr);
+        fputs("The store runs in a domain of its own, which cannot be updated from here.\n",
+              stderr);
         return FAILED;
     }
     int status = update_step(h, "-f", update.binary, "Setting update binary");

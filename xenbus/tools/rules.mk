@@ -4,7 +4,9 @@ TOOLS_LIB := $B/root/usr/lib/x86_64-linux-gnu
 TOOLS_CFLAGS := $(USER_CFLAGS) -Ixenbus
 XENSTORE_NAMES := $(addprefix $(ROOT_BIN)/xenstore-,chmod exists list ls read rm watch write)
 XENSTORE_TOOLS := $(ROOT_BIN)/xenstore $(ROOT_BIN)/xenstore-control $(XENSTORE_NAMES)
-XENSTORE_MAN := $(patsubst xenbus/tools/%,$B/root/usr/share/man/man1/%,$(wildcard xenbus/tools/*.1))
+ROOT_MAN := $B/root/usr/share/man/man1
+XENSTORE_MAN := $(patsubst xenbus/tools/%,$(ROOT_MAN)/%,$(wildcard xenbus/tools/*.1)) \
+        $(XENSTORE_NAMES:$(ROOT_BIN)/%=$(ROOT_MAN)/%.1)
 
 $B/xenbus/tools/%.o: xenbus/tools/%.c
 	@mkdir -p $(@D)
@@ -21,8 +23,13 @@ $(ROOT_BIN)/xenstore $(ROOT_BIN)/xenstore-control: $(TOOLS_LIB)/libxenstore.so
 $(XENSTORE_NAMES): $(ROOT_BIN)/xenstore
 	@ln -sf xenstore $@
 
-$B/root/usr/share/man/man1/%: xenbus/tools/%
+$(ROOT_MAN)/%: xenbus/tools/%
 	@install -D -m 644 $< $@
+
+# The page of xenstore-read and so on is that of xenstore.
+$(XENSTORE_NAMES:$(ROOT_BIN)/%=$(ROOT_MAN)/%.1): $(ROOT_MAN)/%.1: xenbus/tools/xenstore.1
+	@mkdir -p $(@D)
+	@echo '.so man1/xenstore.1' > $@
 
 .PHONY: xenstore-tools
 all: xenstore-tools

@@ -201,7 +201,8 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 bool xs_introduce_domain(struct xs_handle *h, unsigned int domid, unsigned long mfn,
                          unsigned int eventchn)
 {
-    return talk_done(talk_numbers(h, XS_INTRODUCE, 3, (const unsigned long[]){domid, mfn, eventchn}));
+    return talk_done(
+        talk_numbers(h, XS_INTRODUCE, 3, (const unsigned long[]){domid, mfn, eventchn}));
 }
 
 bool xs_set_target(struct xs_handle *h, unsigned int domid, unsigned int target)
