@@ -179,8 +179,10 @@ class Comparison:
                            *("%s: %s" % (k, str(results[k])[:600]) for k in ("debian", kind)))
 
     def stop(self):
+        """From now on nobody listens."""
         for kind in KINDS:
             self.daemons[kind].stop()
+            self.proxies[kind].close()
 
 
 def fixed():
@@ -295,7 +297,7 @@ def main():
     comparison = Comparison(lab)
     for args in fixed():
         comparison.command(args)
-    for args in made_up(random.Random(SEED), 250):
+    for args in made_up(random.Random(SEED), 150):
         if not differs_on_purpose(args):
             comparison.command(args)
     for columns in (20, 40, 132):

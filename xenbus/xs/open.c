@@ -110,7 +110,7 @@ static struct xs_handle *handle_open(const char *path)
     if (xentoolcore__register_active_handle)
         xentoolcore__register_active_handle(&h->active);
     h->is_socket = S_ISSOCK(status.st_mode);
-    h->fd = h->is_socket ? connect_socket(path) : open(path, O_RDWR | O_CLOEXEC);
+    h->fd = h->is_socket ? connect_socket(path) : open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (h->fd < 0) {
         int saved = errno;
         if (xentoolcore__deregister_active_handle)
