@@ -83,6 +83,7 @@ $B/unit/test_%: tests/unit/test_%.c $$(call unit_says,SOURCES,$$*) $(HV_H) $(USE
 
 # Rules of the folders included above, for `make help`.
 guests: ## Build the tiny PV kernels (build/guests/*.elf)
+inject: ## Build the hypervisor in which allocations fail on demand (build/pavis-hv-inject)
 abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
 bench: ## Instructions per operation: native, Xen, Pavis side by side (BENCH='-k xen,pavis null_syscall')
 bench-io: ## Instructions per byte of dom0's disks and network cards: native, Xen, Pavis (BENCH='-k xen,pavis')
@@ -119,7 +120,7 @@ debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its comman
 
 # What `make test` executes has to be there first.  -k: a part that does not build must not hide the
 # results of the others; the runner then fails for what is missing.
-TEST_PARTS := all unit $(if $(wildcard tests/guests/rules.mk),guests)
+TEST_PARTS := all unit $(if $(wildcard tests/guests/rules.mk),guests inject)
 .PHONY: test-parts
 test-parts:
 	@scripts/deps test

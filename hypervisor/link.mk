@@ -26,30 +26,35 @@ $B/hypervisor/symtab0.o: hypervisor/debug/gen-symtab
 	@mkdir -p $(@D)
 	@hypervisor/debug/gen-symtab </dev/null | $(CC) -c -x assembler - -o $@
 
-$B/pavis-hv.pass1: $(HV_LINK) $B/hypervisor/symtab0.o $(HV_LDS)
-	@echo "  LD      $@"
-	@$(LD) $(HV_LDFLAGS) $(HV_LINK) $B/hypervisor/symtab0.o -o $@
-
-$B/hypervisor/symtab.o: $B/pavis-hv.pass1 hypervisor/debug/gen-symtab
-	@$(NM) -n $< | hypervisor/debug/gen-symtab | $(CC) -c -x assembler - -o $@
-
-$(HV_SYMS): $B/pavis-hv.pass1 $B/hypervisor/symtab.o
-	@echo "  LD      $@"
-	@$(LD) $(HV_LDFLAGS) $(HV_LINK) $B/hypervisor/symtab.o -o $@
-	@cmp <($(NM) $< | grep ' [tT] ' | grep -v '_end$$') <($(NM) $@ | grep ' [tT] ' | grep -v '_end$$') \
-	    || { echo "the symbol table moved code: see hypervisor/link.mk" >&2; rm -f $@; exit 1; }
-
+# hv_image NAME,OBJECTS,FLAGS: how build/NAME, and build/NAME-syms before it, are made; of the hypervisor's objects
+# and these more, linked with these flags more.  The product has neither; tests/inject/rules.mk has a use for them.
 # The wrapper's entry and load address are the first link's machine addresses.
-HV_SYM_VALUE = $$((0x$$($(NM) $(HV_SYMS) | awk '$$3 == "$(1)" {print $$1}')))
-$B/pavis-hv: $(HV_SYMS) hypervisor/boot/wrap/wrap.S hypervisor/boot/wrap/wrap.lds
-	@echo "  WRAP    $@"
-	@$(OBJCOPY) -O binary $(HV_SYMS) $B/pavis-hv.bin
-	@size=$$(stat -c %s $B/pavis-hv.bin); mem=$(call HV_SYM_VALUE,image_memory_size); \
-	entry=$$(($(call HV_SYM_VALUE,start32) - 0xffff82d040000000 + 0x200000)); \
-	$(CC) -m32 -c -DIMAGE_FILE="\"$B/pavis-hv.bin\"" -DIMAGE_BSS_SIZE=$$((mem - size)) \
-	    hypervisor/boot/wrap/wrap.S -o $B/hypervisor/wrap.o && \
+hv_symbol = $$((0x$$($(NM) $(1) | awk '$$3 == "$(2)" {print $$1}')))
+define hv_image
+$B/$(1).pass1: $(HV_LINK) $(2) $B/hypervisor/symtab0.o $(HV_LDS)
+	@echo "  LD      $$@"
+	@$(LD) $(HV_LDFLAGS) $(3) $(HV_LINK) $(2) $B/hypervisor/symtab0.o -o $$@
+
+$B/$(1).symtab.o: $B/$(1).pass1 hypervisor/debug/gen-symtab
+	@$(NM) -n $$< | hypervisor/debug/gen-symtab | $(CC) -c -x assembler - -o $$@
+
+$B/$(1)-syms: $B/$(1).pass1 $B/$(1).symtab.o
+	@echo "  LD      $$@"
+	@$(LD) $(HV_LDFLAGS) $(3) $(HV_LINK) $(2) $B/$(1).symtab.o -o $$@
+	@cmp <($(NM) $$< | grep ' [tT] ' | grep -v '_end$$$$') <($(NM) $$@ | grep ' [tT] ' | grep -v '_end$$$$') \
+	    || { echo "the symbol table moved code: see hypervisor/link.mk" >&2; rm -f $$@; exit 1; }
+
+$B/$(1): $B/$(1)-syms hypervisor/boot/wrap/wrap.S hypervisor/boot/wrap/wrap.lds
+	@echo "  WRAP    $$@"
+	@$(OBJCOPY) -O binary $$< $$@.bin
+	@size=$$$$(stat -c %s $$@.bin); mem=$$(call hv_symbol,$$<,image_memory_size); \
+	entry=$$$$(($$(call hv_symbol,$$<,start32) - 0xffff82d040000000 + 0x200000)); \
+	$(CC) -m32 -c -DIMAGE_FILE="\"$$@.bin\"" -DIMAGE_BSS_SIZE=$$$$((mem - size)) \
+	    hypervisor/boot/wrap/wrap.S -o $$@.wrap.o && \
 	$(LD) -m elf_i386 -nostdlib -z max-page-size=4096 -T hypervisor/boot/wrap/wrap.lds \
-	    -e $$entry --build-id=none --no-warn-rwx-segments $B/hypervisor/wrap.o -o $@
+	    -e $$$$entry --build-id=none --no-warn-rwx-segments $$@.wrap.o -o $$@
+endef
+$(eval $(call hv_image,pavis-hv,,))
 
 $B/pavis-hv.gz: $B/pavis-hv
 	@gzip -9 -n -c $< > $@

@@ -62,6 +62,7 @@ void boot_early_subsystems(void)
     version_set_commandline(boot_info.cmdline);
     cpu_policy_boot(); /* what guests may see of the processor: before any domain exists */
     inspect_init();    /* debug keys, audit */
+    segments_audit_register();
     pirq_set_storm_limit(boot_options.irq_ratelimit);
 }
 

@@ -267,5 +267,7 @@ void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(
 /* Tells whom it concerns (dom0, or the domain that XEN_DOMCTL_set_virq_handler named). */
 void send_global_virq(unsigned virq);
 int set_global_virq_handler(struct domain *d, unsigned virq);
+/* How many it handles by that; each holds a reference on d. */
+unsigned nr_global_virqs(const struct domain *d);
 /* d is dying: it handles no VIRQ of the machine any more. */
 void clear_global_virq_handlers(struct domain *d);

@@ -112,5 +112,9 @@ bool vcpu_event_pending(const struct vcpu *v);
  * the scheduler's, with v not being destroyed. */
 void evtchn_move_pirqs(struct vcpu *v);
 
+/* Registered with mem/audit: both ends of a channel agree, VIRQs and pirqs lead to their ports and
+ * back, ports are counted right.  All domains are paused. */
+void evtchn_audit_register(void);
+
 /* Debug key 'e': every port of every domain, to the log. */
 void evtchn_dump_all(void);

@@ -8,8 +8,8 @@
  * whatever the guest writes there.  Who maps keeps a record per mapping (domain/maptrack.h).
  *
  * Who holds what, while mapped:
- *   an active entry with a pin holds a reference on the granter's struct domain, so that a handle
- *   can always be closed, however dead the granter is (I8);
+ *   a live handle holds a reference on the granter's struct domain, so that it can always be
+ *   closed, however dead the granter is (I8);
  *   a host mapping's references on the frame (general, and writable type if so) belong to the
  *   page-table entry, like those of any entry (I2);
  *   a device mapping's belong to its maptrack entry, and are reported to the audit.
@@ -66,6 +66,7 @@ struct grant_table {
     struct maptrack maptrack;
     unsigned release_next;                  /* death: handles below are closed */
     uint64_t maps, unmaps, copies, flushes; /* approximate, for the debug key */
+    unsigned audit_handles; /* of all domains to this one: the audit's count, while it runs */
 };
 
 /*
@@ -93,7 +94,7 @@ long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count);
 int grant_resource_frame(struct domain *d, unsigned idx, mfn_t *mfn);
 
 /* Registered with mem/audit: the references that device mappings hold; checks pins against
- * handles.  All domains are paused. */
+ * handles, and the free list of handles.  All domains are paused. */
 void grant_audit_register(void);
 
 /* Debug key 'g': tables, pins and handles of every domain, to the log. */

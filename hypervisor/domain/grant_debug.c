@@ -4,7 +4,7 @@
  *
  * For the audit everything stands still: no copy holds a pin, so each pin must belong to a live
  * handle of some domain.  The pins are recounted from the handles in a scratch field of the active
- * entries.
+ * entries.  Handles that are not live must be in their domain's free list.
  */
 #include "abi/grant_table.h"
 #include "console/log.h"
@@ -29,6 +29,7 @@ static void report_handle(struct audit *a, const struct domain *d, const struct 
         return;
     }
     mfn = MFN(g.active->mfn);
+    e->granter->gnt.audit_handles++;
     g.active->recount += (uint16_t)nr_pins(grant_pins_of(e->flags));
     if (g.active->domid != d->mem.id)
         audit_complain(a, "grant: d%u maps d%u:%u, which is pinned for d%u (I3)", d->mem.id,
@@ -56,17 +57,40 @@ static void check_pins(struct audit *a, const struct domain *d)
     }
 }
 
+static void report_handles(struct audit *a, struct domain *d)
+{
+    struct maptrack *mt = &d->gnt.maptrack;
+    const struct maptrack_entry *e;
+    unsigned live = 0, nr_free = 0;
+
+    for (unsigned i = 0; i < mt->nr_entries; i++) {
+        e = maptrack_at(mt, i);
+        if (!e->flags)
+            continue;
+        live++;
+        report_handle(a, d, e);
+    }
+    /* No further than there are records: a list that is a circle is too long. */
+    for (uint64_t i = mt->first_free; i < mt->nr_entries && nr_free <= mt->nr_entries; nr_free++) {
+        e = maptrack_at(mt, (unsigned)i);
+        if (e->flags)
+            break;
+        i = e->next_free;
+    }
+    if (live != mt->in_use || live + nr_free != mt->nr_entries)
+        audit_complain(a, "grant: d%u has %u handles, %u by its count; %u of %u are free (I8)",
+                       d->mem.id, live, mt->in_use, nr_free, mt->nr_entries);
+}
+
 static void report(struct audit *a)
 {
     struct domain *d;
 
     list_for_each (d, &domain_list, list) {
-        for (unsigned i = 0; i < d->gnt.maptrack.nr_entries; i++) {
-            const struct maptrack_entry *e = maptrack_at(&d->gnt.maptrack, i);
-
-            if (e->flags)
-                report_handle(a, d, e);
-        }
+        d->gnt.audit_handles = 0;
+    }
+    list_for_each (d, &domain_list, list) {
+        report_handles(a, d);
     }
     list_for_each (d, &domain_list, list) {
         check_pins(a, d);

@@ -72,14 +72,49 @@ static void report_vcpu(struct audit *a, const struct vcpu *v)
         hold(a, frame_mfn(v->deferred), PT_NONE);
 }
 
-static void report_vcpus(struct audit *a)
+/* What a vCPU has no reference for, and could be wrong all the same. */
+static void check_vcpu(struct audit *a, const struct vcpu *v)
+{
+    const struct domain *d = v->domain;
+    unsigned cpu = v->sched.state_cpu;
+    bool info_ok = vcpu_info_is_dummy(v);
+
+    if (mfn_valid_number(v->vcpu_info_mfn))
+        info_ok = ((uintptr_t)v->vcpu_info & PAGE_MASK) == (uintptr_t)mfn_to_virt(v->vcpu_info_mfn);
+    else if (v->id < XEN_LEGACY_MAX_VCPUS)
+        info_ok |= v->vcpu_info == &d->shared_info->vcpu_info[v->id];
+    if (!info_ok)
+        audit_complain(a, "d%uv%u: vcpu_info at %p is not where it was registered (I1)", d->mem.id,
+                       v->id, v->vcpu_info);
+    if (cpu != NO_CPU && !(d->mem.dirty_cpus >> cpu & 1))
+        audit_complain(a, "d%uv%u: CPU %u has its tables and is not among dirty_cpus (I4)",
+                       d->mem.id, v->id, cpu);
+}
+
+/* Each holder by kind: as no hypercall is under way, there is no other (domain/registry.c). */
+static void check_references(struct audit *a, const struct domain *d)
+{
+    unsigned real = (d->dying != DOMDYING_DEAD) + (d->mem.tot_pages + d->mem.shared_pages != 0) +
+                    d->gnt.audit_handles + nr_global_virqs(d);
+
+    if (d->refcnt != real)
+        audit_complain(a, "d%u: %u references on the domain, real %u (I8)", d->mem.id, d->refcnt,
+                       real);
+}
+
+static void report_domains(struct audit *a)
 {
     const struct domain *d;
     const struct vcpu *v;
 
     list_for_each (d, &domain_list, list) {
-        for_each_vcpu (d, v)
+        for_each_vcpu (d, v) {
             report_vcpu(a, v);
+            if (audit_first(a))
+                check_vcpu(a, v);
+        }
+        if (audit_first(a))
+            check_references(a, d);
     }
 }
 
@@ -234,9 +269,10 @@ void inspect_init(void)
     work_init(&audit_work, audit_turn, NULL);
     timer_init(&audit_retry, audit_turn, NULL, 0);
     work_init(&dump_work, dump_turn, NULL);
-    audit_register(report_vcpus);
+    grant_audit_register(); /* before what relies on its count of handles */
+    audit_register(report_domains);
     panic_add_report("Running", report_running);
-    grant_audit_register();
+    evtchn_audit_register();
     for (unsigned i = 0; i < ARRAY_SIZE(dumps); i++)
         keys_register(dumps[i].key, key_dump, dumps[i].help, true);
     keys_register('A', key_audit, "pause everything and recount all references", false);

@@ -269,21 +269,22 @@ static int ensure_table(struct domain *d)
     return 0;
 }
 
-static struct irq_line *new_line(struct domain *d, unsigned pirq)
+static int new_line(struct domain *d, unsigned pirq, struct irq_line **line)
 {
     struct irq_line *l = hv_zalloc(sizeof *l);
 
     if (!l)
-        return NULL;
+        return -ENOMEM;
     l->vector = irq_alloc_vector();
     if (!l->vector) {
         printk(XENLOG_WARNING "No interrupt vector is left for pirq %u of d%u\n", pirq, d->mem.id);
         hv_free(l);
-        return NULL;
+        return -ENOSPC;
     }
     l->pirq = pirq;
     timer_init(&l->release, release, l, smp_cpu_id());
-    return l;
+    *line = l;
+    return 0;
 }
 
 static void publish(struct domain *d, struct irq_line *l)
@@ -297,6 +298,7 @@ static int map_gsi_locked(struct domain *d, unsigned gsi, const struct gsi_mode 
 {
     struct irq_line *l = find_line(d, gsi);
     bool level, active_low;
+    int rc;
 
     if (l) {
         /* Trigger and polarity may be corrected as long as nobody listens. */
@@ -310,9 +312,9 @@ static int map_gsi_locked(struct domain *d, unsigned gsi, const struct gsi_mode 
         return guest_error(-EINVAL, "no IO-APIC has this interrupt");
     if (ioapic_vector(gsi))
         return guest_error(-EBUSY, "the hypervisor uses this interrupt itself");
-    l = new_line(d, gsi);
-    if (!l)
-        return -ENOSPC;
+    rc = new_line(d, gsi, &l);
+    if (rc)
+        return rc;
     level = gsi >= 16;
     active_low = gsi >= 16;
     for (unsigned irq = 0; irq < 16; irq++) {
@@ -376,10 +378,10 @@ static int map_msi_locked(struct domain *d, int pirq, const struct msi_request *
     rc = msi_open(&msi, r->bus, r->devfn, r->entry, r->table_base);
     if (rc)
         return rc;
-    l = new_line(d, pirq);
-    if (!l) {
+    rc = new_line(d, pirq, &l);
+    if (rc) {
         msi_close(&msi);
-        return -ENOSPC;
+        return rc;
     }
     l->is_msi = true;
     l->msi = msi;
@@ -414,7 +416,8 @@ int pirq_unmap(struct domain *d, unsigned pirq)
     if (l->is_msi)
         msi_close(&l->msi);
     else
-        ioapic_mask(pirq);
+        ioapic_route(pirq, 0, l->cpu, false, false,
+                     true); /* the vector is not the line's any more */
     irq_set_handler(l->vector, NULL);
     store_release(&line_by_vector[l->vector], NULL);
     smp_call(cpu_online_map, nothing, NULL, true); /* no handler has it any more */

@@ -157,6 +157,15 @@ int set_global_virq_handler(struct domain *d, unsigned virq)
     return 0;
 }
 
+unsigned nr_global_virqs(const struct domain *d)
+{
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i < NR_VIRQS; i++)
+        nr += load_once(&virq_handler[i]) == d;
+    return nr;
+}
+
 void clear_global_virq_handlers(struct domain *d)
 {
     uint64_t flags;

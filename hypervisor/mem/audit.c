@@ -17,6 +17,7 @@
 #include "mem/buddy.h"
 #include "mem/heap.h"
 #include "mem/pte.h"
+#include "mem/validate.h"
 
 #define MAX_REPORTERS 16
 #define MAX_LINES     100
@@ -31,6 +32,7 @@ struct cell {
 struct audit {
     void (*report)(const char *line);
     int found;
+    uint64_t claims;     /* of all owners */
     bool first;          /* the first walk: judge entries, count owners' pages */
     uint64_t start, end; /* the window */
     struct cell *cell;
@@ -205,8 +207,12 @@ static void walk_table(struct audit *a, struct frame *f, uint64_t x)
                                t.mfn.n, i);
             continue;
         }
-        if (!(e & PTE_P))
+        if (!(e & PTE_P)) {
+            if (a->first && entry_l1tf_unsafe(t.owner, t.level, e))
+                audit_complain(a, "d%u l%u %#lx[%u] is not present and names RAM: %#lx (L1TF)",
+                               t.owner->id, t.level, t.mfn.n, i, e);
             continue;
+        }
         if (a->first) {
             if (bits_wrong(&t, e))
                 audit_complain(a, "d%u l%u %#lx[%u] has wrong bits: %#lx (I5)", t.owner->id,
@@ -217,6 +223,20 @@ static void walk_table(struct audit *a, struct frame *f, uint64_t x)
                 judge_upper(a, &t, i, e);
         }
         count_entry(a, &t, e);
+    }
+}
+
+/* What a processor may load as descriptors is what a guest was allowed to write there. */
+static void judge_descriptors(struct audit *a, const struct frame *f)
+{
+    const uint64_t *d = frame_virt(f);
+
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*d); i++) {
+        uint64_t seen = load_once(&d[i]), allowed = seen;
+
+        if (!segdesc_ok(&allowed) || allowed != seen)
+            audit_complain(a, "frame %#lx of d%u: descriptor %u is %#lx (I1)", frame_mfn(f).n,
+                           frame_owner(f), i, seen);
     }
 }
 
@@ -256,6 +276,11 @@ static void visit(struct audit *a, struct frame *f)
             !(o->chunk_map[frame_mfn(f).n / 512 / 64] >> (frame_mfn(f).n / 512 & 63) & 1))
             audit_complain(a, "frame %#lx is missing in the chunk map of d%u (I8)", frame_mfn(f).n,
                            o->id);
+        if (o == &mem_owner_xen && page_type(f) != PT_SHARED)
+            audit_complain(a, "frame %#lx of the M2P has type %d (I3)", frame_mfn(f).n,
+                           page_type(f));
+        if (page_type(f) == PT_SEGDESC && x & TYPE_VALIDATED)
+            judge_descriptors(a, f);
     }
     if (page_type_is_table(page_type(f)) && x & (TYPE_VALIDATED | TYPE_PARTIAL))
         walk_table(a, f, x);
@@ -309,6 +334,7 @@ static void owner_compare(struct mem_owner *o, void *arg)
 {
     struct audit *a = arg;
 
+    a->claims += o->claimed;
     if (o->audit_pages != o->tot_pages)
         audit_complain(a, "d%u: tot_pages %lu, real %lu (I8)", o->id, o->tot_pages, o->audit_pages);
     if (o->audit_shared != o->shared_pages)
@@ -355,6 +381,9 @@ int audit_all(void (*report)(const char *line))
         a.first = false;
     }
     mem_owner_for_each(owner_compare, &a);
+    if (a.claims != mem_outstanding_claims())
+        audit_complain(&a, "claims of %lu pages, of all domains together %lu",
+                       mem_outstanding_claims(), a.claims);
     check_free_lists(&a);
     hv_free_pages(a.cell, order);
     return a.found;

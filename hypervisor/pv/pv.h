@@ -94,6 +94,8 @@ uint16_t pv_fix_selector(uint16_t sel);
 bool pv_check_descriptor(uint64_t *desc);
 /* Where v's GDT lies; its LDT is VCPU_DESC_LDT above. */
 uint64_t pv_descriptor_area(const struct vcpu *v);
+/* Registered with mem/audit: descriptor areas show the frames that are held for them. */
+void segments_audit_register(void);
 /* Loads GDT and LDT registers for v on this CPU. */
 void pv_load_descriptors(struct vcpu *v);
 

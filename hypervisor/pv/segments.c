@@ -22,6 +22,7 @@
 #include "debug/assert.h"
 #include "domain/domain.h"
 #include "hypercall/handlers.h"
+#include "mem/audit.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
 #include "mem/layout.h"
@@ -171,6 +172,45 @@ void pv_load_descriptors(struct vcpu *v)
 {
     desc_load_gdt(area_va(v, 0));
     desc_load_ldt(area_va(v, LDT_FIRST_PAGE), v->ldt_nr);
+}
+
+/* --- the audit ----------------------------------------------------------------------------------
+ */
+
+static void check_page(struct audit *a, const struct vcpu *v, unsigned page, mfn_t mfn)
+{
+    uint64_t e = map_lookup(area_va(v, page));
+    mfn_t mapped = e & PTE_P ? paddr_to_mfn(e & PTE_ADDR) : INVALID_MFN;
+
+    if (!mfn_eq(mapped, mfn))
+        audit_complain(a, "d%uv%u: descriptor page %u shows frame %#lx, not %#lx (I2)",
+                       v->domain->mem.id, v->id, page, mapped.n, mfn.n);
+}
+
+/* The processor reads descriptors from what is mapped, whatever has a reference. */
+static void report(struct audit *a)
+{
+    const struct domain *d;
+    const struct vcpu *v;
+
+    if (!audit_first(a))
+        return;
+    list_for_each (d, &domain_list, list) {
+        for_each_vcpu (d, v) {
+            for (unsigned i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
+                check_page(a, v, i,
+                           mfn_eq(v->gdt_frames[i], INVALID_MFN) ? pv_no_descriptors()
+                                                                 : v->gdt_frames[i]);
+            for (unsigned i = 0; i < 16; i++)
+                check_page(a, v, LDT_FIRST_PAGE + i,
+                           v->ldt_mapped >> i & 1 ? v->ldt_frames[i] : INVALID_MFN);
+        }
+    }
+}
+
+void segments_audit_register(void)
+{
+    audit_register(report);
 }
 
 /* --- one descriptor ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 GUEST_FAMILIES := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-pic -no-pie -mcmodel=kernel -mno-red-zone \
         -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-        -fwrapv -fcf-protection=none -fno-jump-tables -Ihypervisor -Itests/guests/lib -MMD -MP
+        -fwrapv -fcf-protection=none -fno-jump-tables -Ihypervisor -Itests/guests/lib -Itests -MMD -MP
 GUEST_LIB := $(patsubst tests/guests/lib/%.c,$B/guests/lib/%.o,$(wildcard tests/guests/lib/*.c))
 
 .PHONY: guests
@@ -24,5 +24,8 @@ $B/guests/%.elf: $B/guests/start-%.o $B/guests/%.o $(GUEST_LIB) tests/guests/lib
 	@$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 	    -T tests/guests/lib/guest.lds $(filter %.o,$^) -o $@
 
+# A family of several files has a folder of its name.
+$B/guests/inject.elf: $(patsubst tests/%.c,$B/%.o,$(wildcard tests/guests/inject/*.c))
+
 .PRECIOUS: $B/guests/%.o $B/guests/start-%.o
--include $(wildcard $B/guests/*.d $B/guests/lib/*.d)
+-include $(wildcard $B/guests/*.d $B/guests/*/*.d)

@@ -7,13 +7,13 @@
 #   HV   hypervisor image as QEMU's -kernel takes it: build/pavis-hv, or `xen` for Debian's Xen 4.17
 #   ELF  build/guests/<family>.elf
 # environment: SMP (1), MEM in MiB (512), CPU (max,-smap,-monitor), XARGS and HVARGS more hypervisor options,
-#   QARGS more QEMU options, ARGS more kernel command line, TIMEOUT in seconds per run (60), LOG file for the
-#   consoles (a temporary one); with SMP or XARGS given, the families file is not looked at; HVARGS is for each
-#   of its lines
+#   QARGS more QEMU options, ARGS more kernel command line, TIMEOUT in seconds per run (60), INJECT=1: the
+#   hypervisor of `make inject` if it stands beside HV, LOG file for the consoles (a temporary one); with SMP or
+#   XARGS given, the families file is not looked at; HVARGS is for each of its lines
 # status: 0 all tests passed, 1 a test failed, 2 no DONE line (crash or hang), 3 usage
 set -u
 [ $# -ge 2 ] || {
-    sed -n '3,12s/^# \?//p' "$0"
+    sed -n '3,14s/^# \?//p' "$0"
     exit 3
 }
 here=$(dirname "$(readlink -f "$0")")
@@ -30,11 +30,12 @@ worst=0
 
 # once "kernel command line": one run with the settings in the environment
 once() {
-    local out done_line xargs=${XARGS:-}
+    local out done_line xargs=${XARGS:-} image=$hv
+    [ -z "${INJECT:-}" ] || [ ! -f "$hv-inject" ] || image=$hv-inject
     out=$(mktemp)
     # shellcheck disable=SC2086 # QARGS is a list of options
     timeout --foreground "${TIMEOUT:-60}" qemu-system-x86_64 -accel tcg -cpu "${CPU:-max,-smap,-monitor}" \
-        -smp "${SMP:-1}" -m "${MEM:-512}" -nographic -vga none -no-reboot -net none ${QARGS:-} -kernel "$hv" \
+        -smp "${SMP:-1}" -m "${MEM:-512}" -nographic -vga none -no-reboot -net none ${QARGS:-} -kernel "$image" \
         -append "console=com1 com1=115200,8n1 dom0_mem=64M,max:64M loglvl=warning guest_loglvl=all ${HVARGS:-} ${xargs//+/ }" \
         -initrd "$elf $1" </dev/null 2>&1 | tr -d '\r' >"$out"
     cat "$out" >>"$log"

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fault injection: in each scenario every allocation fails once, every look for pending work finds
+ * some once: the first, the second, ... the n-th.  Afterwards the scenario has either done the same
+ * as undisturbed or refused cleanly and can be repeated; as much memory is free as before, as many
+ * objects of the hypervisor's are alive, and the audit is clean.
+ *
+ * For build/pavis-hv-inject, on one processor.  On the command line `only` and names of scenarios;
+ * `careful`: the audit runs after each point instead of after some.
+ */
+#include "inject/inject.h"
+#include "guests/inject/scenarios.h"
+#include "second.h"
+#include "test.h"
+
+#define AUDIT_EVERY 8
+
+static unsigned long nr_once, nr_from, nr_audits;
+
+static long order(unsigned cmd, uint64_t a, uint64_t b)
+{
+    return hypercall5(INJECT_HYPERCALL, cmd, a, b, 0, 0);
+}
+
+static const char *const kind_names[] = {"allocation", "look", "softirq"};
+
+const char *refused_call;
+
+static long run(const struct scenario *s)
+{
+    long rc;
+
+    refused_call = NULL;
+    rc = s->run();
+    if (rc && rc != -ENOMEM)
+        print("# %s: %s = %ld\n", s->name, refused_call, rc);
+    return rc;
+}
+
+struct state {
+    long frames, objects;
+};
+
+static struct state now(void)
+{
+    return (struct state){order(INJECT_FREE_FRAMES, 0, 0), order(INJECT_SMALL_OBJECTS, 0, 0)};
+}
+
+static void prepare(const struct scenario *s)
+{
+    if (s->prepare)
+        s->prepare();
+}
+
+static void audit(const struct scenario *s, unsigned kind, uint64_t n)
+{
+    nr_audits++;
+    if (order(INJECT_AUDIT, 0, 0))
+        test_fail(TEST_WHERE, "%s: the audit is not clean after %s %lu or one before", s->name,
+                  kind_names[kind], n);
+}
+
+/* Runs it with the n-th point (and, if `from`, all that follow) failing.  False: there is none. */
+static bool run_one(const struct scenario *s, unsigned kind, uint64_t n, bool from)
+{
+    struct state before = now(), after;
+    long rc, failed;
+
+    prepare(s);
+    order(from ? INJECT_FROM : INJECT_ONCE, kind, n);
+    rc = run(s);
+    failed = order(INJECT_STOP, 0, 0);
+    if (rc && (kind != INJECT_ALLOC || !failed))
+        test_fail(TEST_WHERE, "%s: %ld (%s) with %s %lu failing", s->name, rc, error_name(rc),
+                  kind_names[kind], n);
+    if (rc && rc != -ENOMEM)
+        test_fail(TEST_WHERE, "%s: %ld (%s) without memory at allocation %lu", s->name, rc,
+                  error_name(rc), n);
+    s->tidy();
+    if (failed) {
+        *(from ? &nr_from : &nr_once) += 1;
+        if (rc) {
+            prepare(s);
+            rc = run(s);
+            if (rc)
+                test_fail(TEST_WHERE, "%s: %ld (%s) when repeated after allocation %lu had failed",
+                          s->name, rc, error_name(rc), n);
+            s->tidy();
+        }
+    }
+    after = now();
+    if (after.frames != before.frames || after.objects != before.objects)
+        test_fail(TEST_WHERE, "%s: %ld frames and %ld objects left behind after %s %lu", s->name,
+                  before.frames - after.frames, after.objects - before.objects, kind_names[kind],
+                  n);
+    return failed;
+}
+
+static void run_all(const struct scenario *s)
+{
+    unsigned every = cmdline_has("careful") ? 1 : AUDIT_EVERY;
+    uint64_t points[INJECT_KINDS];
+
+    if (cmdline_has("only") && !cmdline_has(s->name))
+        return;
+    if (order(INJECT_STOP, 0, 0) < 0) {
+        test_skip("this hypervisor fails only where it has to");
+        return;
+    }
+    /* What is made once and stays (a bucket of ports, a page of handles) is made here. */
+    for (unsigned i = 0; i < 2; i++) {
+        prepare(s);
+        order(INJECT_ONCE, INJECT_ALLOC, 0);
+        EXPECT_RC(run(s), 0);
+        for (unsigned kind = 0; kind < INJECT_KINDS; kind++)
+            points[kind] = (uint64_t)order(INJECT_PASSED, kind, 0);
+        order(INJECT_STOP, 0, 0);
+        s->tidy();
+    }
+    for (unsigned kind = 0; kind < INJECT_KINDS && !test_failed(); kind++) {
+        uint64_t n = 1;
+
+        /* Restarts add looks, so the last point is found by going on until there is none. */
+        while (run_one(s, kind, n, false) && !test_failed()) {
+            if (n % every == 0)
+                audit(s, kind, n);
+            n++;
+        }
+        for (n = 1; n <= points[kind] && !test_failed(); n++)
+            run_one(s, kind, n, true);
+        audit(s, kind, n);
+    }
+    print("# %s: %lu allocations, %lu looks, %lu requests\n", s->name, points[INJECT_ALLOC],
+          points[INJECT_PREEMPT], points[INJECT_SOFTIRQ]);
+}
+
+#define SCENARIO(name)                                                                             \
+    static void test_##name(void)                                                                  \
+    {                                                                                              \
+        run_all(&scenario_##name);                                                                 \
+    }
+SCENARIOS
+#undef SCENARIO
+
+/* So many faults were injected; fewer than this is a mistake of the test. */
+static void test_points(void)
+{
+    print("# %lu points failed once, %lu runs with all points from one on failing, %lu audits\n",
+          nr_once, nr_from, nr_audits);
+    EXPECT(nr_once >= 2000 || cmdline_has("only"));
+}
+
+const char *const family = "inject";
+const struct test tests[] = {
+#define SCENARIO(name) T(name),
+    SCENARIOS
+#undef SCENARIO
+        T(points),
+    {NULL, NULL},
+};

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Scenarios of the caller's own memory, grants and interrupts: see scenarios.h. */
+#include "scenarios.h"
+#include "test.h"
+
+static void nothing(void)
+{
+}
+
+/* --- reservations ------------------------------------------------------------------------------
+ */
+
+#define NR_PAGES 64
+
+static uint64_t *pages[NR_PAGES];
+static xen_pfn_t frames[NR_PAGES];
+
+static void take_pages(void)
+{
+    for (unsigned i = 0; i < NR_PAGES && !pages[i]; i++)
+        pages[i] = page_alloc();
+}
+
+/* Those that are ours are mapped again; the others are wanted back. */
+static void map_pages(void)
+{
+    for (unsigned i = 0; i < NR_PAGES; i++)
+        EXPECT_RC(page_writable(pages[i]), 0);
+}
+
+static long unmap_pages(void)
+{
+    for (unsigned i = 0; i < NR_PAGES; i++)
+        TRY_CALL(set_va(pages[i], 0, UVMF_INVLPG));
+    return 0;
+}
+
+static unsigned given; /* of pages[], from the first on, are not ours at present */
+
+static long fill(void)
+{
+    struct xen_memory_reservation r = {.extent_start = (guest_ptr_t)frames, .domid = DOMID_SELF};
+    long done;
+
+    for (unsigned i = 0; i < given; i++)
+        frames[i] = pfn_of(pages[i]);
+    r.nr_extents = given;
+    done = given ? hc_memory_op(XENMEM_populate_physmap, &r) : 0;
+    for (long i = 0; i < done; i++)
+        p2m()[pfn_of(pages[i])] = frames[i];
+    if (done == given) {
+        given = 0;
+        return 0;
+    }
+    /* The rest is put in front, for the next attempt. */
+    for (long i = 0; done > 0 && i + done < given; i++) {
+        uint64_t *swap = pages[i];
+
+        pages[i] = pages[i + done];
+        pages[i + done] = swap;
+    }
+    given -= done > 0 ? (unsigned)done : 0;
+    return done < 0 ? done : -ENOMEM;
+}
+
+/* Pages are given back and taken again, as a balloon does. */
+static long run_balloon(void)
+{
+    struct xen_memory_reservation r = {.extent_start = (guest_ptr_t)frames, .domid = DOMID_SELF};
+
+    take_pages();
+    TRY_CALL(unmap_pages());
+    for (unsigned i = 0; i < NR_PAGES; i++)
+        frames[i] = mfn_of(pages[i]);
+    r.nr_extents = NR_PAGES;
+    given = NR_PAGES;
+    if (hc_memory_op(XENMEM_decrease_reservation, &r) != NR_PAGES)
+        return -EIO;
+    return fill();
+}
+
+static void tidy_balloon(void)
+{
+    EXPECT_RC(fill(), 0);
+    map_pages();
+}
+
+DEFINE_SCENARIO(balloon, NULL, run_balloon, tidy_balloon);
+
+/* Frames one for one: what was exchanged stays so, the rest can be exchanged later. */
+static long run_exchange(void)
+{
+    static xen_pfn_t out[NR_PAGES];
+    struct xen_memory_exchange op = {
+        .in = {.extent_start = (guest_ptr_t)frames, .nr_extents = NR_PAGES, .domid = DOMID_SELF},
+        .out = {.extent_start = (guest_ptr_t)out, .nr_extents = NR_PAGES, .domid = DOMID_SELF}};
+    long rc;
+
+    take_pages();
+    TRY_CALL(unmap_pages());
+    for (unsigned i = 0; i < NR_PAGES; i++) {
+        frames[i] = mfn_of(pages[i]);
+        out[i] = pfn_of(pages[i]);
+    }
+    rc = hc_memory_op(XENMEM_exchange, &op);
+    for (unsigned i = 0; i < op.nr_exchanged; i++)
+        p2m()[pfn_of(pages[i])] = out[i];
+    return rc ? rc : op.nr_exchanged == NR_PAGES ? 0 : -EIO;
+}
+
+DEFINE_SCENARIO(exchange, NULL, run_exchange, map_pages);
+
+/* --- grants, from the domain to itself ---------------------------------------------------------
+ */
+
+#define GRANT_VA  0x20000000000UL
+#define NR_GRANTS 48
+
+static struct grant_entry_v1 table[512] __attribute__((aligned(4096)));
+static struct tree tree;
+static struct gnttab_map_grant_ref maps[NR_GRANTS];
+static struct gnttab_unmap_grant_ref unmaps[NR_GRANTS];
+static struct gnttab_copy copies[NR_GRANTS];
+
+/* By trial: a grant to oneself needs the true number. */
+static domid_t own_number(void)
+{
+    return 0; /* dom0 */
+}
+
+static void make_grants(void)
+{
+    xen_pfn_t frame = 0;
+    struct gnttab_setup_table setup = {
+        .dom = DOMID_SELF, .nr_frames = 1, .frame_list = (guest_ptr_t)&frame};
+
+    take_pages();
+    if (tree.l1)
+        return;
+    EXPECT_RC(hc_grant_op(GNTTABOP_setup_table, &setup, 1), 0);
+    EXPECT_RC(set_va(table, frame * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG), 0);
+    EXPECT(tree_make(&tree, GRANT_VA));
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        maps[i].status = 1; /* not mapped */
+}
+
+static long unmap_all(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        if (maps[i].status == GNTST_okay)
+            unmaps[n++] = (struct gnttab_unmap_grant_ref){.host_addr = maps[i].host_addr,
+                                                          .handle = maps[i].handle};
+    if (n)
+        TRY_CALL(hc_grant_op(GNTTABOP_unmap_grant_ref, unmaps, n));
+    for (unsigned i = 0; i < n; i++)
+        TRY_CALL(unmaps[i].status);
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        maps[i].status = 1;
+    return 0;
+}
+
+static long run_grants(void)
+{
+    make_grants();
+    for (unsigned i = 0; i < NR_GRANTS; i++) {
+        table[8 + i] = (struct grant_entry_v1){GTF_permit_access, own_number(),
+                                               (uint32_t)mfn_of(pages[i % NR_PAGES])};
+        maps[i] = (struct gnttab_map_grant_ref){.host_addr = GRANT_VA + i * PAGE_SIZE,
+                                                .flags = GNTMAP_host_map,
+                                                .ref = 8 + i,
+                                                .dom = own_number(),
+                                                .status = 1};
+        copies[i] = (struct gnttab_copy){
+            .source = {.u.ref = 8 + i, .domid = own_number()},
+            .dest = {.u.gmfn = mfn_of(pages[NR_PAGES - 1]), .domid = DOMID_SELF, .offset = 64},
+            .len = 200,
+            .flags = GNTCOPY_source_gref};
+    }
+    TRY_CALL(hc_grant_op(GNTTABOP_map_grant_ref, maps, NR_GRANTS));
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        TRY_CALL(maps[i].status);
+    TRY_CALL(hc_grant_op(GNTTABOP_copy, copies, NR_GRANTS));
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        TRY_CALL(copies[i].status);
+    return unmap_all();
+}
+
+static void tidy_grants(void)
+{
+    EXPECT_RC(unmap_all(), 0);
+    for (unsigned i = 0; i < NR_GRANTS; i++)
+        EXPECT_EQ(table[8 + i].flags & (GTF_reading | GTF_writing), 0);
+}
+
+DEFINE_SCENARIO(grants, NULL, run_grants, tidy_grants);
+
+/* --- physical interrupts -----------------------------------------------------------------------
+ */
+
+#define GSI 10
+
+static bool mapped;
+static evtchn_port_t bound;
+
+static long run_pirqs(void)
+{
+    struct physdev_map_pirq map = {
+        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI};
+    struct evtchn_bind_pirq pirq = {.pirq = GSI};
+
+    TRY_CALL(hc_physdev_op(PHYSDEVOP_map_pirq, &map));
+    mapped = true;
+    TRY_CALL(hc_event_op(EVTCHNOP_bind_pirq, &pirq));
+    bound = pirq.port;
+    return 0;
+}
+
+static void tidy_pirqs(void)
+{
+    struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = GSI};
+    struct evtchn_close close = {bound};
+
+    if (bound)
+        EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
+    if (mapped)
+        EXPECT_RC(hc_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
+    mapped = false;
+    bound = 0;
+}
+
+DEFINE_SCENARIO(pirqs, NULL, run_pirqs, tidy_pirqs);
+
+/* --- the console -------------------------------------------------------------------------------
+ */
+
+static long run_console(void)
+{
+    static const char text[] =
+        "# a line of the console scenario, written in several pieces: ........"
+        "................................................................"
+        "................................................................"
+        "................................................................\n";
+
+    return hc_console_io(CONSOLEIO_write, sizeof(text) - 1, text);
+}
+
+DEFINE_SCENARIO(console, NULL, run_console, nothing);
