@@ -13,7 +13,9 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
-B := build
+# DEBUG=1 builds a flavour in a folder of its own that checks itself more: locks (debug/locks.c).
+FLAVOUR := $(if $(filter 1,$(DEBUG)),debug)
+B := build$(FLAVOUR:%=/%)
 CC := gcc
 LD := ld
 OBJCOPY := objcopy
@@ -28,6 +30,10 @@ HV_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-builtin-printf -fpie 
         -fno-asynchronous-unwind-tables -fno-strict-aliasing -fwrapv -fcf-protection=none \
         -fno-jump-tables -ftrivial-auto-var-init=zero -ffunction-sections -Ihypervisor -MMD -MP
 HV_ASFLAGS := -D__ASSEMBLY__ -g -Ihypervisor -MMD -MP -Wa,--noexecstack
+ifeq ($(FLAVOUR),debug)
+HV_CFLAGS += -DPAVIS_LOCK_CHECK
+HV_ASFLAGS += -DPAVIS_LOCK_CHECK
+endif
 
 HV_C := $(sort $(wildcard hypervisor/*/*.c))
 HV_S := $(filter-out %.lds.S,$(sort $(wildcard hypervisor/*/*.S)))
@@ -125,7 +131,8 @@ TEST_PARTS := all unit $(if $(wildcard tests/guests/rules.mk),guests inject)
 test-parts:
 	@scripts/deps test
 	@scripts/dom0-image >/dev/null
-	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TEST_PARTS) || \
+	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TEST_PARTS) && \
+	    $(MAKE) --no-print-directory -j$(JOBS) DEBUG=1 hypervisor || \
 	    { rm -f $B/pavis-hv; echo "The build failed; the tests go on without the hypervisor."; }
 
 test: test-parts ## Run all tests but the long ones, or those that match T=

@@ -25,6 +25,7 @@
 #include "cpu/nmi.h"
 #include "cpu/mitigations.h"
 #include "cpu/smp.h"
+#include "debug/locks.h"
 #include "debug/panic.h"
 #include "boot/selftest.h"
 #include "debug/symbols.h"
@@ -190,6 +191,7 @@ static __noreturn void boot_on_final_stack(void)
     clocksource_init(boot_options.clocksource[0] ? boot_options.clocksource : NULL);
     smp_init(); /* vectors for calls: before the first call, from here possible */
     keys_init();
+    locks_init();
     input_init(); /* debug keys work from now on */
 
     boot_early_subsystems(); /* frame table and heap, scheduler and timers: what the CPUs that

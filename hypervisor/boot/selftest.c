@@ -242,10 +242,12 @@ static void break_now(void *way)
         log_with_lock_held(nmi_to_self);
     if (!strcmp(way, "nested"))
         panic_add_report("A report that faults", panic_in_report);
-    if (!strcmp(way, "nested") || !strcmp(way, "console")) {
+    if (!strcmp(way, "nested") || !strcmp(way, "console") || !strcmp(way, "lock"))
         delay_us(BREAK_DELAY_US); /* until the other CPU has the lock */
+    if (!strcmp(way, "nested") || !strcmp(way, "console"))
         panic_here(NULL);
-    }
+    if (!strcmp(way, "lock"))
+        printk("Waits for ever\n");
 }
 
 void selftest_break(char *way)

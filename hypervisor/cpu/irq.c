@@ -7,6 +7,7 @@
 #include "cpu/irq.h"
 #include "console/log.h"
 #include "cpu/apic.h"
+#include "debug/locks.h"
 #include "lib/bitmap.h"
 #include "lib/spinlock.h"
 
@@ -27,7 +28,10 @@ void handle_irq(unsigned int vector)
 
     counts[vector]++; /* approximate when two CPUs take the same vector at once */
     if (likely(fn != NULL)) {
+        uint32_t outer = locks_enter_irq();
+
         fn((uint8_t)vector);
+        locks_leave_irq(outer);
         return;
     }
     if (apic_in_service((uint8_t)vector))

@@ -14,6 +14,7 @@
 #include "cpu/machine.h"
 #include "cpu/smp.h"
 #include "cpu/watchdog.h"
+#include "debug/locks.h"
 #include "debug/panic.h"
 #include "hooks.h"
 
@@ -74,8 +75,10 @@ void handle_nmi(struct cpu_regs *regs)
     bool expected;
     uint64_t reason;
 
-    if (machine_ended_by_other())
+    if (machine_ended_by_other()) {
+        locks_note_stopped(regs);
         smp_stop_self();
+    }
     if (machine_is_ending())
         return; /* this CPU has that to do */
     expected = watchdog_nmi(regs);

@@ -27,6 +27,7 @@
 uint64_t hv_l4[512] __aligned(4096) __attribute__((section(".bss.page_aligned,\"aw\",@nobits#")));
 bool map_global __read_mostly = true;
 
+/* With interrupts on: memory for a table may have to be flushed from other CPUs' TLBs first. */
 static spinlock_t map_lock;
 static bool l4_complete;
 static mfn_t (*table_allocator)(void);
@@ -104,10 +105,10 @@ static bool map_one(uint64_t va, uint64_t frame, uint64_t step, uint64_t flags)
 
 bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags)
 {
-    uint64_t irq = spin_lock_irqsave(&map_lock);
     uint64_t frame = mfn.n;
     bool ok = true;
 
+    spin_lock(&map_lock);
     BUG_ON(va < M2P_RO_BASE || !IS_ALIGNED(va, PAGE_SIZE));
     while (n && ok) {
         uint64_t step = step_at(va, frame, n, flags);
@@ -117,7 +118,7 @@ bool map_pages(uint64_t va, mfn_t mfn, uint64_t n, uint64_t flags)
         frame += step;
         n -= step;
     }
-    spin_unlock_irqrestore(&map_lock, irq);
+    spin_unlock(&map_lock);
     return ok;
 }
 
@@ -172,11 +173,14 @@ uint64_t map_l2_entry(uint64_t va)
 
 void unmap_with_table(uint64_t va)
 {
-    uint64_t irq = spin_lock_irqsave(&map_lock), *slot = l2_slot(va), e = slot ? *slot : 0;
+    uint64_t *slot, e;
 
+    spin_lock(&map_lock);
+    slot = l2_slot(va);
+    e = slot ? *slot : 0;
     if (slot)
         *slot = 0;
-    spin_unlock_irqrestore(&map_lock, irq);
+    spin_unlock(&map_lock);
     smp_flush_everything();
     if (e & PTE_P)
         frame_free_hv(frame_of(paddr_to_mfn(e & PTE_ADDR)), 0);
@@ -184,8 +188,7 @@ void unmap_with_table(uint64_t va)
 
 void unmap_pages_unflushed(uint64_t va, uint64_t n)
 {
-    uint64_t irq = spin_lock_irqsave(&map_lock);
-
+    spin_lock(&map_lock);
     for (; n; n--, va += PAGE_SIZE) {
         unsigned int level;
         uint64_t *entry = find_entry(va, &level);
@@ -195,7 +198,7 @@ void unmap_pages_unflushed(uint64_t va, uint64_t n)
         BUG_ON(level != 1);
         *entry = 0;
     }
-    spin_unlock_irqrestore(&map_lock, irq);
+    spin_unlock(&map_lock);
 }
 
 void unmap_pages(uint64_t va, uint64_t n)
@@ -206,13 +209,14 @@ void unmap_pages(uint64_t va, uint64_t n)
 
 void remap_page_unflushed(uint64_t va, mfn_t mfn, uint64_t flags)
 {
-    uint64_t irq = spin_lock_irqsave(&map_lock);
     unsigned int level;
-    uint64_t *entry = find_entry(va, &level);
+    uint64_t *entry;
 
+    spin_lock(&map_lock);
+    entry = find_entry(va, &level);
     BUG_ON(!entry || level != 1 || !(*entry & PTE_P));
     *entry = mfn_to_paddr(mfn) | flags | (map_global ? PTE_G : 0);
-    spin_unlock_irqrestore(&map_lock, irq);
+    spin_unlock(&map_lock);
 }
 
 /* ---- building the tables --------------------------------------------------------------------- */

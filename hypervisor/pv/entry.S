@@ -49,6 +49,17 @@
         .popsection
         .endm
 
+/* The flavour `make DEBUG=1` looks before every return to a guest; RAX and RDX stay. */
+        .macro NO_LOCK_HELD
+#ifdef PAVIS_LOCK_CHECK
+        push    %rax
+        push    %rdx
+        call    locks_none_held
+        pop     %rdx
+        pop     %rax
+#endif
+        .endm
+
 /* RSP = &cpu_info.regs, and a guest ran until now.  Costs \reg. */
         .macro LOAD_FULL_ROOT reg
         cmpb    $0, CPU_INFO_RESTRICTED(%rsp)
@@ -381,6 +392,7 @@ hypercall_rdx:                                  /* RDX is the guest's still */
         /* As exit_to_guest, while RBX is still `current` and what C functions preserve is the
          * guest's: who switches to another vCPU does not come back here. */
         cli
+        NO_LOCK_HELD
         mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
         cmpq    $0, (%rdx)
         jne     exit_softirq
@@ -599,6 +611,7 @@ debug_entry:
 exit_to_guest:
         cli
 exit_irqs_off:
+        NO_LOCK_HELD
         mov     CPU_INFO_SOFTIRQ(%rsp), %rdx
         cmpq    $0, (%rdx)
         jne     exit_softirq

@@ -136,10 +136,11 @@ static void fair_init_unit(struct sched_unit *u)
 
 static void fair_group_changed(struct sched_group *g, uint64_t now)
 {
-    spin_lock(&g->lock);
+    uint64_t flags = spin_lock_irqsave(&g->lock); /* an interrupt may wake one of the group */
+
     g->budget = cap_full(g);
     g->budget_time = now;
-    spin_unlock(&g->lock);
+    spin_unlock_irqrestore(&g->lock, flags);
 }
 
 static void fair_init_group(struct sched_group *g, uint64_t now)

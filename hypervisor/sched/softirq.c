@@ -7,6 +7,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
+#include "debug/locks.h"
 #include "domain/pv_hooks.h"
 #include "lib/spinlock.h"
 #include "sched/sched.h"
@@ -62,6 +63,7 @@ void do_softirq(void)
         /* Cleared first: what comes up while the function runs is seen in the next round. */
         atomic_get_and(&s->pending, ~BIT(nr));
         s->runs[nr]++;
+        locks_none_held();
         run_one((enum softirq)nr);
     }
 }
