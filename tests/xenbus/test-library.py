@@ -13,6 +13,7 @@ import tempfile
 from storelab import LIMIT, OUR_LIB, PEER_LIB, TOP, Daemon, Lab, Proxy, peer_prepare
 
 PROBE = os.path.join(TOP, "build", "tests", "xenstore-probe")
+RESTRICT = os.path.join(TOP, "build", "tests", "xenstore-restrict")
 SEEDS = 6
 CALLS = 2000
 # Debian's xenstored fires some events in an order that is not the same each time (a run in twelve of one seed, with
@@ -29,6 +30,15 @@ def run(lab, name, libraries, seed):
     daemon.stop()
     proxy.close()
     return done.returncode, done.stdout.decode("latin-1").splitlines(), [str(r) for r in proxy.taken()]
+
+
+def restricted(lab, libraries):
+    """The status of restrict.c."""
+    daemon = Daemon(tempfile.mkdtemp(dir=lab.folder))
+    env = dict(os.environ, XENSTORED_RUNDIR=daemon.folder, LD_LIBRARY_PATH=libraries)
+    status = subprocess.run([RESTRICT], env=env, timeout=LIMIT).returncode
+    daemon.stop()
+    return status
 
 
 def difference(theirs, ours):
@@ -48,6 +58,9 @@ def main():
         lab.check(theirs[1] == ours[1], "seed %d: results" % seed, *difference(theirs[1], ours[1]))
         lab.check(theirs[2] == ours[2], "seed %d: requests" % seed, *difference(theirs[2], ours[2]))
         lab.check(len(ours[1]) > CALLS / 2, "seed %d: is a test" % seed, len(ours[1]))
+    for libraries in (PEER_LIB, OUR_LIB + ":" + PEER_LIB):
+        status = restricted(lab, libraries)
+        lab.check(status == 0, "xentoolcore_restrict_all with " + libraries, status)
     return lab.finish()
 
 
