@@ -1,10 +1,20 @@
 # What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
 # under the sanitizer of data races.
-XENBUS_TESTS := $B/tests/xenless.so $B/unit/test_xs_threads
+XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
+        $B/unit/test_xs_threads
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 $(WARN) -D_GNU_SOURCE -shared -fPIC -Wno-missing-prototypes $< -o $@
+
+$B/tests/xenstore-probe: tests/xenbus/probe.c $(XS_PARTS)
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 $(WARN) -Ixenbus/xs $< -L$B/root/usr/lib/x86_64-linux-gnu -lxenstore -o $@
+
+$B/tests/xenstore-restrict: tests/xenbus/restrict.c $(XS_PARTS)
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 $(WARN) -Ixenbus/xs $< -L$B/root/usr/lib/x86_64-linux-gnu -lxenstore \
+	    -lxentoolcore -o $@
 
 # The same file as a unit test's, but ASan and TSan exclude each other.
 $B/unit/test_xs_threads: tests/xenbus/threads.c tests/unit/fake_store.h $(XS_C) xenbus/wire.c \

@@ -18,8 +18,7 @@
  * either. */
 void xentoolcore__register_active_handle(struct active_handle *ah) __attribute__((weak));
 void xentoolcore__deregister_active_handle(struct active_handle *ah) __attribute__((weak));
-int xentoolcore__restrict_by_dup2_null(struct active_handle *ah, int fd, uint32_t domid)
-    __attribute__((weak));
+int xentoolcore__restrict_by_dup2_null(int fd) __attribute__((weak));
 
 /* How often this process is a child of the one that loaded the library. */
 static atomic_uint forks;
@@ -94,7 +93,7 @@ static int connect_socket(const char *path)
 static int restrict_handle(struct active_handle *ah, uint32_t domid)
 {
     struct xs_handle *h = (struct xs_handle *)((char *)ah - offsetof(struct xs_handle, active));
-    return xentoolcore__restrict_by_dup2_null(ah, h->fd, domid);
+    return xentoolcore__restrict_by_dup2_null(h->fd);
 }
 
 /* A connection to the socket or the device at @path; NULL with errno. */
