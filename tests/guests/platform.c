@@ -328,33 +328,38 @@ static void test_cpu_version(void)
     EXPECT_EQ(v->vendor_id[0], 0);
 }
 
-static uint64_t wall_clock(void)
+static uint64_t wall_clock_ns(void) /* at system time zero */
 {
-    return (uint64_t)shared_info->wc_sec_hi << 32 | shared_info->wc_sec;
+    uint64_t sec = (uint64_t)shared_info->wc_sec_hi << 32 | shared_info->wc_sec;
+
+    return sec * 1000000000 + shared_info->wc_nsec;
 }
 
-/* The wall clock is where dom0 puts it, by the old call and by the new one. */
+/* The wall clock is where dom0 puts it, to the nanosecond, by the old call and by the new one. */
 static void test_settime(void)
 {
-    uint64_t before = wall_clock(), now = system_time(), seconds = now / 1000000000;
+    uint64_t before = wall_clock_ns(), now = system_time(), sec = before / 1000000000 + 5000;
 
     memset(&op, 0, sizeof(op));
-    op.u.settime32.secs = (uint32_t)(before + 5000);
+    op.u.settime32.secs = (uint32_t)sec;
+    op.u.settime32.nsecs = 77;
     op.u.settime32.system_time = now;
     EXPECT_RC(platform_op(XENPF_settime32), 0);
-    EXPECT(wall_clock() + seconds + 1 - (before + 5000) <= 1);
+    EXPECT_EQ(wall_clock_ns(), sec * 1000000000 + 77 - now);
     memset(&op, 0, sizeof(op));
-    op.u.settime64.secs = 0x200000000;
+    op.u.settime64.secs = 0x200000000; /* more than the old one can say */
+    op.u.settime64.nsecs = 999999999;
     op.u.settime64.system_time = now;
     EXPECT_RC(platform_op(XENPF_settime64), 0);
-    EXPECT(wall_clock() + seconds + 1 - 0x200000000 <= 1);
+    EXPECT_EQ(wall_clock_ns(), 0x200000000 * 1000000000 + 999999999 - now);
     EXPECT_EQ(shared_info->wc_version & 1, 0);
     op.u.settime64.mbz = 1;
     EXPECT_RC(platform_op(XENPF_settime64), -EINVAL);
     memset(&op, 0, sizeof(op));
-    op.u.settime64.secs = before; /* at system time zero, where it was */
+    op.u.settime64.secs = before / 1000000000;
+    op.u.settime64.nsecs = (uint32_t)(before % 1000000000);
     EXPECT_RC(platform_op(XENPF_settime64), 0);
-    EXPECT_EQ(wall_clock(), before);
+    EXPECT_EQ(wall_clock_ns(), before);
 }
 
 /* --- devices ------------------------------------------------------------------------------------
