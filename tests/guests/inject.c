@@ -17,14 +17,15 @@
 
 static unsigned long nr_once, nr_from, nr_audits;
 
-static long order(unsigned cmd, uint64_t a, uint64_t b)
+long order(unsigned cmd, uint64_t a, uint64_t b)
 {
     return hypercall5(INJECT_HYPERCALL, cmd, a, b, 0, 0);
 }
 
-static const char *const kind_names[] = {"allocation", "look", "softirq"};
+static const char *const kind_names[] = {"allocation", "look", "request", "pause"};
 
 const char *refused_call;
+unsigned injected;
 
 static long run(const struct scenario *s)
 {
@@ -66,6 +67,7 @@ static bool run_one(const struct scenario *s, unsigned kind, uint64_t n, bool fr
     struct state before = now(), after;
     long rc, failed;
 
+    injected = kind;
     prepare(s);
     order(from ? INJECT_FROM : INJECT_ONCE, kind, n);
     rc = run(s);
@@ -130,8 +132,9 @@ static void run_all(const struct scenario *s)
             run_one(s, kind, n, true);
         audit(s, kind, n);
     }
-    print("# %s: %lu allocations, %lu looks, %lu requests\n", s->name, points[INJECT_ALLOC],
-          points[INJECT_PREEMPT], points[INJECT_SOFTIRQ]);
+    print("# %s: %lu allocations, %lu looks (%lu of a domain that can be paused), %lu requests\n",
+          s->name, points[INJECT_ALLOC], points[INJECT_PREEMPT], points[INJECT_PAUSE],
+          points[INJECT_SOFTIRQ]);
 }
 
 #define SCENARIO(name)                                                                             \

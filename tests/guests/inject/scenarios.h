@@ -43,6 +43,11 @@ struct scenario {
 SCENARIOS
 #undef SCENARIO
 
+extern unsigned injected; /* enum inject_kind, while run() runs */
+
+/* An INJECT_* command and its numbers. */
+long order(unsigned cmd, uint64_t a, uint64_t b);
+
 /* Within run(): the first error is the result, and which call it was is remembered. */
 extern const char *refused_call;
 #define TRY_CALL(call)                                                                             \
