@@ -10,7 +10,7 @@ static void nothing(void)
 /* --- reservations ------------------------------------------------------------------------------
  */
 
-#define NR_PAGES 64
+#define NR_PAGES 64U
 
 static uint64_t *pages[NR_PAGES];
 static xen_pfn_t frames[NR_PAGES];
@@ -87,25 +87,44 @@ static void tidy_balloon(void)
 
 DEFINE_SCENARIO(balloon, NULL, run_balloon, tidy_balloon);
 
-/* Frames one for one: what was exchanged stays so, the rest can be exchanged later. */
-static long run_exchange(void)
+/*
+ * Extents of 2^in_order frames of pages[] for as many of 2^out_order.  What was exchanged before an
+ * error stays so; P2M and M2P say so afterwards.
+ */
+static long exchange(unsigned in_order, unsigned out_order)
 {
     static xen_pfn_t out[NR_PAGES];
-    struct xen_memory_exchange op = {
-        .in = {.extent_start = (guest_ptr_t)frames, .nr_extents = NR_PAGES, .domid = DOMID_SELF},
-        .out = {.extent_start = (guest_ptr_t)out, .nr_extents = NR_PAGES, .domid = DOMID_SELF}};
+    struct xen_memory_exchange x = {.in = {.extent_start = (guest_ptr_t)frames,
+                                           .nr_extents = NR_PAGES >> in_order,
+                                           .extent_order = in_order,
+                                           .domid = DOMID_SELF},
+                                    .out = {.extent_start = (guest_ptr_t)out,
+                                            .nr_extents = NR_PAGES >> out_order,
+                                            .extent_order = out_order,
+                                            .domid = DOMID_SELF}};
     long rc;
 
+    for (unsigned i = 0; i < NR_PAGES >> in_order; i++)
+        frames[i] = mfn_of(pages[i << in_order]);
+    for (unsigned i = 0; i < NR_PAGES >> out_order; i++)
+        out[i] = pfn_of(pages[i << out_order]);
+    rc = hc_memory_op(XENMEM_exchange, &x);
+    for (unsigned i = 0; i < x.nr_exchanged << in_order; i++) {
+        uint64_t mfn = out[i >> out_order] + (i & ((1U << out_order) - 1));
+
+        p2m()[pfn_of(pages[i])] = mfn;
+        EXPECT_RC(mmu_update1(mfn * PAGE_SIZE | MMU_MACHPHYS_UPDATE, pfn_of(pages[i])), 0);
+    }
+    return rc ? rc : x.nr_exchanged == NR_PAGES >> in_order ? 0 : -EIO;
+}
+
+static long run_exchange(void)
+{
     take_pages();
     TRY_CALL(unmap_pages());
-    for (unsigned i = 0; i < NR_PAGES; i++) {
-        frames[i] = mfn_of(pages[i]);
-        out[i] = pfn_of(pages[i]);
-    }
-    rc = hc_memory_op(XENMEM_exchange, &op);
-    for (unsigned i = 0; i < op.nr_exchanged; i++)
-        p2m()[pfn_of(pages[i])] = out[i];
-    return rc ? rc : op.nr_exchanged == NR_PAGES ? 0 : -EIO;
+    TRY_CALL(exchange(0, 0));
+    TRY_CALL(exchange(0, 2));
+    return exchange(2, 0);
 }
 
 DEFINE_SCENARIO(exchange, NULL, run_exchange, map_pages);
