@@ -218,35 +218,49 @@ DEFINE_SCENARIO(grants, NULL, run_grants, tidy_grants);
 /* --- physical interrupts -----------------------------------------------------------------------
  */
 
-#define GSI 10
+/* A line, and a message of the device that the families file puts in slot 4. */
+#define GSI        10
+#define EDU_DEVFN  (4 << 3)
+#define NR_SOURCES 2
 
-static bool mapped;
-static evtchn_port_t bound;
+static int mapped[NR_SOURCES]; /* 0: not */
+static evtchn_port_t bound[NR_SOURCES];
 
 static long run_pirqs(void)
 {
-    struct physdev_map_pirq map = {
-        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI};
-    struct evtchn_bind_pirq pirq = {.pirq = GSI};
+    struct physdev_map_pirq maps[NR_SOURCES] = {
+        {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI},
+        {.domid = DOMID_SELF,
+         .type = MAP_PIRQ_TYPE_MSI_SEG,
+         .index = -1,
+         .pirq = -1,
+         .devfn = EDU_DEVFN}};
 
-    TRY_CALL(hc_physdev_op(PHYSDEVOP_map_pirq, &map));
-    mapped = true;
-    TRY_CALL(hc_event_op(EVTCHNOP_bind_pirq, &pirq));
-    bound = pirq.port;
+    for (unsigned i = 0; i < NR_SOURCES; i++) {
+        struct evtchn_bind_pirq pirq = {0};
+
+        TRY_CALL(hc_physdev_op(PHYSDEVOP_map_pirq, &maps[i]));
+        mapped[i] = maps[i].pirq;
+        pirq.pirq = (uint32_t)mapped[i];
+        TRY_CALL(hc_event_op(EVTCHNOP_bind_pirq, &pirq));
+        bound[i] = pirq.port;
+    }
     return 0;
 }
 
 static void tidy_pirqs(void)
 {
-    struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = GSI};
-    struct evtchn_close close = {bound};
+    for (unsigned i = 0; i < NR_SOURCES; i++) {
+        struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = mapped[i]};
+        struct evtchn_close close = {bound[i]};
 
-    if (bound)
-        EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
-    if (mapped)
-        EXPECT_RC(hc_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
-    mapped = false;
-    bound = 0;
+        if (bound[i])
+            EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
+        if (mapped[i])
+            EXPECT_RC(hc_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
+        bound[i] = 0;
+        mapped[i] = 0;
+    }
 }
 
 DEFINE_SCENARIO(pirqs, NULL, run_pirqs, tidy_pirqs);
