@@ -182,6 +182,15 @@ static long run_domain_settings(void)
     sys.u.getdomaininfolist.max_domains = 4;
     sys.u.getdomaininfolist.buffer = (guest_ptr_t)infos;
     TRY_CALL(HC_1(__HYPERVISOR_sysctl, &sys));
+    /* As many as were done come back; the caller asks for the rest. */
+    for (unsigned done = 0; done < 8; done += sys.u.pcitopoinfo.num_devs) {
+        sys = (struct xen_sysctl){.cmd = XEN_SYSCTL_pcitopoinfo,
+                                  .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+        sys.u.pcitopoinfo.num_devs = 8 - done;
+        sys.u.pcitopoinfo.devs = (guest_ptr_t)map;
+        sys.u.pcitopoinfo.nodes = (guest_ptr_t)infos;
+        TRY_CALL(HC_1(__HYPERVISOR_sysctl, &sys));
+    }
     sys = (struct xen_sysctl){.cmd = XEN_SYSCTL_get_cpu_policy,
                               .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
     sys.u.cpu_policy.index = XEN_SYSCTL_cpu_policy_pv_max;

@@ -218,16 +218,31 @@ DEFINE_SCENARIO(grants, NULL, run_grants, tidy_grants);
 /* --- physical interrupts -----------------------------------------------------------------------
  */
 
-/* A line, and a message of the device that the families file puts in slot 4. */
+/* A line, and messages of the devices that the families file puts in slots 4 (MSI) and 5 (MSI-X).
+ */
 #define GSI        10
 #define EDU_DEVFN  (4 << 3)
-#define NR_SOURCES 2
+#define RNG_DEVFN  (5 << 3)
+#define MSIX_BAR   0x14 /* of virtio's devices */
+#define NR_SOURCES 4
 
 static int mapped[NR_SOURCES]; /* 0: not */
 static evtchn_port_t bound[NR_SOURCES];
 
+static uint64_t msix_bar(void)
+{
+    static struct physdev_set_iopl iopl = {1};
+    uint32_t value = 0x80000000 | RNG_DEVFN << 8 | MSIX_BAR;
+
+    EXPECT_RC(hc_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+    __asm__ volatile("outl %0, %%dx" ::"a"(value), "d"(0xcf8));
+    __asm__ volatile("inl %%dx, %0" : "=a"(value) : "d"(0xcfc));
+    return value & ~15UL;
+}
+
 static long run_pirqs(void)
 {
+    static uint64_t bar;
     struct physdev_map_pirq maps[NR_SOURCES] = {
         {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI},
         {.domid = DOMID_SELF,
@@ -236,6 +251,16 @@ static long run_pirqs(void)
          .pirq = -1,
          .devfn = EDU_DEVFN}};
 
+    if (!bar)
+        bar = msix_bar();
+    for (unsigned i = 0; i < 2; i++)
+        maps[2 + i] = (struct physdev_map_pirq){.domid = DOMID_SELF,
+                                                .type = MAP_PIRQ_TYPE_MSI_SEG,
+                                                .index = -1,
+                                                .pirq = -1,
+                                                .devfn = RNG_DEVFN,
+                                                .entry_nr = (int32_t)i,
+                                                .table_base = bar};
     for (unsigned i = 0; i < NR_SOURCES; i++) {
         struct evtchn_bind_pirq pirq = {0};
 
