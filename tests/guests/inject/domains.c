@@ -438,12 +438,16 @@ static long their_tables(void)
     return hc_mmuext_op(&pin, 1, 0, DOMID_SELF);
 }
 
+static uint8_t map_entries[4 * 20];
+static struct xen_memory_map memory_map;
+
 static long their_part(void)
 {
     struct evtchn_alloc_unbound unbound = {DOMID_SELF, 0, 0};
     struct gnttab_setup_table grow = {.dom = DOMID_SELF, .nr_frames = 3};
     xen_pfn_t grown[3];
 
+    memory_map = (struct xen_memory_map){4, (guest_ptr_t)map_entries};
     TRY_CALL(lend(0, ctl.mfns[image_page(lent)]));
     TRY_CALL(their_tables());
     TRY_CALL(borrow_all());
@@ -453,6 +457,7 @@ static long their_part(void)
     TRY_CALL(hc_grant_op(GNTTABOP_setup_table, &grow, 1));
     TRY_CALL(grow.status == GNTST_general_error ? -ENOMEM : grow.status);
     TRY_CALL(hc_console_io(CONSOLEIO_write, 1, "\n"));
+    TRY_CALL(hc_memory_op(XENMEM_memory_map, &memory_map));
     TRY_CALL(second_vcpu());
     return balloon();
 }
@@ -469,6 +474,8 @@ static void second_main(void)
 /* Building it is not part of the scenario: that is done above, and is long. */
 static void prepare_life(void)
 {
+    static uint8_t e820[20] = {[8] = 0x10, [16] = 1};
+    struct xen_foreign_memory_map set = {.map = {1, (guest_ptr_t)e820}};
     static bool ready;
 
     if (!ready) {
@@ -478,6 +485,8 @@ static void prepare_life(void)
     }
     ready = true;
     alive = second_setup(second_main);
+    set.domid = second;
+    EXPECT_RC(hc_memory_op(XENMEM_set_memory_map, &set), 0);
     for (unsigned i = 0; i < NR_LENT; i++)
         table[8 + i].domid = second;
     for (unsigned i = 0; i < 7 && alive; i++)

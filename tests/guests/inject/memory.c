@@ -199,7 +199,7 @@ static long run_grants(void)
     }
     TRY_CALL(hc_grant_op(GNTTABOP_map_grant_ref, maps, NR_GRANTS));
     for (unsigned i = 0; i < NR_GRANTS; i++)
-        TRY_CALL(maps[i].status);
+        TRY_CALL(maps[i].status == GNTST_no_device_space ? -ENOMEM : maps[i].status);
     TRY_CALL(hc_grant_op(GNTTABOP_copy, copies, NR_GRANTS));
     for (unsigned i = 0; i < NR_GRANTS; i++)
         TRY_CALL(copies[i].status);
