@@ -5,8 +5,9 @@
  * as undisturbed or refused cleanly and can be repeated; as much memory is free as before, as many
  * objects of the hypervisor's are alive, and the audit is clean.
  *
- * For build/pavis-hv-inject, on one processor.  On the command line `only` and names of scenarios;
- * `careful`: the audit runs after each point instead of after some.
+ * For build/debug/pavis-hv-inject, which besides stops when a lock is held on the way to a guest;
+ * on one processor.  On the command line `only` and names of scenarios; `careful`: the audit runs
+ * after each point instead of after some.
  */
 #include "inject/inject.h"
 #include "guests/inject/scenarios.h"
