@@ -132,7 +132,7 @@ test-parts:
 	@scripts/deps test
 	@scripts/dom0-image >/dev/null
 	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TEST_PARTS) && \
-	    $(MAKE) --no-print-directory -j$(JOBS) DEBUG=1 hypervisor || \
+	    $(MAKE) --no-print-directory -j$(JOBS) DEBUG=1 hypervisor inject || \
 	    { rm -f $B/pavis-hv; echo "The build failed; the tests go on without the hypervisor."; }
 
 test: test-parts ## Run all tests but the long ones, or those that match T=

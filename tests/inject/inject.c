@@ -105,6 +105,11 @@ WRAP(void, frame_free_hv, struct frame *f, unsigned order_)
 
 WRAP(bool, hypercall_preempt_check, void)
 {
+    /* In the middle of its hypercall, for whoever wants to look at it so, or to end it. */
+    if (!current_domain->is_control && fails(INJECT_PAUSE)) {
+        domain_pause_nosync(current_domain);
+        return true;
+    }
     return fails(INJECT_PREEMPT) || __real_hypercall_preempt_check();
 }
 
@@ -154,12 +159,13 @@ WRAP(long, do_xenpmu_op, unsigned cmd, uint64_t a, uint64_t b)
 {
     if (cmd >= INJECT_ONCE && cmd <= INJECT_PLANT && !current_domain->is_control)
         return -EPERM;
-    if (cmd > INJECT_FROM && cmd <= INJECT_PLANT)
+    if (cmd > INJECT_FROM && cmd <= INJECT_PLANT && cmd != INJECT_FAILED)
         order.on = false;
     switch (cmd) {
     case INJECT_ONCE:
     case INJECT_FROM: return begin((unsigned)a, b, cmd == INJECT_FROM);
-    case INJECT_STOP: return (long)order.failed;
+    case INJECT_STOP:
+    case INJECT_FAILED: return (long)order.failed;
     case INJECT_PASSED: return a < INJECT_KINDS ? (long)order.passed[a] : -EINVAL;
     case INJECT_AUDIT: return audit_all(to_log);
     case INJECT_FREE_FRAMES: return (long)heap_free_pages() + small_pages;

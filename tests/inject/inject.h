@@ -14,6 +14,7 @@ enum inject_kind {
     INJECT_ALLOC,   /* an allocation says that there is no memory */
     INJECT_PREEMPT, /* a look for pending work finds some */
     INJECT_SOFTIRQ, /* a softirq is raised: the next look, of whatever kind, finds it */
+    INJECT_PAUSE,   /* a look of an unprivileged domain finds some, and the domain does not go on */
     INJECT_KINDS
 };
 
@@ -25,7 +26,9 @@ enum inject_cmd {
     INJECT_FROM,
     /* Nothing fails any more.  The result is how often something did. */
     INJECT_STOP,
-    /* (kind): how often such a point was passed since. */
+    /* How often something has failed up to now. */
+    INJECT_FAILED,
+    /* (kind): how often such a point was passed since.  From here on: nothing fails any more. */
     INJECT_PASSED,
     /* The audit, at once: its number of differences, which go to the log. */
     INJECT_AUDIT,

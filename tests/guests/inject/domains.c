@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Scenarios of other domains, from createdomain to their end: see scenarios.h. */
+#include "inject/inject.h"
 #include "scenarios.h"
 #include "second.h"
 #include "test.h"
@@ -33,11 +34,11 @@ static long domctl(unsigned cmd)
 /* Always of the same number: for each 512 numbers there are pages that stay. */
 #define NUMBER 77
 
-static long create(void)
+static long create_as(domid_t number)
 {
     op = (struct xen_domctl){.cmd = XEN_DOMCTL_createdomain,
                              .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-                             .domain = NUMBER};
+                             .domain = number};
     op.u.createdomain.handle[0] = 0xfa;
     op.u.createdomain.max_vcpus = 2;
     op.u.createdomain.max_evtchn_port = 1023;
@@ -47,6 +48,11 @@ static long create(void)
     TRY_CALL(HC_1(__HYPERVISOR_domctl, &op));
     made = op.domain;
     return 0;
+}
+
+static long create(void)
+{
+    return create_as(NUMBER);
 }
 
 /* Its end, and the wait until nothing of it is left. */
@@ -76,6 +82,19 @@ static long run_domain(void)
 }
 
 DEFINE_SCENARIO(domain, NULL, run_domain, destroy);
+
+/* The first of 512 numbers needs pages of its own, which stay: two, whichever attempt made them. */
+long first_of_numbers(unsigned range)
+{
+    TRY_CALL(create_as((domid_t)(1024 + 512 * range)));
+    destroy();
+    return 0;
+}
+
+void tidy_numbers(void)
+{
+    destroy();
+}
 
 /* --- its memory --------------------------------------------------------------------------------
  */
@@ -163,6 +182,15 @@ static long run_domain_settings(void)
     sys.u.getdomaininfolist.max_domains = 4;
     sys.u.getdomaininfolist.buffer = (guest_ptr_t)infos;
     TRY_CALL(HC_1(__HYPERVISOR_sysctl, &sys));
+    /* As many as were done come back; the caller asks for the rest. */
+    for (unsigned done = 0; done < 8; done += sys.u.pcitopoinfo.num_devs) {
+        sys = (struct xen_sysctl){.cmd = XEN_SYSCTL_pcitopoinfo,
+                                  .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+        sys.u.pcitopoinfo.num_devs = 8 - done;
+        sys.u.pcitopoinfo.devs = (guest_ptr_t)map;
+        sys.u.pcitopoinfo.nodes = (guest_ptr_t)infos;
+        TRY_CALL(HC_1(__HYPERVISOR_sysctl, &sys));
+    }
     sys = (struct xen_sysctl){.cmd = XEN_SYSCTL_get_cpu_policy,
                               .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
     sys.u.cpu_policy.index = XEN_SYSCTL_cpu_policy_pv_max;
@@ -389,13 +417,39 @@ static long second_vcpu(void)
     return hc_vcpu_op(VCPUOP_up, 1, 0);
 }
 
+/* A tree of two levels, pinned by its top and taken apart again. */
+static long their_tables(void)
+{
+    static uint64_t tree[9][512] __attribute__((aligned(4096)));
+    uint64_t mfn[9];
+    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L2_TABLE};
+
+    for (unsigned i = 0; i < 9; i++)
+        mfn[i] = ctl.mfns[image_page(tree[i])];
+    for (unsigned i = 1; i < 9; i++) {
+        tree[i][i] = mfn[0] * PAGE_SIZE | RO_FLAGS;
+        tree[0][i * 3] = mfn[i] * PAGE_SIZE | TABLE_FLAGS;
+    }
+    for (unsigned i = 0; i < 9; i++)
+        TRY_CALL(hc_update_va(tree[i], mfn[i] * PAGE_SIZE | RO_FLAGS, UVMF_INVLPG));
+    pin.arg1.mfn = mfn[0];
+    TRY_CALL(hc_mmuext_op(&pin, 1, 0, DOMID_SELF));
+    pin.cmd = MMUEXT_UNPIN_TABLE;
+    return hc_mmuext_op(&pin, 1, 0, DOMID_SELF);
+}
+
+static uint8_t map_entries[4 * 20];
+static struct xen_memory_map memory_map;
+
 static long their_part(void)
 {
     struct evtchn_alloc_unbound unbound = {DOMID_SELF, 0, 0};
     struct gnttab_setup_table grow = {.dom = DOMID_SELF, .nr_frames = 3};
     xen_pfn_t grown[3];
 
+    memory_map = (struct xen_memory_map){4, (guest_ptr_t)map_entries};
     TRY_CALL(lend(0, ctl.mfns[image_page(lent)]));
+    TRY_CALL(their_tables());
     TRY_CALL(borrow_all());
     for (unsigned i = 0; i < 300; i++)
         TRY_CALL(hc_event_op(EVTCHNOP_alloc_unbound, &unbound));
@@ -403,6 +457,7 @@ static long their_part(void)
     TRY_CALL(hc_grant_op(GNTTABOP_setup_table, &grow, 1));
     TRY_CALL(grow.status == GNTST_general_error ? -ENOMEM : grow.status);
     TRY_CALL(hc_console_io(CONSOLEIO_write, 1, "\n"));
+    TRY_CALL(hc_memory_op(XENMEM_memory_map, &memory_map));
     TRY_CALL(second_vcpu());
     return balloon();
 }
@@ -419,28 +474,47 @@ static void second_main(void)
 /* Building it is not part of the scenario: that is done above, and is long. */
 static void prepare_life(void)
 {
+    static uint8_t e820[20] = {[8] = 0x10, [16] = 1};
+    struct xen_foreign_memory_map set = {.map = {1, (guest_ptr_t)e820}};
     static bool ready;
 
-    if (!ready)
+    if (!ready) {
         EXPECT_RC(lend(0, mfn_of(lent)), 0);
+        EXPECT_RC(create_as(600), 0); /* so that the pages for these numbers are there */
+        destroy();
+    }
     ready = true;
     alive = second_setup(second_main);
+    set.domid = second;
+    EXPECT_RC(hc_memory_op(XENMEM_set_memory_map, &set), 0);
     for (unsigned i = 0; i < NR_LENT; i++)
         table[8 + i].domid = second;
     for (unsigned i = 0; i < 7 && alive; i++)
         their_arg->in[1 + i] = second_frames[SECOND_FRAMES - 1 - i];
 }
 
-static long run_life(void)
+/* Until it is done, or was paused on the way. */
+static long wait_for_them(void)
 {
-    their_arg->out[0] = 1;
+    uint64_t end = system_time() + 5000000000;
+
     __atomic_store_n(&their_ctl->command, 1, __ATOMIC_SEQ_CST);
-    for (uint64_t end = system_time() + 5000000000;
-         !__atomic_load_n(&their_ctl->done, __ATOMIC_SEQ_CST);) {
+    while (!__atomic_load_n(&their_ctl->done, __ATOMIC_SEQ_CST)) {
+        if (injected == INJECT_PAUSE && order(INJECT_FAILED, 0, 0))
+            return 0;
         if (system_time() > end)
             return -ETIME;
         hc_sched_op(SCHEDOP_yield, 0);
     }
+    return 0;
+}
+
+static long run_life(void)
+{
+    TRY_CALL(wait_for_them());
+    if (!their_ctl->done)
+        return order(INJECT_AUDIT, 0, 0) ? -EIO
+                                         : 0; /* stopped in the middle: what it left is sound */
     TRY_CALL(their_arg->out[0]);
     map = (struct gnttab_map_grant_ref){.host_addr = (uint64_t)borrowed[0],
                                         .flags = GNTMAP_host_map,

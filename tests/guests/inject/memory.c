@@ -10,7 +10,7 @@ static void nothing(void)
 /* --- reservations ------------------------------------------------------------------------------
  */
 
-#define NR_PAGES 64
+#define NR_PAGES 64U
 
 static uint64_t *pages[NR_PAGES];
 static xen_pfn_t frames[NR_PAGES];
@@ -87,25 +87,44 @@ static void tidy_balloon(void)
 
 DEFINE_SCENARIO(balloon, NULL, run_balloon, tidy_balloon);
 
-/* Frames one for one: what was exchanged stays so, the rest can be exchanged later. */
-static long run_exchange(void)
+/*
+ * Extents of 2^in_order frames of pages[] for as many of 2^out_order.  What was exchanged before an
+ * error stays so; P2M and M2P say so afterwards.
+ */
+static long exchange(unsigned in_order, unsigned out_order)
 {
     static xen_pfn_t out[NR_PAGES];
-    struct xen_memory_exchange op = {
-        .in = {.extent_start = (guest_ptr_t)frames, .nr_extents = NR_PAGES, .domid = DOMID_SELF},
-        .out = {.extent_start = (guest_ptr_t)out, .nr_extents = NR_PAGES, .domid = DOMID_SELF}};
+    struct xen_memory_exchange x = {.in = {.extent_start = (guest_ptr_t)frames,
+                                           .nr_extents = NR_PAGES >> in_order,
+                                           .extent_order = in_order,
+                                           .domid = DOMID_SELF},
+                                    .out = {.extent_start = (guest_ptr_t)out,
+                                            .nr_extents = NR_PAGES >> out_order,
+                                            .extent_order = out_order,
+                                            .domid = DOMID_SELF}};
     long rc;
 
+    for (unsigned i = 0; i < NR_PAGES >> in_order; i++)
+        frames[i] = mfn_of(pages[i << in_order]);
+    for (unsigned i = 0; i < NR_PAGES >> out_order; i++)
+        out[i] = pfn_of(pages[i << out_order]);
+    rc = hc_memory_op(XENMEM_exchange, &x);
+    for (unsigned i = 0; i < x.nr_exchanged << in_order; i++) {
+        uint64_t mfn = out[i >> out_order] + (i & ((1U << out_order) - 1));
+
+        p2m()[pfn_of(pages[i])] = mfn;
+        EXPECT_RC(mmu_update1(mfn * PAGE_SIZE | MMU_MACHPHYS_UPDATE, pfn_of(pages[i])), 0);
+    }
+    return rc ? rc : x.nr_exchanged == NR_PAGES >> in_order ? 0 : -EIO;
+}
+
+static long run_exchange(void)
+{
     take_pages();
     TRY_CALL(unmap_pages());
-    for (unsigned i = 0; i < NR_PAGES; i++) {
-        frames[i] = mfn_of(pages[i]);
-        out[i] = pfn_of(pages[i]);
-    }
-    rc = hc_memory_op(XENMEM_exchange, &op);
-    for (unsigned i = 0; i < op.nr_exchanged; i++)
-        p2m()[pfn_of(pages[i])] = out[i];
-    return rc ? rc : op.nr_exchanged == NR_PAGES ? 0 : -EIO;
+    TRY_CALL(exchange(0, 0));
+    TRY_CALL(exchange(0, 2));
+    return exchange(2, 0);
 }
 
 DEFINE_SCENARIO(exchange, NULL, run_exchange, map_pages);
@@ -180,7 +199,7 @@ static long run_grants(void)
     }
     TRY_CALL(hc_grant_op(GNTTABOP_map_grant_ref, maps, NR_GRANTS));
     for (unsigned i = 0; i < NR_GRANTS; i++)
-        TRY_CALL(maps[i].status);
+        TRY_CALL(maps[i].status == GNTST_no_device_space ? -ENOMEM : maps[i].status);
     TRY_CALL(hc_grant_op(GNTTABOP_copy, copies, NR_GRANTS));
     for (unsigned i = 0; i < NR_GRANTS; i++)
         TRY_CALL(copies[i].status);
@@ -199,35 +218,74 @@ DEFINE_SCENARIO(grants, NULL, run_grants, tidy_grants);
 /* --- physical interrupts -----------------------------------------------------------------------
  */
 
-#define GSI 10
+/* A line, and messages of the devices that the families file puts in slots 4 (MSI) and 5 (MSI-X).
+ */
+#define GSI        10
+#define EDU_DEVFN  (4 << 3)
+#define RNG_DEVFN  (5 << 3)
+#define MSIX_BAR   0x14 /* of virtio's devices */
+#define NR_SOURCES 4
 
-static bool mapped;
-static evtchn_port_t bound;
+static int mapped[NR_SOURCES]; /* 0: not */
+static evtchn_port_t bound[NR_SOURCES];
+
+static uint64_t msix_bar(void)
+{
+    static struct physdev_set_iopl iopl = {1};
+    uint32_t value = 0x80000000 | RNG_DEVFN << 8 | MSIX_BAR;
+
+    EXPECT_RC(hc_physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
+    __asm__ volatile("outl %0, %%dx" ::"a"(value), "d"(0xcf8));
+    __asm__ volatile("inl %%dx, %0" : "=a"(value) : "d"(0xcfc));
+    return value & ~15UL;
+}
 
 static long run_pirqs(void)
 {
-    struct physdev_map_pirq map = {
-        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI};
-    struct evtchn_bind_pirq pirq = {.pirq = GSI};
+    static uint64_t bar;
+    struct physdev_map_pirq maps[NR_SOURCES] = {
+        {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = GSI, .pirq = GSI},
+        {.domid = DOMID_SELF,
+         .type = MAP_PIRQ_TYPE_MSI_SEG,
+         .index = -1,
+         .pirq = -1,
+         .devfn = EDU_DEVFN}};
 
-    TRY_CALL(hc_physdev_op(PHYSDEVOP_map_pirq, &map));
-    mapped = true;
-    TRY_CALL(hc_event_op(EVTCHNOP_bind_pirq, &pirq));
-    bound = pirq.port;
+    if (!bar)
+        bar = msix_bar();
+    for (unsigned i = 0; i < 2; i++)
+        maps[2 + i] = (struct physdev_map_pirq){.domid = DOMID_SELF,
+                                                .type = MAP_PIRQ_TYPE_MSI_SEG,
+                                                .index = -1,
+                                                .pirq = -1,
+                                                .devfn = RNG_DEVFN,
+                                                .entry_nr = (int32_t)i,
+                                                .table_base = bar};
+    for (unsigned i = 0; i < NR_SOURCES; i++) {
+        struct evtchn_bind_pirq pirq = {0};
+
+        TRY_CALL(hc_physdev_op(PHYSDEVOP_map_pirq, &maps[i]));
+        mapped[i] = maps[i].pirq;
+        pirq.pirq = (uint32_t)mapped[i];
+        TRY_CALL(hc_event_op(EVTCHNOP_bind_pirq, &pirq));
+        bound[i] = pirq.port;
+    }
     return 0;
 }
 
 static void tidy_pirqs(void)
 {
-    struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = GSI};
-    struct evtchn_close close = {bound};
+    for (unsigned i = 0; i < NR_SOURCES; i++) {
+        struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = mapped[i]};
+        struct evtchn_close close = {bound[i]};
 
-    if (bound)
-        EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
-    if (mapped)
-        EXPECT_RC(hc_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
-    mapped = false;
-    bound = 0;
+        if (bound[i])
+            EXPECT_RC(hc_event_op(EVTCHNOP_close, &close), 0);
+        if (mapped[i])
+            EXPECT_RC(hc_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
+        bound[i] = 0;
+        mapped[i] = 0;
+    }
 }
 
 DEFINE_SCENARIO(pirqs, NULL, run_pirqs, tidy_pirqs);

@@ -43,6 +43,15 @@ struct scenario {
 SCENARIOS
 #undef SCENARIO
 
+extern unsigned injected; /* enum inject_kind, while run() runs */
+
+/* An INJECT_* command and its numbers. */
+long order(unsigned cmd, uint64_t a, uint64_t b);
+
+/* Two of them, which no scenario can take back: a new domain's number, of an unused range. */
+long first_of_numbers(unsigned range);
+void tidy_numbers(void);
+
 /* Within run(): the first error is the result, and which call it was is remembered. */
 extern const char *refused_call;
 #define TRY_CALL(call)                                                                             \
