@@ -94,6 +94,8 @@ abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
 bench: ## Instructions per operation: native, Xen, Pavis side by side (BENCH='-k xen,pavis null_syscall')
 bench-io: ## Instructions per byte of dom0's disks and network cards: native, Xen, Pavis (BENCH='-k xen,pavis')
 bench-profile: ## Where the hypervisor's instructions go in each of these operations
+mutants: ## Take each check out of the hypervisor in turn: its test must fail (M=part-of-a-name)
+mutants-check: ## Fail if a mutant does not apply any more, or names a test that does not exist
 unpack-check: ## Let the hypervisor's decompressors, linked as in the image, unpack Debian's kernels
 
 # --- running and testing ------------------------------------------------------------------------

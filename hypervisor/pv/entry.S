@@ -450,12 +450,14 @@ sysenter_entry:
         pushq   $0xe02b
         pushq   $0
         pushfq
+        pushq   $2                              /* SYSENTER keeps NT, and with it any IRETQ before */
+        popfq                                   /* our SYSRET would fault: another guest's (XSA-44) */
         pushq   $3                              /* null selector with ring 3: "not known" */
         pushq   $0
         pushq   $0
         movl    $FRAME_VEC_NEW, 4(%rsp)
         orl     $0x200, 24(%rsp)                /* interrupts were on */
-        andl    $~0x4100, 24(%rsp)              /* no NT (XSA-44), no TF into the handler */
+        andl    $~0x4100, 24(%rsp)              /* no NT, no TF into the handler */
         ENTER_FROM_ANYWHERE
         SAVE_GPRS
         LOAD_FULL_ROOT %rax

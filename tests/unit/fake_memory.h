@@ -147,12 +147,16 @@ FAKE void fake_cpu_flush(unsigned cpu)
 }
 
 #ifndef FAKE_OWN_TLB
+void (*fake_before_flush)(void); /* what a CPU does just before its TLB is emptied */
+
 void tlb_flush_mask(cpumask_t mask, uint64_t va, unsigned flags)
 {
     unsigned cpu;
 
     assert_true(va == TLB_ALL && flags & TLBF_GLOBAL);
     fake_flushes++;
+    if (fake_before_flush)
+        fake_before_flush();
     for_each_cpu (cpu, mask & tlb_online)
         fake_cpu_flush(cpu);
 }

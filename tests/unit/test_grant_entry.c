@@ -205,12 +205,53 @@ static void hostile_granter(void **state)
     assert_int_equal(shared.flags & (GTF_reading | GTF_writing), 0);
 }
 
+static void *flipper(void *arg)
+{
+    const struct grant_entry_v1 ours = {.flags = GTF_permit_access, .domid = 1, .frame = 2};
+    const struct grant_entry_v1 others = {.flags = GTF_permit_access, .domid = 3, .frame = 6};
+    uint64_t word[2];
+
+    memcpy(&word[0], &ours, 8);
+    memcpy(&word[1], &others, 8);
+    for (unsigned i = 0; !load_once(&stop); i++) {
+        store_once((uint64_t *)&shared, word[i & 1]);
+        for (unsigned j = 0; j < 100; j++) /* or no swap would ever succeed */
+            cpu_relax();
+    }
+    return NULL;
+}
+
+/* XSA-500: right and frame are of one moment, though the granter changes the entry all the time:
+ * nobody gets the frame of what is lent to another. */
+static void frame_of_one_moment(void **state)
+{
+    unsigned got = 0;
+    pthread_t g;
+
+    store_once(&stop, false);
+    active = (struct active_grant){0};
+    assert_int_equal(pthread_create(&g, NULL, flipper, NULL), 0);
+    for (unsigned i = 0; i < 300000 || (!got && i < 3000000); i++) {
+        uint32_t mfn = 0;
+
+        if (grant_active_pin(&active, &shared, 1, GNTPIN_HOST_READ, false, &mfn) != GNTST_okay)
+            continue;
+        got++;
+        grant_active_unpin(&active, &shared, GNTPIN_HOST_READ);
+        if (mfn != 2)
+            fail_msg("was given frame %u", mfn);
+    }
+    store_once(&stop, true);
+    pthread_join(g, NULL);
+    assert_true(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_flags_word),     cmocka_unit_test(frame_is_read_once),
         cmocka_unit_test(counters_do_not_wrap), cmocka_unit_test(bits_follow_pins),
-        cmocka_unit_test(hostile_granter),
+        cmocka_unit_test(hostile_granter),      cmocka_unit_test(frame_of_one_moment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

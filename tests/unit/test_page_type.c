@@ -106,6 +106,9 @@ static void pin_and_unpin(void **state)
     assert_int_equal(frame_count(t.l1[3]), 1);
     assert_int_equal(type_count(t.page[0]), 0);
     audit_clean();
+    o->is_dying = true; /* nothing is pinned any more that death would not find */
+    assert_int_equal(page_pin(t.l4, o, PT_L4, 0), -EINVAL);
+    o->is_dying = false;
     free_tree(&t);
     assert_int_equal(o->tot_pages, 0);
     assert_int_equal(owner_held[1], 0);
@@ -204,6 +207,30 @@ static void change_of_type_flushes(void **state)
     page_type_put(f, 0);
     frame_put_alloc(f);
     o->dirty_cpus = 2;
+}
+
+static struct frame *written_late;
+
+static void late_write(void)
+{
+    table_at(written_late)[3] = pte_make(frame_mfn(written_late), PTE_P | PTE_RW);
+}
+
+/* XSA-401: a store by a stale translation at the last moment, just before the flush, is judged with
+ * the rest: the flush comes first. */
+static void flush_before_judgement(void **state)
+{
+    struct mem_owner *o = &owner[1];
+    struct frame *f = new_frame(o);
+
+    assert_int_equal(page_type_get(f, PT_WRITABLE, 0), 0);
+    page_type_put(f, 0);
+    written_late = f;
+    fake_before_flush = late_write;
+    assert_int_equal(page_pin(f, o, PT_L1, 0), -EINVAL); /* it maps itself writable */
+    fake_before_flush = NULL;
+    assert_int_equal(table_at(f)[3], pte_make(frame_mfn(f), PTE_P | PTE_RW)); /* it was flushed */
+    frame_put_alloc(f);
 }
 
 /* XSA-402: a frame mapped other than write-back has its cache lines written before validation. */
@@ -461,19 +488,13 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pin_and_unpin),
-        cmocka_unit_test(one_type_at_a_time),
-        cmocka_unit_test(stamp_of_last_use),
-        cmocka_unit_test(change_of_type_flushes),
-        cmocka_unit_test(uncached_use_flushes_cache),
-        cmocka_unit_test(counts_do_not_wrap),
-        cmocka_unit_test(our_own_errors_stop_the_machine),
-        cmocka_unit_test(interrupted_everywhere),
-        cmocka_unit_test(given_up_and_finished),
-        cmocka_unit_test(refused_late),
-        cmocka_unit_test(shared_lower_tables),
-        cmocka_unit_test(death_at_any_point),
-        cmocka_unit_test(descriptors),
+        cmocka_unit_test(pin_and_unpin),          cmocka_unit_test(one_type_at_a_time),
+        cmocka_unit_test(stamp_of_last_use),      cmocka_unit_test(change_of_type_flushes),
+        cmocka_unit_test(flush_before_judgement), cmocka_unit_test(uncached_use_flushes_cache),
+        cmocka_unit_test(counts_do_not_wrap),     cmocka_unit_test(our_own_errors_stop_the_machine),
+        cmocka_unit_test(interrupted_everywhere), cmocka_unit_test(given_up_and_finished),
+        cmocka_unit_test(refused_late),           cmocka_unit_test(shared_lower_tables),
+        cmocka_unit_test(death_at_any_point),     cmocka_unit_test(descriptors),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

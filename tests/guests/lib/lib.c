@@ -278,14 +278,39 @@ void power_off(void)
         hc_sched_op(SCHEDOP_shutdown, &arg);
 }
 
-static void run_one(const struct test *test, unsigned *passed, unsigned *lost)
+bool test_call(void (*run)(void))
 {
     failed = skipped = false;
-    print("RUN %s.%s\n", family, test->name);
     if (!__builtin_setjmp(test_env))
-        test->run();
+        run();
     trap_hook = NULL;
     trap_resume = 0;
+    return !failed;
+}
+
+const char *test_reason(void)
+{
+    return fail_reason;
+}
+
+/* only=name on the command line: that test and no other. */
+static bool is_wanted(const char *name)
+{
+    const char *line = (const char *)start_info->cmd_line;
+    char word[64];
+
+    for (; *line && strncmp(line, "only=", 5); line++)
+        ;
+    format(word, sizeof(word), "only=%s", name);
+    return !*line || cmdline_has(word);
+}
+
+static void run_one(const struct test *test, unsigned *passed, unsigned *lost)
+{
+    if (!is_wanted(test->name))
+        return;
+    print("RUN %s.%s\n", family, test->name);
+    test_call(test->run);
     if (failed) {
         ++*lost;
         print("TEST %s.%s FAIL %s\n", family, test->name, fail_reason);

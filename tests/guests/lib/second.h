@@ -31,6 +31,7 @@ struct ctl {
 struct arg {
     volatile uint64_t in[8];
     volatile int64_t out[SECOND_RESULTS];
+    char text[256]; /* what an attack found wrong (attack.h) */
 };
 
 extern struct ctl ctl;

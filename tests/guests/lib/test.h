@@ -45,6 +45,8 @@ int format(char *out, size_t size, const char *fmt, ...) __attribute__((format(p
 void test_fail(const char *where, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void test_skip(const char *why);
 bool test_failed(void);
+bool test_call(void (*run)(void)); /* one test, to its end or test_abort(); false if it failed */
+const char *test_reason(void);     /* why */
 void test_abort(void) __attribute__((noreturn));
 const char *error_name(long value);
 bool cmdline_has(const char *word);
