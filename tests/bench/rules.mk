@@ -1,5 +1,5 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile bench-io
+.PHONY: bench bench-profile bench-io bench-stretch
 $B/bench/guestbench $B/bench/iobench: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
@@ -17,7 +17,7 @@ $B/bench/tinybench.elf: $B/guests/start-tinybench.o $B/bench/tinybench.o tests/g
 	    -T tests/guests/lib/guest.lds $(filter %.o,$^) -o $@
 -include $B/bench/tinybench.d
 
-$B/bench/hvprofile.so: tests/bench/hvprofile.c
+$B/bench/hvprofile.so $B/bench/stretch.so: $B/bench/%.so: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -shared -fPIC -Wall -Wextra -Werror $< -o $@
@@ -30,3 +30,6 @@ bench-profile: all $B/bench/guestbench $B/bench/hvprofile.so
 
 bench-io: all $B/bench/iobench $B/bench/hvprofile.so
 	@tests/bench/run-io $(BENCH)
+
+bench-stretch: all guests $B/bench/stretch.so
+	@tests/bench/run-stretch $(BENCH)

@@ -14,7 +14,7 @@
  *                                s a softirq, p a preemption check, i the idle loop,
  *                                r the instruction that returns to a guest, x excepted
  *
- * A stretch belongs to the last h, e or s that it entered; to x if it entered one of these at all.
+ * A stretch belongs to the last h or s that it entered, else to the first e; to x if it executed any.
  * The output has for each of them how many there were and the longest, with the functions that
  * executed most of it:
  *
@@ -148,7 +148,7 @@ static void executed(unsigned cpu, void *data)
         c->open = 1;
         c->owner = owner;
     }
-    if (b->first && (s->kind == 'h' || s->kind == 'e' || s->kind == 's'))
+    if (b->first && (s->kind == 'h' || s->kind == 's' || (s->kind == 'e' && !c->owner)))
         c->owner = b->symbol;
     if (s->kind == 'x')
         c->excepted = 1;
