@@ -20,7 +20,7 @@
 
 extern char _text[];
 
-enum command { IDLE, RUN_ROW, ECHO };
+enum command { IDLE, START, RUN_ROW, ECHO };
 
 static uint64_t scratch[512] __attribute__((aligned(4096)));
 static uint64_t scratch_entry; /* machine address of the L1 entry that maps it */
@@ -330,7 +330,7 @@ static void second_start(void)
 {
     uint64_t va = (uint64_t)scratch;
 
-    hc_update_va(second_shared, arg.in[1] * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG);
+    arg.out[0] = hc_update_va(second_shared, arg.in[1] * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG);
     my_shared_info = (struct shared_info *)second_shared;
     scratch_mfn = ctl.mfns[image_page(scratch)];
     /* Three upper tables, then the L1 tables from the image's first 2 MiB on: second.c. */
@@ -360,12 +360,11 @@ static void echo(void)
 
 static void second_main(void)
 {
-    second_start();
-    ctl.done = IDLE + 100;
     for (;;) {
         unsigned now = ctl.command;
 
         switch (now) {
+        case START: second_start(); break;
         case RUN_ROW: run(&rows[arg.in[2]]); break;
         case ECHO: echo(); break;
         default: hc_sched_op(SCHEDOP_yield, 0); continue;
@@ -432,6 +431,8 @@ static void test_domu(void)
     their_arg->in[0] = channel.port;
     REQUIRE_RC(second_domctl(XEN_DOMCTL_getdomaininfo), 0);
     their_arg->in[1] = second_op.u.getdomaininfo.shared_info_frame;
+    REQUIRE(tell(START, never.port));
+    REQUIRE_RC(their_arg->out[0], 0);
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         their_arg->in[2] = i;
         REQUIRE(tell(RUN_ROW, never.port));
@@ -443,6 +444,7 @@ static void test_domu(void)
         report("domu", &grant_rows[i]);
     }
     REQUIRE(tell(ECHO, never.port));
+    REQUIRE_RC(their_arg->out[0], 0);
     own_port = channel.port;
     clear_pending(own_port);
     run(&(struct row){"event_round_trip", event_round_trip, 300});
