@@ -83,8 +83,8 @@ long progress_report(unsigned op, uint64_t list, size_t size, unsigned i, unsign
                               foreigndom);
 }
 
-/* How many entries go by between two looks: of L1 tables, a thousand instructions.  Behind one of an
- * upper table a whole table may have come or gone. */
+/* How many entries go by between two looks: of L1 tables, a thousand instructions.  Behind one of
+ * an upper table a whole table may have come or gone. */
 #define LOOK_EVERY 8
 
 /* --- mmu_update ---------------------------------------------------------------------------------

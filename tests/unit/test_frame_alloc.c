@@ -209,8 +209,8 @@ static void scrubber_is_not_fooled(void **state)
     }
 }
 
-/* Scrubbing of an extent that stops at every look gets to its end all the same; what it has taken is
- * back in between, and what comes out is zero. */
+/* Scrubbing of an extent that stops at every look gets to its end all the same; what it has taken
+ * is back in between, and what comes out is zero. */
 static void interrupted_scrubbing(void **state)
 {
     uint64_t total = heap_free_pages();
