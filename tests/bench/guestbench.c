@@ -267,7 +267,8 @@ static void fault_handler(long n)
 }
 
 /* --- what only a control domain's program can do: the kernel's device nodes for hypercalls, events
- * and grants, whose ioctl numbers and structures are Linux's ABI --------------------------------- */
+ * and grants, whose ioctl numbers and structures are Linux's ABI ---------------------------------
+ */
 
 #define XEN_IOCTL(type, nr, structure) _IOC(_IOC_NONE, type, nr, sizeof(structure))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A QEMU plugin (API version 1, QEMU 7.2) that finds the longest stretches of a hypervisor without a
- * look at pending work.
+ * A QEMU plugin (API version 1, QEMU 7.2) that finds the longest stretches of a hypervisor without
+ * a look at pending work.
  *
  *     -plugin stretch.so,sym=FILE,out=FILE
  *
@@ -14,8 +14,8 @@
  *                                s a softirq, p a preemption check, i the idle loop,
  *                                r the instruction that returns to a guest, x excepted
  *
- * A stretch belongs to the last h or s that it entered, else to the first e; to x if it executed any.
- * The output has for each of them how many there were and the longest, with the functions that
+ * A stretch belongs to the last h or s that it entered, else to the first e; to x if it executed
+ * any. The output has for each of them how many there were and the longest, with the functions that
  * executed most of it:
  *
  *     stretch <whose> <how many> <longest> <function>=<instructions>...
@@ -79,8 +79,8 @@ struct block {
 
 /* What a CPU is in.  Each is used by its own thread alone. */
 static struct cpu {
-    int open;                     /* a stretch has begun; not before a CPU's first return to a guest */
-    unsigned owner;               /* symbol, 0: none yet */
+    int open;       /* a stretch has begun; not before a CPU's first return to a guest */
+    unsigned owner; /* symbol, 0: none yet */
     int excepted;
     uint64_t length;
     unsigned touched[MAX_SYMBOLS]; /* the functions that the stretch executed ... */
@@ -175,8 +175,8 @@ static unsigned symbol_of(uint64_t address)
     return low;
 }
 
-/* Does the block end with a SYSRET, or with the IRET of a symbol of kind r?  (The other IRETs go back
- * to the hypervisor.)  A block may begin before that symbol. */
+/* Does the block end with a SYSRET, or with the IRET of a symbol of kind r?  (The other IRETs go
+ * back to the hypervisor.)  A block may begin before that symbol. */
 static int leaves(const struct qemu_plugin_tb *tb, uint64_t address, size_t n)
 {
     const struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, n - 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What hypercalls cost with no Linux around them: a tiny PV kernel (tests/guests/lib) that does each
- * operation many times between two marks, as dom0, then as an unprivileged domain, then between the
- * two.  hvprofile.c counts; the rows are told apart by the lines
+ * What hypercalls cost with no Linux around them: a tiny PV kernel (tests/guests/lib) that does
+ * each operation many times between two marks, as dom0, then as an unprivileged domain, then
+ * between the two.  hvprofile.c counts; the rows are told apart by the lines
  *
  *     BENCH <name> <operations>
  *
@@ -44,7 +44,8 @@ static void mark_end(void)
     __asm__ volatile("nopl 0x70a515f2(%%rax)" ::: "memory");
 }
 
-/* --- operations of either domain --------------------------------------------------------------- */
+/* --- operations of either domain ---------------------------------------------------------------
+ */
 
 static void null_hypercall(long n)
 {
@@ -158,7 +159,8 @@ static const struct row {
     {"event_to_self", event_to_self, 1000},
 };
 
-/* --- operations of dom0 -------------------------------------------------------------------------- */
+/* --- operations of dom0 --------------------------------------------------------------------------
+ */
 
 static void upcall_to_self(long n)
 {
@@ -272,10 +274,8 @@ static void event_round_trip(long n)
 }
 
 static const struct row dom0_rows[] = {
-    {"exception_bounce", exception_bounce, 500},
-    {"page_fault_bounce", page_fault_bounce, 500},
-    {"pte_store_pair", pte_store_pair, 500},
-    {"pin_unpin_full_l1", pin_unpin_full_l1, 50},
+    {"exception_bounce", exception_bounce, 500}, {"page_fault_bounce", page_fault_bounce, 500},
+    {"pte_store_pair", pte_store_pair, 500},     {"pin_unpin_full_l1", pin_unpin_full_l1, 50},
     {"event_upcall", upcall_to_self, 500}, /* events not masked */
 };
 static const struct row grant_rows[] = {
@@ -297,7 +297,8 @@ static void report(const char *who, const struct row *row)
     print("BENCH %s.%s %ld\n", who, row->name, row->operations);
 }
 
-/* --- setting up ---------------------------------------------------------------------------------- */
+/* --- setting up ----------------------------------------------------------------------------------
+ */
 
 static void loop_back(void)
 {
@@ -323,7 +324,8 @@ static void grant(domid_t to, uint64_t mfn, uint32_t ref)
     table[ref].flags = GTF_permit_access;
 }
 
-/* --- the unprivileged domain --------------------------------------------------------------------- */
+/* --- the unprivileged domain ---------------------------------------------------------------------
+ */
 
 /* in: the first domain's port; the frame of this one's shared_info */
 static void second_start(void)
@@ -374,7 +376,8 @@ static void second_main(void)
     }
 }
 
-/* --- dom0 ---------------------------------------------------------------------------------------- */
+/* --- dom0 ----------------------------------------------------------------------------------------
+ */
 
 static void test_dom0(void)
 {
