@@ -140,7 +140,8 @@ long do_xen_version(int cmd, uint64_t arg)
 {
     /* Kernels make this call only to have pending events delivered on its way out: for itself, in a
      * function that saves no registers. */
-    if (likely(cmd == XENVER_version))
-        return VERSION_MAJOR << 16 | VERSION_MINOR;
-    return version_op(cmd, arg);
+    switch (cmd) {
+    case XENVER_version: return VERSION_MAJOR << 16 | VERSION_MINOR;
+    default: return version_op(cmd, arg);
+    }
 }
