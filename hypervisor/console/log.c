@@ -280,13 +280,15 @@ uint32_t log_ring_read(uint32_t *position, char *buf, uint32_t size)
 {
     uint32_t end = load_acquire(&ring_end);
     uint32_t at = *position;
-    uint32_t n;
+    uint32_t n, first;
 
     if (end - at > ring_size)
         at = end - ring_size;
     n = min(end - at, size);
-    for (uint32_t i = 0; i < n; i++)
-        buf[i] = ring[(at + i) & (ring_size - 1)];
+    /* In two pieces where it goes over the ring's end. */
+    first = min(n, ring_size - (at & (ring_size - 1)));
+    memcpy(buf, &ring[at & (ring_size - 1)], first);
+    memcpy(buf + first, ring, n - first);
     *position = at + n;
     return n;
 }

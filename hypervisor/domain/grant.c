@@ -178,38 +178,6 @@ struct domain *grant_peer_find(struct grant_peer *p, domid_t id)
     return p->d;
 }
 
-void grant_peer_done(struct grant_peer *p)
-{
-    if (p->d)
-        domain_put(p->d);
-    p->d = NULL;
-}
-
-int grant_frame_hold(struct domain *owner, uint64_t mfn, bool write, struct frame **frame)
-{
-    struct frame *f;
-
-    if (!frame_is_ram(MFN(mfn)))
-        return guest_error(GNTST_bad_page, "grant: not a frame of RAM");
-    f = frame_of(MFN(mfn));
-    if (!frame_get(f, owner->mem.id))
-        return guest_error(GNTST_bad_page, "grant: not a frame of the granter's");
-    if (write && page_type_get(f, PT_WRITABLE, 0)) {
-        frame_put(f);
-        return guest_error(GNTST_general_error, "grant: the frame may not be written to");
-    }
-    *frame = f;
-    return GNTST_okay;
-}
-
-void grant_frame_drop(struct frame *frame, bool write)
-{
-    if (write)
-        frame_put_type(frame);
-    else
-        frame_put(frame);
-}
-
 /* --- setup, query, version ----------------------------------------------------------------------
  */
 
@@ -354,7 +322,7 @@ union batch_buffer {
 };
 
 /* Structures done: `count`, fewer when other work waits; or -EFAULT. */
-static long run_array(const struct array_op *a, uint64_t uop, unsigned count)
+static __always_inline long run_array(const struct array_op *a, uint64_t uop, unsigned count)
 {
     /* Not zeroed, for speed: only structures that were fetched are used and given back. */
     union batch_buffer buf __attribute__((uninitialized));
@@ -367,10 +335,12 @@ static long run_array(const struct array_op *a, uint64_t uop, unsigned count)
         uint64_t at = uop + (uint64_t)done * a->size;
         unsigned finished;
 
-        if (copy_from_guest(&buf, at, (size_t)n * a->size))
+        if (n == 1 ? read_guest_words(&buf, at, a->size / 8)
+                   : copy_from_guest(&buf, at, (size_t)n * a->size))
             return -EFAULT;
         finished = a->run(&buf, n);
-        if (copy_to_guest(at, &buf, (size_t)finished * a->size))
+        if (finished == 1 ? write_guest_words(at, &buf, a->size / 8)
+                          : copy_to_guest(at, &buf, (size_t)finished * a->size))
             return -EFAULT;
         done += finished;
         if (done < count && (finished < n || hypercall_preempt_check()))
@@ -379,7 +349,9 @@ static long run_array(const struct array_op *a, uint64_t uop, unsigned count)
     return done;
 }
 
-static long do_array_op(const struct array_op *a, unsigned cmd, uint64_t uop, unsigned count)
+/* Inline, with all of `a` constant: most calls have one structure. */
+static __always_inline long do_array_op(const struct array_op *a, unsigned cmd, uint64_t uop,
+                                        unsigned count)
 {
     long done = run_array(a, uop, count);
 

@@ -28,7 +28,7 @@ struct copy_side {
     struct grant_peer owner; /* survives release, for the next of the same domain */
 };
 
-static void side_release(struct copy_side *s)
+static __always_inline void side_release(struct copy_side *s)
 {
     if (!s->held)
         return;
@@ -47,7 +47,8 @@ static bool side_is(const struct copy_side *s, const struct gnttab_copy_ptr *ptr
 }
 
 /* Pins the grant that `ptr` names and holds its frame. */
-static int hold_grant(struct copy_side *s, const struct gnttab_copy_ptr *ptr, struct domain *owner)
+static __always_inline int hold_grant(struct copy_side *s, const struct gnttab_copy_ptr *ptr,
+                                      struct domain *owner)
 {
     uint32_t pin = s->is_dest ? GNTPIN_HOST_WRITE : GNTPIN_HOST_READ;
     uint32_t mfn;
@@ -66,8 +67,8 @@ static int hold_grant(struct copy_side *s, const struct gnttab_copy_ptr *ptr, st
 }
 
 /* The domain of a side; only one's own memory may be named by frame. */
-static int side_owner(struct copy_side *s, const struct gnttab_copy_ptr *ptr, bool gref,
-                      struct domain **owner)
+static __always_inline int side_owner(struct copy_side *s, const struct gnttab_copy_ptr *ptr,
+                                      bool gref, struct domain **owner)
 {
     if (ptr->domid == DOMID_SELF) {
         *owner = current_domain;
@@ -79,8 +80,8 @@ static int side_owner(struct copy_side *s, const struct gnttab_copy_ptr *ptr, bo
     return *owner ? GNTST_okay : guest_error(GNTST_bad_domain, "copy: no such domain");
 }
 
-static int side_hold(struct copy_side *s, const struct gnttab_copy_ptr *ptr, bool gref,
-                     struct domain *owner)
+static __always_inline int side_hold(struct copy_side *s, const struct gnttab_copy_ptr *ptr,
+                                     bool gref, struct domain *owner)
 {
     int rc;
 
@@ -142,9 +143,13 @@ static int copy_one(struct copy_side *src, struct copy_side *dst, const struct g
 
 unsigned grant_copy_batch(void *ops, unsigned n)
 {
-    struct copy_side src = {.is_dest = false}, dst = {.is_dest = true};
+    struct copy_side src __uninitialized, dst __uninitialized; /* not held, and no owner yet */
     struct gnttab_copy *op = ops;
     unsigned i;
+
+    src.is_dest = src.held = dst.held = false;
+    dst.is_dest = true;
+    src.owner.d = dst.owner.d = NULL;
 
     for (i = 0; i < n; i++) {
         if (i && hypercall_preempt_check())

@@ -5,10 +5,12 @@
 #pragma once
 
 #include "abi/grant_table.h"
+#include "debug/assert.h"
 #include "domain/domain.h"
 #include "domain/grant.h"
 #include "domain/grant_entry.h"
 #include "mem/frame.h"
+#include "mem/hot.h"
 
 /* One grant of a table: both of its entries. */
 struct grant_ref_entries {
@@ -38,15 +40,42 @@ struct grant_peer {
 
 /* The domain with this number, valid until the next call or grant_peer_done(); NULL: none. */
 struct domain *grant_peer_find(struct grant_peer *p, domid_t id);
-void grant_peer_done(struct grant_peer *p);
+static inline void grant_peer_done(struct grant_peer *p)
+{
+    if (p->d)
+        domain_put(p->d);
+    p->d = NULL;
+}
 
 /*
  * A frame that `owner` lends or gives by number: a general reference, and a writable one if
  * `write`. GNTST_okay with *frame; GNTST_bad_page: not RAM of this owner; GNTST_general_error: it
  * cannot be written to (a page table, say).
  */
-int grant_frame_hold(struct domain *owner, uint64_t mfn, bool write, struct frame **frame);
-void grant_frame_drop(struct frame *frame, bool write);
+static inline int grant_frame_hold(struct domain *owner, uint64_t mfn, bool write,
+                                   struct frame **frame)
+{
+    struct frame *f;
+
+    if (!frame_is_ram(MFN(mfn)))
+        return guest_error(GNTST_bad_page, "grant: not a frame of RAM");
+    f = frame_of(MFN(mfn));
+    if (!frame_get_fast(f, owner->mem.id))
+        return guest_error(GNTST_bad_page, "grant: not a frame of the granter's");
+    if (write && !page_type_try_get_writable(f) && page_type_get(f, PT_WRITABLE, 0)) {
+        frame_put(f);
+        return guest_error(GNTST_general_error, "grant: the frame may not be written to");
+    }
+    *frame = f;
+    return GNTST_okay;
+}
+
+static inline void grant_frame_drop(struct frame *frame, bool write)
+{
+    if (write)
+        page_type_put_writable(frame);
+    frame_put_fast(frame);
+}
 
 /*
  * The operations on an array: each works through `n` fetched structures from the first on, puts a

@@ -75,8 +75,8 @@ static uint32_t handle_open(struct grant_table *t, struct maptrack_entry **entry
  */
 
 /* Opens the L1 table that host_addr names.  GNTST_okay or GNTST_general_error. */
-static int open_entry(struct domain *d, uint64_t host_addr, bool contains_pte, struct pte_table *t,
-                      unsigned *index)
+static __always_inline int open_entry(struct domain *d, uint64_t host_addr, bool contains_pte,
+                                      struct pte_table *t, unsigned *index)
 {
     int rc;
 
@@ -246,6 +246,7 @@ unsigned grant_map_batch(void *ops, unsigned n)
 /* What the first pass leaves for the second. */
 struct unmap_work {
     struct maptrack_entry *entry; /* claimed; NULL: nothing to finish */
+    struct grant_ref_entries e;   /* its grant */
     uint32_t mfn;
     uint16_t flags; /* of the handle */
     uint16_t done;  /* which of its kinds are unmapped now */
@@ -272,7 +273,8 @@ static int unmap_begin(struct unmap_work *w, const struct gnttab_unmap_grant_ref
     w->done = 0;
     if (!entry)
         return guest_error(GNTST_bad_handle, "unmap: no such handle");
-    w->mfn = grant_of(entry).active->mfn;
+    w->e = grant_of(entry);
+    w->mfn = w->e.active->mfn;
     if (op->dev_bus_addr && (w->flags & GNTMAP_device_map)) {
         if (op->dev_bus_addr != mfn_to_paddr(MFN(w->mfn)))
             return guest_error(GNTST_bad_dev_addr, "unmap: not the bus address of this grant");
@@ -289,17 +291,16 @@ static int unmap_begin(struct unmap_work *w, const struct gnttab_unmap_grant_ref
 }
 
 /* Gives back what the kinds in `done` held. */
-static void release_uses(struct maptrack_entry *entry, uint16_t flags, uint16_t done, uint32_t mfn)
+static void release_uses(const struct unmap_work *w)
 {
-    struct grant_ref_entries e = grant_of(entry);
-    uint16_t access = flags & GNTMAP_readonly;
+    uint16_t access = w->flags & GNTMAP_readonly;
 
     for (unsigned kind = GNTMAP_device_map; kind <= GNTMAP_host_map; kind <<= 1) {
-        if (done & kind)
-            grant_frame_drop(frame_of(MFN(mfn)), !access);
+        if (w->done & kind)
+            grant_frame_drop(frame_of(MFN(w->mfn)), !access);
     }
     /* Last: the granter may think of its frame as its own again. */
-    grant_active_unpin(e.active, e.shared, grant_pins_of(done | access));
+    grant_active_unpin(w->e.active, w->e.shared, grant_pins_of(w->done | access));
 }
 
 /* Second pass, after the flush. */
@@ -312,7 +313,7 @@ static void unmap_finish(struct grant_table *t, const struct unmap_work *w, uint
         return;
     granter = w->entry->granter;
     if (w->done)
-        release_uses(w->entry, w->flags, w->done, w->mfn);
+        release_uses(w);
     if (left & GNTMAP_KINDS) {
         maptrack_publish(w->entry, left);
         return;
@@ -330,6 +331,10 @@ unsigned grant_unmap_batch(void *ops, unsigned n)
     bool flush = false;
 
     for (unsigned i = 0; i < n; i++) {
+        if (i && hypercall_preempt_check()) {
+            n = i;
+            break;
+        }
         op[i].status = (int16_t)unmap_begin(&work[i], &op[i]);
         flush |= work[i].entry && (work[i].done & GNTMAP_host_map);
     }

@@ -98,12 +98,17 @@ static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
     for (unsigned i = 0; i < e->out_per_chunk; i++) {
         uint64_t at = e->x.out.extent_start + (first + i) * sizeof(uint64_t);
         struct frame *f;
+        int rc;
 
         if (get_guest_u64(&c->gpfn[i], at))
             return -EFAULT;
-        f = frame_alloc(NULL, e->x.out.extent_order, 0, e->addr_bits);
-        if (!f)
-            return guest_error(-ENOMEM, "exchange: no such memory free");
+        if (i && hypercall_preempt_check())
+            return -ERESTART;
+        rc = frame_alloc_preempt(NULL, e->x.out.extent_order, 0, e->addr_bits, &f);
+        if (rc == -ENOMEM)
+            return guest_error(rc, "exchange: no such memory free");
+        if (rc)
+            return rc;
         c->out[c->nr_out++] = f;
     }
     return 0;
@@ -112,7 +117,7 @@ static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
 static void undo(struct exchange *e, struct chunk *c)
 {
     while (c->nr_out)
-        frame_free_hv(c->out[--c->nr_out], e->x.out.extent_order);
+        frame_free_unused(c->out[--c->nr_out], e->x.out.extent_order);
     while (c->nr_in) {
         struct frame *f = c->in[--c->nr_in];
 
@@ -154,9 +159,10 @@ static long exchange_chunk(struct exchange *e, struct chunk *c)
     long rc;
 
     c->nr_in = c->nr_out = 0;
-    rc = steal(e, c, chunk_nr * e->in_per_chunk);
+    /* First what may be long and interrupted: it leaves nothing behind but clean free memory. */
+    rc = allocate(e, c, chunk_nr * e->out_per_chunk);
     if (!rc)
-        rc = allocate(e, c, chunk_nr * e->out_per_chunk);
+        rc = steal(e, c, chunk_nr * e->in_per_chunk);
     if (rc) {
         undo(e, c);
         return rc;

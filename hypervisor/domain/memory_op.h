@@ -11,11 +11,10 @@
 #define MEMOP_CMD_MASK     ((1u << MEMOP_EXTENT_SHIFT) - 1)
 
 /*
- * Largest extents, as orders: bounded because one extent is one step that cannot be interrupted.
- * A guest gets 2 MiB, what Linux's balloon and builder use; dom0 builds guests from 1 GiB.
+ * The largest extent, as an order: 2 MiB, what Linux's balloon and the builder of PV guests use.
+ * Bounded because but for its scrubbing an extent is one step that cannot be interrupted.
  */
-#define MEMOP_MAX_ORDER_GUEST   9
-#define MEMOP_MAX_ORDER_CONTROL 18
+#define MEMOP_MAX_ORDER 9
 
 /* Hypercall 12; `arg` is a guest address. */
 long do_memory_op(unsigned cmd, uint64_t arg);

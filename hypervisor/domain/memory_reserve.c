@@ -4,8 +4,8 @@
  *
  * All three work through an array of extents and return how many they did; a caller that gets fewer
  * than it asked for knows that the next one failed, but not why (the reason is in the log).  They
- * stop between extents when other work is pending, with the progress in the sub-operation's upper
- * bits; what a guest puts there itself only makes it skip extents.
+ * stop between extents, and while one is scrubbed, when other work is pending, with the progress in
+ * the sub-operation's upper bits; what a guest puts there itself only makes it skip extents.
  *
  * Relies on mem/ for limits, flushes and scrubbing.
  */
@@ -29,80 +29,74 @@ struct reservation {
     unsigned memf; /* MEMF_*: which node */
 };
 
-static unsigned max_order(void)
-{
-    return current_domain->is_control ? MEMOP_MAX_ORDER_CONTROL : MEMOP_MAX_ORDER_GUEST;
-}
-
 /*
  * Allocates one extent; its frames get numbers from `gpfn` on in the M2P (M2P_INVALID: none).  From
  * here on the frames are the domain's: if they cannot be announced it keeps them, for another of
- * its vCPUs may have used or returned one already, and it pays for them either way.
+ * its vCPUs may have used or returned one already, and it pays for them either way.  Scrubbing may
+ * be interrupted.
  */
-static struct frame *allocate_extent(const struct reservation *r, uint64_t gpfn)
+static int allocate_extent(const struct reservation *r, uint64_t gpfn, uint64_t *mfn)
 {
-    struct frame *f = frame_alloc(&r->domain->mem, r->order, r->memf, r->addr_bits);
+    struct frame *f;
+    int rc = frame_alloc_preempt(&r->domain->mem, r->order, r->memf, r->addr_bits, &f);
 
-    if (!f) {
-        guest_error(-ENOMEM, "no memory, or the domain's limit is reached");
-        return NULL;
-    }
+    if (rc == -ENOMEM)
+        return guest_error(rc, "no memory, or the domain's limit is reached");
+    if (rc)
+        return rc;
     for (uint64_t i = 0; i < 1UL << r->order; i++)
         m2p_set(mfn_add(frame_mfn(f), i), gpfn == M2P_INVALID ? M2P_INVALID : gpfn + i);
-    return f;
+    *mfn = frame_mfn(f).n;
+    return 0;
 }
 
-static bool increase(const struct reservation *r, uint64_t extent)
+static int increase(const struct reservation *r, uint64_t extent)
 {
-    struct frame *f = allocate_extent(r, M2P_INVALID);
+    uint64_t mfn;
+    int rc = allocate_extent(r, M2P_INVALID, &mfn);
 
-    if (!f)
-        return false;
-    return !r->list || !put_guest_u64(r->list + extent * sizeof(uint64_t), frame_mfn(f).n);
+    return rc || !r->list ? rc : put_guest_u64(r->list + extent * sizeof(mfn), mfn);
 }
 
-static bool populate(const struct reservation *r, uint64_t extent)
+static int populate(const struct reservation *r, uint64_t extent)
 {
     uint64_t at = r->list + extent * sizeof(uint64_t);
-    struct frame *f;
-    uint64_t gpfn;
+    uint64_t gpfn, mfn;
+    int rc = get_guest_u64(&gpfn, at);
 
-    if (get_guest_u64(&gpfn, at))
-        return false;
-    f = allocate_extent(r, gpfn);
-    return f && !put_guest_u64(at, frame_mfn(f).n);
+    if (!rc)
+        rc = allocate_extent(r, gpfn, &mfn);
+    return rc ? rc : put_guest_u64(at, mfn);
 }
 
 /* Drops the allocation's reference; whatever else holds the frame keeps it (no implicit unpin). */
-static bool release_frame(struct domain *d, mfn_t mfn)
+static int release_frame(struct domain *d, mfn_t mfn)
 {
     struct frame *f;
 
     if (!frame_valid(mfn))
-        return guest_error(-EINVAL, "decrease: no such frame"), false;
+        return guest_error(-EINVAL, "decrease: no such frame");
     f = frame_of(mfn);
     if (!frame_get(f, d->mem.id))
-        return guest_error(-EINVAL, "decrease: not the domain's frame"), false;
+        return guest_error(-EINVAL, "decrease: not the domain's frame");
     if (load_once(&f->ref) & REF_SHARED) {
         frame_put(f);
-        return guest_error(-EINVAL, "decrease: a page of the hypervisor"), false;
+        return guest_error(-EINVAL, "decrease: a page of the hypervisor");
     }
     m2p_set(mfn, M2P_INVALID);
     frame_put_alloc(f);
     frame_put(f);
-    return true;
+    return 0;
 }
 
-static bool decrease(const struct reservation *r, uint64_t extent)
+static int decrease(const struct reservation *r, uint64_t extent)
 {
     uint64_t mfn;
+    int rc = get_guest_u64(&mfn, r->list + extent * sizeof(mfn));
 
-    if (get_guest_u64(&mfn, r->list + extent * sizeof(uint64_t)))
-        return false;
-    for (uint64_t i = 0; i < 1UL << r->order; i++)
-        if (!release_frame(r->domain, MFN(mfn + i)))
-            return false;
-    return true;
+    for (uint64_t i = 0; !rc && i < 1UL << r->order; i++)
+        rc = release_frame(r->domain, MFN(mfn + i));
+    return rc;
 }
 
 /* The control domain may name a node; a guest's wish for one is not heard, and its demand refused.
@@ -134,8 +128,8 @@ static bool parse(struct reservation *r, const struct xen_memory_reservation *ar
     r->addr_bits = bits;
     if (arg->nr_extents > UINT32_MAX >> MEMOP_EXTENT_SHIFT)
         return guest_error(-EINVAL, "more extents than a continuation can count"), false;
-    if (arg->extent_order > max_order())
-        return guest_error(-EPERM, "extent order too large for the caller"), false;
+    if (arg->extent_order > MEMOP_MAX_ORDER)
+        return guest_error(-EPERM, "extent order too large"), false;
     if (bits && bits <= PAGE_SHIFT)
         return guest_error(-EINVAL, "address width below a page"), false;
     if (arg->mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
@@ -150,7 +144,7 @@ static bool parse(struct reservation *r, const struct xen_memory_reservation *ar
 
 long memory_reservation_op(unsigned op, unsigned start, uint64_t arg)
 {
-    bool (*step)(const struct reservation *r, uint64_t extent);
+    int (*step)(const struct reservation *r, uint64_t extent);
     struct xen_memory_reservation guest;
     struct reservation r;
     uint64_t i;
@@ -171,7 +165,10 @@ long memory_reservation_op(unsigned op, unsigned start, uint64_t arg)
     for (i = start; i < r.nr_extents; i++) {
         if (i != start && hypercall_preempt_check())
             break;
-        if (!step(&r, i))
+        rc = step(&r, i);
+        if (rc == -ERESTART)
+            break;
+        if (rc)
             r.nr_extents = i; /* as many as that, and no more */
     }
     domain_put(r.domain);

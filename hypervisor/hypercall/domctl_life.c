@@ -159,6 +159,8 @@ long domctl_max_vcpus(struct domctl_call *c)
         rc = vcpu_create(d, id, &v);
         if (rc)
             return rc;
+        if (id + 1 < d->max_vcpus && hypercall_preempt_check())
+            return -ERESTART;
     }
     return 0;
 }

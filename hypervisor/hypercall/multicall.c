@@ -19,41 +19,42 @@
 
 long do_multicall(uint64_t calls, uint64_t nr_calls)
 {
+    struct multicall_entry call __uninitialized; /* read whole, or not used */
     uint64_t i, va = calls;
     uint32_t nr = nr_calls;
+    long rc = 0;
 
     if (hypercall_in_multicall())
         return guest_error(-EINVAL, "multicall inside a multicall");
     if (!guest_array_okay(calls, nr, sizeof(struct multicall_entry)))
         return guest_error(-EFAULT, "multicall list is not in guest memory");
 
-    for (i = 0; i < nr; i++, va += sizeof(struct multicall_entry)) {
-        struct multicall_entry call;
-        bool preempted;
-
+    continuation_in_multicall(&call);
+    for (i = 0; i < nr; i++, va += sizeof call) {
         if (i && hypercall_preempt_check())
             break;
-        if (copy_from_guest(&call, va, sizeof call))
-            return guest_error(-EFAULT, "multicall entry cannot be read");
-
-        continuation_in_multicall(&call);
-        call.result = hypercall_run(call.op, call.args);
-        continuation_in_multicall(NULL);
-        preempted = continuation_taken();
-
-        if (!current->in_kernel) /* iret left the tables that map the list; rax is the program's */
-            return (long)call.result;
-        if (preempted) {
-            /* The entry goes back with its rewritten arguments and is run again. */
-            if (copy_to_guest(va, &call, sizeof call))
-                return guest_error(-EFAULT, "multicall entry cannot be written");
+        if (read_guest_words_okay(&call, va, sizeof call / 8)) {
+            rc = guest_error(-EFAULT, "multicall entry cannot be read");
             break;
         }
-        if (copy_to_guest(va + offsetof(struct multicall_entry, result), &call.result,
-                          sizeof call.result))
-            return guest_error(-EFAULT, "multicall result cannot be written");
+        call.result = hypercall_run(call.op, call.args);
+        if (!current->in_kernel) {  /* iret left the tables that map the list; */
+            rc = (long)call.result; /* rax is the program's */
+            break;
+        }
+        if (unlikely(continuation_taken())) {
+            /* The entry goes back with its rewritten arguments and is run again. */
+            if (copy_to_guest(va, &call, sizeof call))
+                rc = guest_error(-EFAULT, "multicall entry cannot be written");
+            break;
+        }
+        if (write_guest_words(va + offsetof(struct multicall_entry, result), &call.result, 1)) {
+            rc = guest_error(-EFAULT, "multicall result cannot be written");
+            break;
+        }
     }
-    if (i == nr)
-        return 0;
+    continuation_in_multicall(NULL);
+    if (rc || i == nr || !current->in_kernel)
+        return rc;
     return HYPERCALL_CONTINUE(__HYPERVISOR_multicall, va, nr - i);
 }

@@ -109,11 +109,16 @@ uint64_t mem_outstanding_claims(void)
 /* --- allocation ----------------------------------------------------------------------------------
  */
 
-/* Makes a block fit for its next use; see the head of this file for the order. */
-static void block_prepare(struct frame *f, unsigned order, unsigned flags)
+/* How many frames are zeroed between two looks at pending work. */
+#define SCRUB_BATCH 16
+
+/* Flushes what may still be mapped of a block, then zeroes it; see the head of this file for the
+ * order.  False: `stop` was given and work is pending; what is zero by then is marked so. */
+static bool block_clean(struct frame *f, unsigned order, bool zero, bool stop)
 {
     uint32_t last = 0;
     cpumask_t stale = 0;
+    unsigned done = 0;
 
     for (uint64_t i = 0; i < 1UL << order; i++) {
         uint32_t stamp = (uint32_t)f[i].ref;
@@ -129,13 +134,18 @@ static void block_prepare(struct frame *f, unsigned order, unsigned flags)
     if (stale)
         tlb_flush_mask(stale, TLB_ALL, TLBF_GLOBAL);
 
-    for (uint64_t i = 0; i < 1UL << order; i++) {
-        if (!(flags & MEMF_NO_SCRUB) && !(f[i].ref & REF_CLEAN))
-            memset(frame_virt(&f[i]), 0, PAGE_SIZE);
-        f[i].type = 0;
-        store_once(&f[i].ref, REF_STATE(FRAME_HV));
+    for (uint64_t i = 0; zero && i < 1UL << order; i++) {
+        if (f[i].ref & REF_CLEAN)
+            continue;
+        if (stop && done++ == SCRUB_BATCH) {
+            if (hypercall_preempt_check())
+                return false;
+            done = 1;
+        }
+        memset(frame_virt(&f[i]), 0, PAGE_SIZE);
+        store_once(&f[i].ref, REF_STATE(FRAME_FREE) | REF_CLEAN);
     }
-    store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
+    return true;
 }
 
 static nodemask_t preferred_nodes(const struct mem_owner *o, unsigned flags)
@@ -145,7 +155,8 @@ static nodemask_t preferred_nodes(const struct mem_owner *o, unsigned flags)
     return given ? 1u << (given - 1) : o ? load_once(&o->nodes) : 0;
 }
 
-struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits)
+static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits, bool stop,
+                 struct frame **block)
 {
     uint64_t claims = load_once(&claims_total), spare = claims;
     nodemask_t nodes = preferred_nodes(o, flags);
@@ -157,20 +168,43 @@ struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, u
         spare = claims > own ? claims - own : 0;
         /* Looked at again under the lock; here it saves scrubbing for a guest at its limit. */
         if (o->is_dying || (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, 1UL << order)))
-            return NULL;
+            return -ENOMEM;
     }
     if (nodes)
         f = buddy_alloc(order, addr_bits, nodes, spare);
     if (!f && !(flags & MEMF_EXACT_NODE))
         f = buddy_alloc(order, addr_bits, numa_all_nodes(), spare);
     if (!f)
-        return NULL;
-    block_prepare(f, order, flags);
+        return -ENOMEM;
+    if (!block_clean(f, order, !(flags & MEMF_NO_SCRUB), stop)) {
+        buddy_return(f, order, false);
+        return -ERESTART;
+    }
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        f[i].type = 0;
+        store_once(&f[i].ref, REF_STATE(FRAME_HV));
+    }
+    store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
     if (o && frame_assign(f, order, o, flags)) {
         frame_free_hv(f, order);
-        return NULL;
+        return -ENOMEM;
     }
+    *block = f;
+    return 0;
+}
+
+struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits)
+{
+    struct frame *f = NULL;
+
+    alloc(o, order, flags, addr_bits, false, &f);
     return f;
+}
+
+int frame_alloc_preempt(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
+                        struct frame **block)
+{
+    return alloc(o, order, flags, addr_bits, true, block);
 }
 
 int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned flags)
@@ -206,6 +240,14 @@ void frame_free_hv(struct frame *f, unsigned order)
         cache_flush_page(frame_virt(f));
     /* Stamped even if no guest ever mapped it: frames that were shared come this way too. */
     buddy_free(f, order, tlb_clock());
+}
+
+void frame_free_unused(struct frame *f, unsigned order)
+{
+    BUG_ON(frame_state(f) != FRAME_HV || (f->ref & REF_ORDER_MASK) >> REF_ORDER_SHIFT != order);
+    for (uint64_t i = 0; i < 1UL << order; i++)
+        store_once(&f[i].ref, REF_STATE(FRAME_FREE) | REF_CLEAN);
+    buddy_return(f, order, true);
 }
 
 void frame_last_put(struct frame *f, uint64_t ref)
@@ -334,12 +376,13 @@ struct relinquish {
     unsigned done;
 };
 
-#define RELINQUISH_BATCH  64 /* frames between looks at pending work */
+#define RELINQUISH_BATCH  64 /* frames between looks at pending work; a table counts as many */
 #define RELINQUISH_CHUNKS 64 /* the same for chunks in which nothing may be left */
 
 static int relinquish_one(struct frame *f, void *arg)
 {
     struct relinquish *r = arg;
+    bool table;
     int rc;
 
     r->at = frame_mfn(f).n;
@@ -349,6 +392,7 @@ static int relinquish_one(struct frame *f, void *arg)
         frame_put(f);
         return 0;
     }
+    table = load_once(&f->type) & (TYPE_PINNED | TYPE_PARTIAL);
     if (load_once(&f->type) & TYPE_PINNED && page_unpin(f, r->owner, PTF_PREEMPT) == -ERESTART)
         frame_put(f); /* the pin's; what is left of the table is finished below */
     rc = page_type_finish(f, PTF_PREEMPT);
@@ -358,7 +402,9 @@ static int relinquish_one(struct frame *f, void *arg)
     if (rc)
         return rc;
     r->at++;
-    return ++r->done % RELINQUISH_BATCH == 0 && hypercall_preempt_check() ? -ERESTART : 0;
+    if (++r->done % RELINQUISH_BATCH && !table)
+        return 0;
+    return hypercall_preempt_check() ? -ERESTART : 0;
 }
 
 int mem_relinquish(struct mem_owner *o, uint64_t *cursor)

@@ -223,8 +223,13 @@ void buddy_free(struct frame *f, unsigned order, uint32_t stamp)
         f[i].type = 0;
         store_once(&f[i].ref, REF_STATE(FRAME_FREE) | stamp);
     }
+    buddy_return(f, order, false);
+}
+
+void buddy_return(struct frame *f, unsigned order, bool all_clean)
+{
     spin_lock(&heap.lock);
-    block_insert(mfn, order, false);
+    block_insert(frame_mfn(f).n, order, all_clean);
     spin_unlock(&heap.lock);
 }
 

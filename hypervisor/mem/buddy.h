@@ -20,6 +20,8 @@ void heap_add_range(mfn_t start, mfn_t end);
  * CLEAN or a stamp; NULL.  Only from these nodes.  `spare`: leave at least so many frames free
  * (claims of others). */
 struct frame *buddy_alloc(unsigned order, unsigned addr_bits, nodemask_t nodes, uint64_t spare);
+/* Back to where it came from, with the records as they are: CLEAN or a stamp. */
+void buddy_return(struct frame *f, unsigned order, bool all_clean);
 /* Frees a block.  Each record is overwritten: dirty, with flush stamp `stamp`. */
 void buddy_free(struct frame *f, unsigned order, uint32_t stamp);
 

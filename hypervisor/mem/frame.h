@@ -161,8 +161,14 @@ void frame_mark(struct frame *f, uint64_t mark);
  * May flush TLBs: no lock that is taken with interrupts off may be held.
  */
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits);
+/* The same, stopping when other work is pending: -ERESTART, after at least some frames have been
+ * scrubbed, which are found clean the next time.  0, with the block in *block; -ENOMEM. */
+int frame_alloc_preempt(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
+                        struct frame **block);
 /* Frees a block allocated without an owner (the whole block). */
 void frame_free_hv(struct frame *f, unsigned order);
+/* The same for one that is as it was allocated: zero, and never mapped by a guest. */
+void frame_free_unused(struct frame *f, unsigned order);
 /* Gives a block allocated without an owner to one.  0; -ENOMEM: limit; -EINVAL: dying. */
 int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned flags);
 

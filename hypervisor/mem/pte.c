@@ -70,6 +70,7 @@ int pte_find_l1(struct pte_table *t, unsigned *index, struct mem_owner *owner, m
 
     if (!guest_range_okay(va, 1))
         return guest_error(-EINVAL, "address is not the guest's to map");
+#pragma GCC unroll 3
     for (unsigned shift = 39; shift > 12; shift -= 9) {
         const pte_t *table = mfn_to_virt(mfn);
         pte_t e = load_once(&table[(va >> shift) & (PTE_ENTRIES - 1)]);
@@ -121,7 +122,10 @@ int pte_table_close_preempt(struct pte_table *t, struct pte_context *c)
 
 void pte_table_close(struct pte_table *t)
 {
-    pte_table_close_preempt(t, NULL);
+    if (likely(page_type_try_put(t->frame)))
+        frame_put_fast(t->frame);
+    else
+        pte_table_close_preempt(t, NULL);
 }
 
 int pte_finish(struct pte_context *c)

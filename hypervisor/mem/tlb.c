@@ -47,12 +47,28 @@ void tlb_load_cr3_flush(uint64_t cr3)
     local_irq_restore(flags);
 }
 
+/* A change of CR4.PGE empties everything, global entries and the caches of upper levels too. */
+static void flush_everything(void)
+{
+    uint64_t flags = local_irq_save();
+    uint64_t t = tlb_flush_begin(), cr4 = cpu_info()->cr4;
+
+    if (likely(cr4 & CR4_PGE)) {
+        write_cr4(cr4 & ~CR4_PGE);
+        write_cr4(cr4);
+    } else {
+        write_cr3(read_cr3());
+    }
+    tlb_flush_end(smp_cpu_id(), t);
+    local_irq_restore(flags);
+}
+
 void tlb_flush_local(uint64_t va_or_all, unsigned flags)
 {
     if (flags & TLBF_CACHE)
         wbinvd();
     if (va_or_all == TLB_ALL)
-        tlb_load_cr3_flush(read_cr3());
+        flush_everything();
     else
         invlpg(va_or_all); /* global entries too, and this CPU's caches of upper levels */
 }

@@ -11,6 +11,7 @@
 
 #include "debug/assert.h"
 #include "lib/errno.h"
+#include "mem/hot.h"
 #include "mem/pte.h"
 
 static bool has_reference(unsigned level, unsigned index, pte_t e)
@@ -82,7 +83,8 @@ int table_promote(struct frame *f, enum page_type type, unsigned *progress, unsi
             }
             continue;
         }
-        rc = entry_get(level, &e, o, o, flags);
+        rc = level == 1 && likely(entry_bits_ok(1, e, o)) ? l1_entry_get_fast(&e, o, o)
+                                                          : entry_get(level, &e, o, o, flags);
         if (rc) {
             *progress = i;
             return rc;
@@ -135,7 +137,9 @@ int table_demote(struct frame *f, enum page_type type, unsigned *progress, unsig
 
         if (!has_reference(level, i, t[i]))
             continue;
-        if (entry_put(level, t[i], flags, &left) == -ERESTART) {
+        if (level == 1)
+            l1_entry_put_fast(t[i]);
+        else if (entry_put(level, t[i], flags, &left) == -ERESTART) {
             frame_put(left); /* the entry's; the half done table holds itself */
             return -ERESTART;
         }

@@ -198,6 +198,7 @@ bool pv_set_xcr0(struct vcpu *v, uint64_t val)
 /* --- CPUID
  * ---------------------------------------------------------------------------------------- */
 
+/* All but the time scale, which takes a division and which only our own leaves tell. */
 static struct cpuid_view view_of(struct vcpu *v)
 {
     const struct domain *d = v->domain;
@@ -211,18 +212,21 @@ static struct cpuid_view view_of(struct vcpu *v)
         .guest_tsc_khz = d->tsc_khz_guest ? d->tsc_khz_guest : tsc_khz,
         .machine_address_bits = PAGE_SHIFT + 64 - __builtin_clzl(frame_limit),
     };
-    struct time_scale s = time_scale_from_khz(view.guest_tsc_khz);
 
-    view.tsc_mul = s.mul;
-    view.tsc_shift = s.shift;
     return view;
 }
 
 void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     struct cpuid_view view = view_of(v);
-    struct cpuid_leaf l;
+    struct cpuid_leaf l __uninitialized; /* the lookup fills it in any case */
 
+    if (leaf - XEN_CPUID_FIRST_LEAF < 0x100) {
+        struct time_scale s = time_scale_from_khz(view.guest_tsc_khz);
+
+        view.tsc_mul = s.mul;
+        view.tsc_shift = s.shift;
+    }
     cpu_policy_lookup(v->domain->cpu_policy, &view, leaf, subleaf, &l);
     /* OSXSAVE is always shown with XSAVE: a PV kernel looks for both before it ever writes CR4. */
     if (leaf == 1)

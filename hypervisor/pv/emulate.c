@@ -315,16 +315,16 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
 
 bool pv_emulate_invalid_op(struct vcpu *v, struct cpu_regs *regs)
 {
-    static const uint8_t forced_cpuid[7] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
-    uint8_t code[7];
+    const uint64_t length = 7, forced_cpuid = 0xa20f6e65780b0f; /* ud2; "xen"; cpuid */
+    uint64_t code = 0;
 
-    if (copy_from_guest(code, regs->rip, sizeof code))
+    /* A word at once; the last page's end may stand between. */
+    if (read_guest_words(&code, regs->rip, 1) && copy_from_guest(&code, regs->rip, length))
         return false;
-    for (unsigned i = 0; i < sizeof code; i++)
-        if (code[i] != forced_cpuid[i])
-            return false;
+    if ((code & ~0UL >> 8) != forced_cpuid)
+        return false;
     emulate_cpuid(v, regs);
-    regs->rip += sizeof code;
+    regs->rip += length;
     regs->rflags &= ~RFLAGS_RF;
     return true;
 }

@@ -61,15 +61,6 @@ static __always_inline int deferred_take(struct vcpu *v, struct pte_context *c)
     return deferred_finish(v);
 }
 
-/* hypercall_preempt_check() between requests, inline: is there a softirq or an event? */
-static __always_inline bool work_pending(const struct vcpu *v)
-{
-    const struct vcpu_info *info = v->vcpu_info;
-
-    return unlikely(load_once(cpu_info()->softirq)) ||
-           (load_once(&info->evtchn_upcall_pending) && !load_once(&info->evtchn_upcall_mask));
-}
-
 /* --- progress in *pdone -------------------------------------------------------------------------
  */
 

@@ -83,8 +83,8 @@ long progress_report(unsigned op, uint64_t list, size_t size, unsigned i, unsign
                               foreigndom);
 }
 
-/* How many entries go by between two looks: of L1 tables, a thousand instructions; a long change of
- * an upper one looks by itself. */
+/* How many entries go by between two looks: of L1 tables, a thousand instructions.  Behind one of
+ * an upper table a whole table may have come or gone. */
 #define LOOK_EVERY 8
 
 /* --- mmu_update ---------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ static __attribute__((noinline)) long mmu_update_list(uint64_t ureqs, unsigned c
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && i % LOOK_EVERY == 0 && work_pending(v)) {
+        if (i && (i % LOOK_EVERY == 0 || b.table.level > 1) && hypercall_preempt_check()) {
             rc = -ERESTART;
             break;
         }

@@ -263,7 +263,7 @@ static __attribute__((noinline)) long mmuext_list(uint64_t uops, unsigned count,
 
     rc = deferred_finish(v);
     while (!rc && i < count) {
-        if (i && work_pending(v)) {
+        if (i && hypercall_preempt_check()) {
             rc = -ERESTART;
             break;
         }

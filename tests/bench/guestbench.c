@@ -15,14 +15,18 @@
  * with those of earlier runs and of other hypervisors, so a change here needs a new name.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,30 +135,98 @@ static void fork_exec_wait(long n)
     }
 }
 
+struct pipes {
+    int there[2], back[2];
+    long n;
+};
+
+static struct pipes *pipes_open(struct pipes *p, long n)
+{
+    p->n = n;
+    if (pipe(p->there) || pipe(p->back))
+        die("pipe");
+    return p;
+}
+
+static void *echo(void *pipes)
+{
+    struct pipes *p = pipes;
+    char byte = 0;
+
+    for (long n = p->n; n--;)
+        if (read(p->there[0], &byte, 1) != 1 || write(p->back[1], &byte, 1) != 1)
+            break;
+    return NULL;
+}
+
+static void round_trips(struct pipes *p)
+{
+    char byte = 0;
+
+    for (long n = p->n; n--;)
+        if (write(p->there[1], &byte, 1) != 1 || read(p->back[0], &byte, 1) != 1)
+            break;
+}
+
+static void pipes_close(struct pipes *p)
+{
+    close(p->there[0]);
+    close(p->there[1]);
+    close(p->back[0]);
+    close(p->back[1]);
+}
+
 /* A byte to another process and back. */
 static void pipe_round_trip(long n)
 {
-    int there[2], back[2];
-    char byte = 0;
-    pid_t child;
+    struct pipes p, *both = pipes_open(&p, n);
+    pid_t child = fork();
 
-    if (pipe(there) || pipe(back))
-        die("pipe");
-    child = fork();
     if (child < 0)
         die("fork");
     if (!child) {
-        while (n-- && read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1)
-            ;
+        echo(both);
         _exit(0);
     }
-    while (n-- && write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1)
-        ;
+    round_trips(both);
     waitpid(child, NULL, 0);
-    close(there[0]);
-    close(there[1]);
-    close(back[0]);
-    close(back[1]);
+    pipes_close(both);
+}
+
+/* The same with another thread: no change of address space. */
+static void pipe_thread_round_trip(long n)
+{
+    struct pipes p, *both = pipes_open(&p, n);
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, echo, both))
+        die("pthread_create");
+    round_trips(both);
+    pthread_join(thread, NULL);
+    pipes_close(both);
+}
+
+static void cpuid(long n)
+{
+    while (n--) {
+        uint32_t a = 0, b, c = 0, d;
+
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    }
+}
+
+/* A timer that is set again before it is over: the kernel programs its clock each time. */
+static void arm_timer(long n)
+{
+    struct itimerspec off = {{0, 0}, {0, 0}}, soon = {{0, 0}, {0, 500000}};
+    int timer = timerfd_create(CLOCK_MONOTONIC, 0);
+
+    if (timer < 0)
+        die("timerfd_create");
+    while (n--)
+        timerfd_settime(timer, 0, &soon, NULL);
+    timerfd_settime(timer, 0, &off, NULL);
+    close(timer);
 }
 
 static void count_signal(int number)
@@ -194,6 +266,148 @@ static void fault_handler(long n)
     munmap(guarded, PAGE);
 }
 
+/* --- what only a control domain's program can do: the kernel's device nodes for hypercalls, events
+ * and grants, whose ioctl numbers and structures are Linux's ABI ---------------------------------
+ */
+
+#define XEN_IOCTL(type, nr, structure) _IOC(_IOC_NONE, type, nr, sizeof(structure))
+
+struct privcmd_call {
+    uint64_t number, argument[5];
+};
+struct evtchn_peer {
+    uint32_t domain, port;
+};
+struct gntalloc_refs {
+    uint16_t domain, flags; /* flags: 1 writable */
+    uint32_t count;
+    uint64_t index;
+    uint32_t ref[1];
+};
+struct gntdev_map {
+    uint32_t count, pad;
+    uint64_t index;
+    uint32_t domain, ref;
+};
+struct gntdev_unmap {
+    uint64_t index;
+    uint32_t count, pad;
+};
+struct gntdev_segment {
+    union {
+        void *address;
+        struct {
+            uint32_t ref;
+            uint16_t offset, domain;
+        } foreign;
+    } source, destination;
+    uint16_t length, flags; /* flags: 1 the source is a reference */
+    int16_t status;
+};
+struct gntdev_copy {
+    uint32_t count;
+    struct gntdev_segment *segments;
+};
+
+static int privcmd, evtchn, gntdev;
+static uint32_t ports[2], own_ref;
+
+static int have_privcmd(void)
+{
+    privcmd = open("/dev/xen/privcmd", O_RDWR);
+    return privcmd >= 0;
+}
+
+/* xen_version, which does nothing: a system call and a hypercall. */
+static void privcmd_null(long n)
+{
+    struct privcmd_call call = {17, {0}};
+
+    while (n--)
+        if (ioctl(privcmd, XEN_IOCTL('P', 0, call), &call) < 0)
+            die("privcmd");
+}
+
+/* A channel of the domain to itself. */
+static int have_evtchn(void)
+{
+    uint32_t domain = 0;
+    struct evtchn_peer peer = {0, 0};
+    int port;
+
+    evtchn = open("/dev/xen/evtchn", O_RDWR);
+    if (evtchn < 0)
+        return 0;
+    port = ioctl(evtchn, XEN_IOCTL('E', 2, domain), &domain);
+    if (port < 0)
+        return 0;
+    ports[0] = peer.port = (uint32_t)port;
+    port = ioctl(evtchn, XEN_IOCTL('E', 1, peer), &peer);
+    ports[1] = (uint32_t)port;
+    return port >= 0;
+}
+
+/* An event sent, received by the same process, and its port unmasked. */
+static void evtchn_self(long n)
+{
+    while (n--) {
+        uint32_t port;
+
+        if (ioctl(evtchn, XEN_IOCTL('E', 4, port), &ports[0]) < 0 ||
+            read(evtchn, &port, sizeof(port)) != sizeof(port) ||
+            write(evtchn, &port, sizeof(port)) != sizeof(port))
+            die("evtchn");
+    }
+}
+
+/* A page that the domain grants to itself. */
+static int have_gntdev(void)
+{
+    struct gntalloc_refs refs = {.flags = 1, .count = 1};
+    int gntalloc = open("/dev/xen/gntalloc", O_RDWR);
+
+    gntdev = open("/dev/xen/gntdev", O_RDWR);
+    if (gntdev < 0 || gntalloc < 0 || ioctl(gntalloc, XEN_IOCTL('G', 5, refs), &refs) < 0)
+        return 0;
+    own_ref = refs.ref[0];
+    return 1;
+}
+
+static void gntdev_map_touch(long n)
+{
+    while (n--) {
+        struct gntdev_map map = {.count = 1, .ref = own_ref};
+        struct gntdev_unmap unmap = {.count = 1};
+        char *p;
+
+        if (ioctl(gntdev, XEN_IOCTL('G', 0, map), &map) < 0)
+            die("gntdev map");
+        p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, gntdev, (off_t)map.index);
+        if (p == MAP_FAILED)
+            die("gntdev mmap");
+        p[0]++;
+        munmap(p, PAGE);
+        unmap.index = map.index;
+        ioctl(gntdev, XEN_IOCTL('G', 1, unmap), &unmap);
+    }
+}
+
+static void gntdev_copy_page(long n)
+{
+    static char page[4096] __attribute__((aligned(4096)));
+
+    page[0] = 1;
+    while (n--) {
+        struct gntdev_segment segment = {.length = 4096, .flags = 1};
+        struct gntdev_copy copy = {1, &segment};
+
+        segment.source.foreign.ref = own_ref;
+        segment.destination.address = page;
+        if (ioctl(gntdev, XEN_IOCTL('G', 8, copy), &copy) < 0 || segment.status)
+            die("gntdev copy");
+    }
+}
+
 /* No hypervisor should be seen in this one: the control row. */
 static void compute(long n)
 {
@@ -207,17 +421,36 @@ static void compute(long n)
     sink = x;
 }
 
+static int everywhere(void)
+{
+    return 1;
+}
+
 static const struct {
     const char *name;
     void (*run)(long n);
     long operations;
+    int (*available)(void); /* asked once, and prepares */
 } benches[] = {
-    {"compute", compute, 1000000},          {"null_syscall", null_syscall, 20000},
-    {"sched_yield", yield, 10000},          {"clock_gettime", read_clock, 20000},
-    {"page_fault", page_fault, 2000},       {"mmap_touch_munmap", map_touch_unmap, 500},
-    {"mprotect16_pair", protect_pair, 500}, {"fork_wait", fork_wait, 30},
-    {"fork_exec_wait", fork_exec_wait, 20}, {"pipe_pingpong_proc", pipe_round_trip, 1000},
-    {"signal_self", signal_self, 2000},     {"segv_fixup", fault_handler, 1000},
+    {"compute", compute, 1000000, everywhere},
+    {"null_syscall", null_syscall, 20000, everywhere},
+    {"sched_yield", yield, 10000, everywhere},
+    {"clock_gettime", read_clock, 20000, everywhere},
+    {"cpuid", cpuid, 20000, everywhere},
+    {"page_fault", page_fault, 2000, everywhere},
+    {"mmap_touch_munmap", map_touch_unmap, 500, everywhere},
+    {"mprotect16_pair", protect_pair, 500, everywhere},
+    {"fork_wait", fork_wait, 30, everywhere},
+    {"fork_exec_wait", fork_exec_wait, 20, everywhere},
+    {"pipe_pingpong_proc", pipe_round_trip, 1000, everywhere},
+    {"pipe_pingpong_thread", pipe_thread_round_trip, 1000, everywhere},
+    {"signal_self", signal_self, 2000, everywhere},
+    {"segv_fixup", fault_handler, 1000, everywhere},
+    {"timer_arm", arm_timer, 2000, everywhere},
+    {"privcmd_null", privcmd_null, 2000, have_privcmd},
+    {"evtchn_self", evtchn_self, 1000, have_evtchn},
+    {"gntdev_map_touch", gntdev_map_touch, 300, have_gntdev},
+    {"gntdev_copy_page", gntdev_copy_page, 500, have_gntdev},
 };
 #define NR_BENCHES (sizeof(benches) / sizeof(benches[0]))
 
@@ -299,7 +532,8 @@ int main(int argc, char **argv)
     sched_setaffinity(0, sizeof(one), &one);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (unsigned i = 0; i < NR_BENCHES; i++)
-        if (wanted(benches[i].name, argc - optind, argv + optind))
+        if (wanted(benches[i].name, argc - optind, argv + optind) && benches[i].available())
             measure(i, percent, marks);
+    puts("guestbench: done");
     return 0;
 }

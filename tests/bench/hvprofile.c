@@ -6,16 +6,25 @@
  *
  * Each block of translated code whose address is in the hypervisor's range of the address space
  * gets a counter; everything else is added up as guest kernel or guest program.  Counters run only
- * between the marks of guestbench -m (or from the start, with boot=1), and at each end mark the
- * file gets one section:
+ * between the marks of guestbench -m and tinybench (or from the start, with boot=1), and at each
+ * end mark the file gets one section:
  *
  *     window N
- *     total hypervisor|kernel|user <instructions>
  *     class <name> <executed in the hypervisor>         CR3 loads, CR4 writes, INVLPG, ...
+ *     class entries <times a guest was left>
  *     block <address> <instructions> <executions>
+ *     total hypervisor|kernel|user <instructions>
  *
+ * Before the first mark stands how far a boot was, in instructions executed by each, when it came
+ * to the first instruction of its kind:
+ *
+ *     phase hypervisor|kernel|program|benchmark <hypervisor> <kernel> <other>
+ *
+ * An exit is an IRET or SYSRET of the hypervisor after which a guest executed something; there are
+ * as many entries.  A block that an exception ends early counts whole, on every hypervisor alike.
  * `profile` turns the blocks into functions by the symbols of the image.  The plugin interface has
- * no header in Debian's packages, so the few functions used are declared here.
+ * no header in Debian's packages, so the few functions used are declared here.  One CPU: the
+ * counters are not its own.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +45,8 @@ void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
                                            void (*fn)(plugin_id, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *fn, int flags,
                                             void *data);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_fn *fn, int flags,
+                                          void *data);
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *counter,
                                               uint64_t value);
 void qemu_plugin_register_atexit_cb(plugin_id id, void (*fn)(plugin_id, void *), void *data);
@@ -79,7 +90,10 @@ struct block {
 
 #define BUCKETS 65536
 static struct block *buckets[BUCKETS];
-static uint64_t total[3]; /* hypervisor (not used), kernel, user */
+enum { HYPERVISOR, KERNEL, OTHER };
+static uint64_t total[3]; /* by which of these */
+static uint64_t exits, guest_at_exit;
+static int outside; /* the last return of the hypervisor was to a guest, for all we know */
 static FILE *out;
 static unsigned window;
 static int boot;
@@ -144,24 +158,61 @@ static struct block *block_find(const struct qemu_plugin_tb *tb, uint64_t addres
     return b;
 }
 
+/* The hypervisor returns to somebody.  If no guest has executed anything since the last time, that
+ * one was from an interrupt that came while the hypervisor ran. */
+static void settle_exit(void)
+{
+    exits += outside && total[KERNEL] + total[OTHER] != guest_at_exit;
+    outside = 0;
+}
+
+static void at_return(unsigned cpu, void *data)
+{
+    (void)cpu;
+    (void)data;
+    settle_exit();
+    outside = 1;
+    guest_at_exit = total[KERNEL] + total[OTHER];
+}
+
 static void reset(void)
 {
     for (unsigned i = 0; i < BUCKETS; i++)
         for (struct block *b = buckets[i]; b; b = b->next)
             b->count = 0;
     memset(total, 0, sizeof(total));
+    exits = guest_at_exit = 0;
+    outside = 0;
+}
+
+/* In the order in which a boot comes to them; the first of each kind of address is translated just
+ * before it is executed. */
+static void phase(uint64_t address)
+{
+    static int kernel, hypervisor, program;
+    const char *name = NULL;
+
+    if (address >= HV_END && !kernel++)
+        name = "kernel";
+    else if (address >= HV_START && address < HV_END && !hypervisor++)
+        name = "hypervisor";
+    else if (address < HV_START && kernel && !program++)
+        name = "program";
+    if (name)
+        fprintf(out, "phase %s %lu %lu %lu\n", name, total[HYPERVISOR], total[KERNEL],
+                total[OTHER]);
 }
 
 static void dump(void)
 {
-    uint64_t classes[NR_KINDS] = {0}, hv = 0;
+    uint64_t classes[NR_KINDS] = {0};
 
+    settle_exit();
     fprintf(out, "window %u\n", window++);
     for (unsigned i = 0; i < BUCKETS; i++) {
         for (struct block *b = buckets[i]; b; b = b->next) {
             if (!b->count)
                 continue;
-            hv += b->count * b->instructions;
             for (unsigned c = 0; c < NR_KINDS; c++)
                 classes[c] += b->count * b->classes[c];
             fprintf(out, "block %lx %lu %lu\n", b->address, b->instructions, b->count);
@@ -169,14 +220,20 @@ static void dump(void)
     }
     for (unsigned c = 0; c < NR_KINDS; c++)
         fprintf(out, "class %s %lu\n", kind_name[c], classes[c]);
-    fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", hv, total[1],
-            total[2]);
+    fprintf(out, "class entries %lu\n", exits);
+    fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", total[HYPERVISOR],
+            total[KERNEL], total[OTHER]);
     fflush(out);
 }
 
 static void at_mark(unsigned cpu, void *data)
 {
+    static int seen;
+
     (void)cpu;
+    if (!seen++)
+        fprintf(out, "phase benchmark %lu %lu %lu\n", total[HYPERVISOR], total[KERNEL],
+                total[OTHER]);
     if (data)
         dump();
     reset();
@@ -200,16 +257,18 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
     size_t n = qemu_plugin_tb_n_insns(tb);
 
     (void)id;
+    phase(address);
     if ((address >= HV_START && address < HV_END) || (boot && address < HV_START)) {
         struct block *b = block_find(tb, address, n);
 
         qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->count, 1);
+        qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &total[HYPERVISOR], n);
+        if (b->classes[KIND_IRET] || b->classes[KIND_SYSRET])
+            qemu_plugin_register_vcpu_tb_exec_cb(tb, at_return, CB_NO_REGS, NULL);
         return;
     }
-    qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &total[address >= HV_END ? 1 : 2],
-                                             n);
-    if (address >= HV_END)
-        return;
+    qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64,
+                                             &total[address >= HV_END ? KERNEL : OTHER], n);
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint32_t mark = mark_of(insn);

@@ -108,14 +108,20 @@ int page_type_get(struct frame *f, enum page_type type, unsigned flags)
 {
     if ((f->type & TYPE_COUNT_MASK) && page_type(f) != type)
         return -EBUSY;
-    f->type = ((f->type & TYPE_COUNT_MASK) + 1) | (uint64_t)type << TYPE_SHIFT;
+    f->type = ((f->type & TYPE_COUNT_MASK) + 1) | (uint64_t)type << TYPE_SHIFT | TYPE_VALIDATED;
+    return 0;
+}
+
+int page_type_put(struct frame *f, unsigned flags)
+{
+    assert_true(f->type & TYPE_COUNT_MASK);
+    f->type--;
     return 0;
 }
 
 void frame_put_type(struct frame *f)
 {
-    assert_true(f->type & TYPE_COUNT_MASK);
-    f->type--;
+    page_type_put(f, 0);
     frame_put(f);
 }
 

@@ -209,6 +209,62 @@ static void scrubber_is_not_fooled(void **state)
     }
 }
 
+/* Scrubbing of an extent that stops at every look gets to its end all the same; what it has taken
+ * is back in between, and what comes out is zero. */
+static void interrupted_scrubbing(void **state)
+{
+    uint64_t total = heap_free_pages();
+    unsigned restarts = 0, rounds = 0;
+    struct frame *f, *all[16];
+    int rc;
+
+    for (unsigned i = 0; i < 8; i++) { /* all of it dirty, by blocks of the size asked for */
+        all[i] = must(frame_alloc(NULL, 9, MEMF_NO_SCRUB, 0));
+        memset(frame_virt(all[i]), 0x77, PAGE_SIZE << 9);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        frame_free_hv(all[i], 9);
+    fake_preempt = 1;
+    while (rounds < 3) {
+        rc = frame_alloc_preempt(&owner[1], 9, 0, 0, &f);
+        if (rc) {
+            assert_int_equal(rc, -ERESTART);
+            assert_int_equal(heap_free_pages(), total);
+            assert_true(++restarts <= total / 16);
+            continue;
+        }
+        for (unsigned k = 0; k < (PAGE_SIZE << 9) / 8; k += 16)
+            assert_int_equal(((uint64_t *)frame_virt(f))[k], 0);
+        memset(frame_virt(f), 0x78, PAGE_SIZE << 9);
+        for (unsigned i = 0; i < 512; i++)
+            frame_put_alloc(&f[i]);
+        rounds++;
+    }
+    assert_true(restarts >= 31);
+    fake_preempt = 0;
+    audit_clean(); /* not before: it takes memory itself, and leaves it dirty */
+    owner[1].max_pages = 1;
+    assert_int_equal(frame_alloc_preempt(&owner[1], 9, 0, 0, &f), -ENOMEM);
+    owner[1].max_pages = 20000;
+}
+
+/* A block that was not used goes back clean, and is found so. */
+static void unused_stays_clean(void **state)
+{
+    struct frame *f = must(frame_alloc(NULL, 3, 0, 0));
+    uint64_t total = heap_free_pages();
+
+    frame_free_unused(f, 3);
+    assert_int_equal(heap_free_pages(), total + 8);
+    for (unsigned i = 0; i < 8; i++)
+        assert_true(f[i].ref & REF_CLEAN);
+    audit_clean();
+    EXPECT_BUG(frame_free_unused(f, 3));
+    f = must(frame_alloc(NULL, 3, 0, 0));
+    EXPECT_BUG(frame_free_unused(f, 2));
+    frame_free_hv(f, 3);
+}
+
 /* Limits, claims, dying owners. */
 static void limits(void **state)
 {
@@ -387,11 +443,18 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records),         cmocka_unit_test(m2p),
-        cmocka_unit_test(blocks),          cmocka_unit_test(address_width),
-        cmocka_unit_test(flush_and_scrub), cmocka_unit_test(scrubber_is_not_fooled),
-        cmocka_unit_test(limits),          cmocka_unit_test(shared_pages),
-        cmocka_unit_test(walk_of_frames),  cmocka_unit_test(stealing),
+        cmocka_unit_test(records),
+        cmocka_unit_test(m2p),
+        cmocka_unit_test(blocks),
+        cmocka_unit_test(address_width),
+        cmocka_unit_test(flush_and_scrub),
+        cmocka_unit_test(scrubber_is_not_fooled),
+        cmocka_unit_test(interrupted_scrubbing),
+        cmocka_unit_test(unused_stays_clean),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(shared_pages),
+        cmocka_unit_test(walk_of_frames),
+        cmocka_unit_test(stealing),
         cmocka_unit_test(small_objects),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

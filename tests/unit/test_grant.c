@@ -6,7 +6,7 @@
  */
 // SOURCES: hypervisor/domain/grant.c hypervisor/domain/grant_map.c hypervisor/domain/grant_copy.c
 // SOURCES: hypervisor/domain/grant_entry.c hypervisor/domain/grant_debug.c
-// SOURCES: hypervisor/domain/maptrack.c
+// SOURCES: hypervisor/domain/maptrack.c hypervisor/mem/tlb_clock.c
 #include "fake_grant.h"
 
 static uint32_t ok_map(unsigned from, uint32_t ref, uint32_t flags, unsigned index)

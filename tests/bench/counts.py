@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the benchmarks count: boots with the plugin hvprofile.c, and its output as rows.
+
+A row is a dict of figures per operation:
+
+    all, hypervisor, kernel, user      executed instructions
+    entries, cr3, flushes              times the hypervisor was entered from a guest, loads of CR3 in it,
+                                       and flushes of the TLB: one for each INVLPG, and for each pair of
+                                       writes to CR4 that switches global pages off and on
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(TOP, 'build/bench')
+PLUGIN = os.path.join(OUT, 'hvprofile.so')
+# Xen switches global pages off where CPUID speaks of AMD and of a hypervisor, as in QEMU; each of its
+# loads of CR3 then empties the whole TLB, which no column would show.  So it runs as on a PC.
+XEN_OPTIONS = 'global-pages=1'
+ROUNDS = 5  # of guestbench.c; tinybench.c has one, and says no times
+LINE = re.compile(r'\bBENCH (\S+) +(\d+)(?: best [\d.]+ median ([\d.]+))?')
+
+
+def failed(kind, status, log):
+    print(f'bench: {kind} came to no result (status {status}); its console is in {log}', file=sys.stderr)
+    sys.exit(2)
+
+
+def boot_linux(kind, arguments, limit, name, options=''):
+    """guestbench in dom0 of `kind` (native, xen, pavis); returns console and plugin's output."""
+    environment = {k: v for k, v in os.environ.items() if k not in ('XEN', 'NATIVE')}
+    if kind != 'pavis':
+        environment[kind.upper()] = '1'
+    hv_options = os.environ.get('HVARGS', '') + (f' {XEN_OPTIONS}' if kind == 'xen' else '')
+    log, counted = os.path.join(OUT, f'{name}.log'), os.path.join(OUT, f'{name}.out')
+    with tempfile.TemporaryDirectory() as work:
+        with open(os.path.join(work, 'main.sh'), 'w') as f:
+            f.write(open(os.path.join(HERE, 'dom0.sh')).read())
+        with open(os.path.join(work, 'arguments'), 'w') as f:
+            f.write(' '.join(['-m', *arguments]))
+        files = [os.path.join(work, 'main.sh'), os.path.join(work, 'arguments'), os.path.join(OUT, 'guestbench')]
+        command = [os.path.join(TOP, 'scripts/boot'), '-I', '-t', str(limit), '-l', log,
+                   '-c', os.environ.get('CPU') or 'max', '-x', hv_options,
+                   '-q', f'-plugin {PLUGIN},out={counted} {options}', *files]
+        status = subprocess.call(command, env=environment, stdin=subprocess.DEVNULL)
+    text = open(log, errors='replace').read()
+    if not LINE.search(text) or 'guestbench: done' not in text:
+        failed(kind, status, log)
+    return text, counted
+
+
+def boot_tiny(kind, limit, name):
+    """tinybench as dom0 of `kind` (xen, pavis)."""
+    log, counted = os.path.join(OUT, f'{name}.log'), os.path.join(OUT, f'{name}.out')
+    environment = dict(os.environ, LOG=log, TIMEOUT=str(limit), CPU=(os.environ.get('CPU') or 'max') + ',-smap,-monitor',
+                       QARGS=f'-icount shift=0,sleep=off -seed 1 -plugin {PLUGIN},out={counted}',
+                       XARGS=f'spec-ctrl=eager-fpu {XEN_OPTIONS}' if kind == 'xen' else '')
+    hypervisor = 'xen' if kind == 'xen' else os.environ.get('HV') or os.path.join(TOP, 'build/pavis-hv')
+    status = subprocess.call([os.path.join(TOP, 'tests/guests/run.sh'), hypervisor, os.path.join(OUT, 'tinybench.elf')],
+                             env=environment, stdin=subprocess.DEVNULL)
+    if status:
+        failed(f'the tiny kernel on {kind}', status, log)
+    return open(log, errors='replace').read(), counted
+
+
+def windows(path):
+    """One dict of counts for each marked stretch of the plugin's output."""
+    window = None
+    for line in open(path):
+        f = line.split()
+        if f[0] == 'window':
+            window = {}
+        elif f[0] in ('class', 'total') and window is not None:
+            window[f[1]] = int(f[2])
+            if f[1] == 'user':
+                yield window
+
+
+def rows(text, counted, with_times):
+    """The windows under the names that the console has for them, divided by the operations."""
+    names = LINE.findall(text)
+    stretches = list(windows(counted))
+    if len(names) != len(stretches):
+        print(f'bench: {len(names)} rows on the console, {len(stretches)} windows in {counted}', file=sys.stderr)
+        sys.exit(2)
+    result = {}
+    for (name, count, _), w in zip(names, stretches):
+        n = int(count) * (ROUNDS if with_times else 1)
+        result[name] = {
+            'all': (w['hypervisor'] + w['kernel'] + w['user']) / n,
+            'hypervisor': w['hypervisor'] / n, 'kernel': w['kernel'] / n, 'user': w['user'] / n,
+            'entries': w['entries'] / n, 'cr3': w['cr3_load'] / n,
+            'flushes': (w['invlpg'] + w['cr4_write'] / 2) / n,
+        }
+    return result
+
+
+def phases(text, counted):
+    """A boot in millions of instructions, by what ran until the next began."""
+    told = {'hypervisor': 'the hypervisor begins', 'kernel': 'the kernel begins',
+            'program': 'the first program begins', 'benchmark': 'the benchmark begins'}
+    result, before = {}, 0
+    for name, *counts in re.findall(r'^phase (\w+) (\d+) (\d+) (\d+)$', open(counted).read(), re.M):
+        now = sum(map(int, counts))
+        result[f'until {told[name]}'] = (now - before) / 1e6
+        before = now
+    unpacking = re.search(r'kernel unpacked, .* in (\d+) ms', text)
+    if unpacking:  # a millisecond of virtual time is a million instructions
+        result['of it unpacking the kernel'] = float(unpacking.group(1))
+    return result

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How few instructions an operation may cost inside the hypervisor, as a part of what Xen 4.17 spends.
+
+For rows of dom0, both hypervisors in the same QEMU with the same kernel and program.
+"""
+RATIO = {
+    'null_syscall': 0.35,
+    'page_fault': 0.5,
+    'mprotect16_pair': 0.35,
+    'fork_wait': 0.5,
+    'fork_exec_wait': 0.5,
+    'pipe_pingpong_proc': 0.5,
+    'signal_self': 0.4,
+    'tiny-dom0.null_hypercall': 0.3,
+}
+OTHERS = 0.6
+SMALL = 100     # where Xen spends fewer, Pavis must not spend more than Xen
+NOISE = 1.0     # an interrupt of the timer falls into a window here and into the next there
+EVENTS = 0.05   # entries, CR3 loads and flushes per operation: not more than this above Xen's
+
+
+def judge(name, xen, pavis):
+    """A list of (what, goal, got, met) for one row."""
+    said = []
+    if xen['hypervisor'] < SMALL:
+        said.append(('instructions, no more than Xen', xen['hypervisor'], pavis['hypervisor'],
+                     pavis['hypervisor'] <= xen['hypervisor'] + NOISE))
+    else:
+        ratio, goal = pavis['hypervisor'] / xen['hypervisor'], RATIO.get(name, OTHERS)
+        said.append(('part of Xen\'s instructions', goal, ratio, ratio <= goal))
+    for what in ('entries', 'cr3', 'flushes'):
+        said.append((what, xen[what], pavis[what], pavis[what] <= xen[what] + EVENTS))
+    return said
+
+
+def report(results):
+    """Prints each goal and whether it is met; returns how many are not."""
+    missed = 0
+    for name, xen in results['xen'].items():
+        pavis = results['pavis'].get(name)
+        if pavis is None:
+            print(f'goal {name}: no figure of Pavis: NOT MET')
+            missed += 1
+            continue
+        for what, goal, got, met in judge(name, xen, pavis):
+            missed += not met
+            if not met or name in RATIO and what.startswith('part'):
+                print(f'{name}: {what}: goal {goal:.2f}, got {got:.2f}: {"met" if met else "NOT MET"}')
+    rest = sum(len(judge(n, x, results['pavis'][n])) for n, x in results['xen'].items() if n in results['pavis'])
+    print(f'{rest - missed} of {rest} goals met')
+    return missed
