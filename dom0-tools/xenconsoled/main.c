@@ -73,18 +73,22 @@ static struct guest *find(const struct daemon *d, unsigned domid)
     return guest;
 }
 
-/* Compares our guests with the store's. */
-static void survey(struct daemon *d)
+/* Compares our guests with the store's; whether those that we know still live only where @deaths
+ * says so. */
+static void survey(struct daemon *d, bool deaths)
 {
     unsigned nr = 0;
     char **names = xs_directory(d->settings.store, XBT_NULL, "/local/domain", &nr);
+    if (!names)
+        return; /* not known is not dead */
     for (struct guest *guest = d->guests; guest; guest = guest->next)
         guest->seen = false;
-    for (unsigned i = 0; names && i < nr; i++) {
+    for (unsigned i = 0; i < nr; i++) {
         unsigned domid = (unsigned)strtoul(names[i], NULL, 10);
-        if (domid == 0 || !xs_is_domain_introduced(d->settings.store, domid))
-            continue;
         struct guest *guest = find(d, domid);
+        if (domid == 0 ||
+            ((!guest || deaths) && !xs_is_domain_introduced(d->settings.store, domid)))
+            continue;
         if (!guest) {
             guest = guest_new(&d->settings, domid);
             if (!guest)
@@ -109,11 +113,14 @@ static void survey(struct daemon *d)
 static void store_events(struct daemon *d)
 {
     char **event;
-    bool changed = false;
+    bool births = false;
+    bool deaths = false;
     while ((event = xs_check_watch(d->settings.store))) {
         unsigned domid;
-        if (event[XS_WATCH_TOKEN][0] == '@') {
-            changed = true;
+        if (strcmp(event[XS_WATCH_TOKEN], "@introduceDomain") == 0) {
+            births = true;
+        } else if (strcmp(event[XS_WATCH_TOKEN], "@releaseDomain") == 0) {
+            deaths = true;
         } else if (sscanf(event[XS_WATCH_TOKEN], "/local/domain/%u/console", &domid) == 1) {
             struct guest *guest = find(d, domid);
             if (guest)
@@ -125,8 +132,8 @@ static void store_events(struct daemon *d)
         syslog(LOG_ERR, "the connection to the store is gone: %m");
         ending = 1;
     }
-    if (changed)
-        survey(d);
+    if (births || deaths)
+        survey(d, deaths);
 }
 
 /* ---- the rest of what happens */

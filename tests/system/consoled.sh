@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: our xenconsoled serves guests' consoles to Debian's xl: log, limit, replay on attach, killed and started again
 # TIMEOUT: 300
+# LONG
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 make -s -C "$top" libxenstore xenconsoled >/dev/null
