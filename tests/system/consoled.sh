@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# CLAIM: our xenconsoled serves guests' consoles to Debian's xl: log, limit, replay on attach, killed and started again
+# TIMEOUT: 300
+# LONG
+. "$(dirname "$0")/lib.sh"
+new_disk vda
+make -s -C "$top" libxenstore xenconsoled >/dev/null
+root=$top/build/root/usr
+mkdir "$work/lib"
+cp "$root/lib/x86_64-linux-gnu/libxenstore.so.4.0" "$work/lib/libxenstore.so.4"
+run_dom0 -D "$work/vda" "$work/lib/libxenstore.so.4" "$root/sbin/xenconsoled" <<'END'
+. /payload/guest-checks.sh
+mkdir /tmp/ours
+cat >/tmp/ours/xenconsoled <<'SH'
+#!/bin/bash
+LD_LIBRARY_PATH=/payload:$LD_LIBRARY_PATH exec /payload/xenconsoled --log-limit=16 --replay=4 "$@"
+SH
+chmod +x /tmp/ours/xenconsoled
+PATH=/tmp/ours:$PATH
+daemon_start() { xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid; }
+daemon_fds() { ls "/proc/$(cat /run/xenconsoled.pid)/fd" | wc -l; }
+# What `xl console` shows to who types nothing (first argument) and is told to leave after a moment.
+attached() {
+    { sleep 2; printf '\035'; } | timeout 20 script -qec "xl console $1" /dev/null
+}
+log=$(guest_log g)
+
+load_drivers
+check toolstack toolstack_start
+check daemon-is-ours eval 'grep -q /payload/xenconsoled /proc/$(cat /run/xenconsoled.pid)/maps'
+bridge_start
+guest_servers_start
+fds=$(daemon_fds)
+guest_start g cloud 1 phy:/dev/vda
+check log-of-the-boot eval 'guest_seen g "^GUEST idle"'
+check console-answers console_answers g
+
+# Who attaches sees what was said before, the second time too.
+for time in first second; do check replay-$time eval 'attached g | grep -q answer-42'; done
+
+# More than the limit: one older file, both within it, nothing of the end lost.
+{
+    sleep 2
+    printf 'seq 10000 14000\n'
+    wait_for 30 eval 'tail -3 $log | grep -q ^14000'
+    sleep 2
+    printf '\035'
+} | timeout 90 script -qec "xl console g" /dev/null >/tmp/seq.out
+check_equal output-complete "$(tr -d '\r' </tmp/seq.out | grep -cE '^1[0-9]{4}$')" 4001
+check log-ends-well eval 'tail -3 '$log' | grep -q "^14000"'
+check log-within-limit eval '[ $(stat -c %s '$log') -le 16384 ] && [ $(stat -c %s '$log'.1) -le 16384 ]'
+mv "$log" /tmp/moved
+kill -HUP "$(cat /run/xenconsoled.pid)"
+check console-after-hangup console_answers g
+check log-reopened grep -q answer-42 "$log"
+
+check hypervisor-log eval 'xl debug-keys h; wait_for 5 grep -q "key .h. => list" '$guest_log_dir'/hypervisor.log'
+
+# Nobody misses what is said while no daemon runs: the guest's ring keeps it.
+kill -9 "$(cat /run/xenconsoled.pid)"
+check daemon-again daemon_start
+check console-after-kill console_answers g
+
+check destroy xl destroy g
+check gone wait_for 20 guest_gone g
+# Two devices are opened when they are first needed.
+check descriptors wait_for 10 eval '[ $(daemon_fds) -le '$((fds + 2))' ]'
+kill "$(cat /run/xenconsoled.pid)"
+check ends wait_for 10 eval '[ ! -e /run/xenconsoled.pid ]'
+guest_servers_stop
+finish
+END
+conclude
