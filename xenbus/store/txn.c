@@ -208,7 +208,8 @@ int txn_change(struct view *v, uint32_t type, const struct path *p, struct blob 
         return -ENOMEM;
     status = change(v, type, p, value, perms);
     if (status) {
-        e->reads |= READ_EXISTS | READ_PERMS; /* that it was refused is something read */
+        if (status != -ENOMEM)
+            e->reads |= READ_EXISTS | READ_PERMS; /* that it was refused is something read */
         free(op);
         return status;
     }
