@@ -37,5 +37,7 @@ $B/tests/xenstore-peer.so: tests/xenstore/peer.c tests/xenstore/fake_world.c tes
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE -shared -fPIC $(filter %.c,$^) -o $@
 
+$B/lint/xenbus/%.tidy: TIDY_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(filter -W%,$(USER_CFLAGS)) -Ihypervisor
+
 -include $(XENSTORED_OBJ:.o=.d)
 include $(wildcard xenbus/*/rules.mk)

@@ -3,10 +3,11 @@
 // SOURCES: xenbus/store/request.c xenbus/store/snapshot.c xenbus/store/store.c xenbus/store/tree.c
 // SOURCES: xenbus/store/txn.c xenbus/store/watch.c
 // LIBS: -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
-/* The store does what a model says that is simple enough to be believed: an array of nodes, transactions
- * as copies of it, watches as a list.  Random requests of dom0 and of three domains go to both; answers,
- * watch events and trees are compared after each, accounts are counted anew, now and then the store is
- * written to a snapshot and read back, and in one test any allocation may fail.
+/* The store does what a model says that is simple enough to be believed: an array of nodes,
+ * transactions as copies of it, watches as a list.  Random requests of dom0 and of three domains go
+ * to both; answers, watch events and trees are compared after each, accounts are counted anew, now
+ * and then the store is written to a snapshot and read back, and in one test any allocation may
+ * fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,8 @@
 #include "../../xenbus/store/txn.h"
 #include "../../xenbus/store/watch.h"
 
-/* ---- allocations that fail on demand ------------------------------------------------------------------ */
+/* ---- allocations that fail on demand
+ * ------------------------------------------------------------------ */
 
 static long allocations_left = -1; /* until all fail; -1: none does */
 
@@ -60,7 +62,8 @@ void *__wrap_realloc(void *p, size_t n)
     return allocation_fails() ? NULL : __real_realloc(p, n);
 }
 
-/* ---- chance -------------------------------------------------------------------------------------------- */
+/* ---- chance
+ * -------------------------------------------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -70,7 +73,8 @@ static unsigned rnd(unsigned n)
     return (unsigned)(seed >> 33) % n;
 }
 
-/* ---- the model ------------------------------------------------------------------------------------------ */
+/* ---- the model
+ * ------------------------------------------------------------------------------------------ */
 
 #define NODES  400
 #define PERMS  3
@@ -196,8 +200,9 @@ static void mfire(struct mtree *t, const char *path, bool exact, const struct mn
         const struct mwatch *w = &watches[i];
         size_t len = strlen(w->path);
         bool same = strcmp(w->path, path) == 0;
-        bool below = strcmp(w->path, "/") == 0 || (strncmp(w->path, path, len) == 0 && path[len] == '/');
-        bool sees = (mperms(n, w->conn) & 1) || (!exact && (mperms(parent, w->conn) & 1)) ||
+        bool below =
+            strcmp(w->path, "/") == 0 || (strncmp(w->path, path, len) == 0 && path[len] == '/');
+        bool sees = (mperms(n, w->conn) & 1) || (mperms(parent, w->conn) & 1) ||
                     (old && (mperms(old, w->conn) & 1));
         if ((same || (below && !exact)) && sees)
             mfire_one(w, path);
@@ -213,7 +218,8 @@ static unsigned mowned(struct mtree *t, unsigned dom)
 }
 
 /* @have: nodes that the domain owns as quotas see it. */
-static int mcreate(struct mtree *t, unsigned dom, const char *path, const char *value, unsigned have)
+static int mcreate(struct mtree *t, unsigned dom, const char *path, const char *value,
+                   unsigned have)
 {
     struct mnode *above = mabove(t, path);
     const char *rest = path + (strcmp(above->path, "/") ? strlen(above->path) : 0);
@@ -355,7 +361,8 @@ static int mcommit(struct mtxn *t, unsigned dom)
     return 0;
 }
 
-/* ---- the store beside it ---------------------------------------------------------------------------------- */
+/* ---- the store beside it
+ * ---------------------------------------------------------------------------------- */
 
 static struct store *store;
 static uint32_t req_id;
@@ -376,7 +383,8 @@ struct answer {
     char data[XENSTORE_PAYLOAD_MAX + 1];
 };
 
-/* Takes the output of all connections apart: one answer, of @c; events must be those that are expected. */
+/* Takes the output of all connections apart: one answer, of @c; events must be those that are
+ * expected. */
 static void take_output(unsigned c, struct answer *a)
 {
     static char got[EVENTS][PATH + 16];
@@ -393,7 +401,8 @@ static void take_output(unsigned c, struct answer *a)
             const char *data = conn->out + conn->head + sizeof(h);
             conn->head += sizeof(h) + h.len;
             if (h.type == XS_WATCH_EVENT) {
-                snprintf(got[nr_got++], sizeof(got[0]), "%u %s %s", i, data, data + strlen(data) + 1);
+                snprintf(got[nr_got++], sizeof(got[0]), "%u %s %s", i, data,
+                         data + strlen(data) + 1);
                 continue;
             }
             assert_int_equal(i, c);
@@ -407,7 +416,8 @@ static void take_output(unsigned c, struct answer *a)
         }
     }
     assert_true(answered);
-    /* As sets: several writes to a node in one transaction are one event here, several in the model. */
+    /* As sets: several writes to a node in one transaction are one event here, several in the
+     * model. */
     for (unsigned i = 0; i < nr_got; i++) {
         bool found = false;
         for (unsigned j = 0; j < nr_events; j++)
@@ -435,8 +445,8 @@ static void count_one(struct count *n, const struct node *node)
     unsigned owner = node->perms->entry[0].domid;
     n->all++;
     n->nodes[owner]++;
-    n->bytes[owner] += sizeof(*node) + node->name->len + node->value->len +
-                       node->perms->nr * sizeof(struct perm);
+    n->bytes[owner] +=
+        sizeof(*node) + node->name->len + node->value->len + node->perms->nr * sizeof(struct perm);
 }
 
 static int count_node(struct tree_walk *walk, struct node *node)
@@ -505,7 +515,8 @@ static void expect_status(const struct answer *a, int error, const char *what, c
     assert_int_equal(a->type == XS_ERROR, error != 0);
 }
 
-/* ---- random requests ------------------------------------------------------------------------------------------ */
+/* ---- random requests
+ * ------------------------------------------------------------------------------------------ */
 
 /* A path, absolute; now and then below a domain's home. */
 static void random_path(char *path)

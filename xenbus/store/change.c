@@ -257,7 +257,7 @@ struct removal {
 static int leave_removed(struct tree_walk *walk, struct node *n)
 {
     struct removal *r = walk->arg;
-    const struct perms *const perms[3] = {n->perms};
+    const struct perms *const perms[3] = {n->perms, walk->parent->perms};
     r->nr++;
     return r->view->quiet ? 0 : watch_gather(r->view->s, walk->path, walk->len, true, perms);
 }
@@ -302,12 +302,8 @@ int change_perms(struct view *v, const struct path *p, struct perms *perms)
     int status = view_place(v, p->text, WIRE_PERM_WRITE | PERM_OWNER, &at);
     if (status)
         return status;
-    if (!conn_privileged(v->c)) {
-        if (perms->nr > v->s->quota.perms)
-            return -ENOSPC;
-        if (perms->entry[0].domid != at.node->perms->entry[0].domid)
-            return -EPERM;
-    }
+    if (!conn_privileged(v->c) && perms->entry[0].domid != at.node->perms->entry[0].domid)
+        return -EPERM;
     if (!tree_reserve(&v->s->pool, *v->root, p->text, 0) || !charges_reserve(v->undo, 2))
         return -ENOMEM;
     status = gather(v, p, false, perms, parent_of(v, p)->perms, at.node->perms);

@@ -38,8 +38,8 @@ static const char *one_string(const struct request *r)
 
 static bool fetch_path(const struct request *r, const char *text, struct path *p)
 {
-    return text[0] != '@' && path_canonical(p, text, r->c->domain->id,
-                                            conn_privileged(r->c) ? 0 : r->s->quota.path_len);
+    return text && text[0] != '@' &&
+           path_canonical(p, text, r->c->domain->id, r->s->quota.path_len);
 }
 
 /* A whole decimal number of at most @max. */
@@ -125,7 +125,7 @@ static int do_directory(struct request *r)
 /* From a byte offset of the whole list, as many names as fit; behind the last one an empty name. */
 static int do_directory_part(struct request *r)
 {
-    const char *arg[2];
+    const char *arg[2] = {NULL, NULL};
     int error;
     uint64_t offset, at = 0;
     struct child_iter it;
@@ -155,16 +155,6 @@ static int do_directory_part(struct request *r)
 
 /* ---- permissions
  * ------------------------------------------------------------------------------------- */
-
-/* The special watches have permissions too, but no node. */
-static struct perms **special_perms(struct request *r, const char *name)
-{
-    if (strcmp(name, "@introduceDomain") == 0)
-        return &r->s->introduce_perms;
-    if (strcmp(name, "@releaseDomain") == 0)
-        return &r->s->release_perms;
-    return NULL;
-}
 
 static int perms_reply(struct request *r, const struct perms *perms)
 {
@@ -209,8 +199,13 @@ static struct perms *fetch_perms(const struct request *r, const char *text, unsi
     return perms;
 }
 
-static int set_special(struct perms **special, const struct request *r, struct perms *perms)
+/* The special watches have permissions too, but no node. */
+static int set_special(const struct request *r, const char *name, struct perms *perms)
 {
+    bool introduce = strcmp(name, "@introduceDomain") == 0;
+    struct perms **special = introduce ? &r->s->introduce_perms : &r->s->release_perms;
+    if (!introduce && strcmp(name, "@releaseDomain") != 0)
+        return -EINVAL;
     if (!conn_privileged(r->c))
         return -EACCES;
     perms_put(*special);
@@ -237,16 +232,17 @@ static int do_change(struct request *r, const char *text, struct blob *value, st
 
 static int do_set_perms(struct request *r)
 {
-    const char *arg[2];
+    const char *arg[2] = {NULL, NULL};
     int error;
     unsigned nr = wire_strings(r->payload, r->hdr->len, arg, 2);
     if (nr < 2)
         return -EINVAL;
+    if (!conn_privileged(r->c) && nr - 1 > r->s->quota.perms)
+        return -ENOSPC;
     struct perms *perms = fetch_perms(r, arg[1], nr - 1, &error);
     if (!perms)
         return error;
-    struct perms **special = special_perms(r, arg[0]);
-    error = special ? set_special(special, r, perms) : do_change(r, arg[0], NULL, perms);
+    error = arg[0][0] == '@' ? set_special(r, arg[0], perms) : do_change(r, arg[0], NULL, perms);
     perms_put(perms);
     return error;
 }
@@ -317,7 +313,7 @@ static bool fetch_watch(const struct request *r, const char *text, struct path *
 
 static int do_watch(struct request *r)
 {
-    const char *arg[2];
+    const char *arg[2] = {NULL, NULL};
     struct path p;
     if (wire_strings(r->payload, r->hdr->len, arg, 2) != 2 || !fetch_watch(r, arg[0], &p))
         return -EINVAL;
@@ -326,7 +322,7 @@ static int do_watch(struct request *r)
 
 static int do_unwatch(struct request *r)
 {
-    const char *arg[2];
+    const char *arg[2] = {NULL, NULL};
     struct path p;
     if (wire_strings(r->payload, r->hdr->len, arg, 2) != 2 || !fetch_watch(r, arg[0], &p))
         return -EINVAL;
@@ -369,7 +365,7 @@ static int introduce(struct request *r, struct domain *d, uint64_t mfn, uint32_t
 
 static int do_introduce(struct request *r)
 {
-    const char *arg[3];
+    const char *arg[3] = {NULL, NULL, NULL};
     uint16_t domid;
     uint64_t mfn, port;
     if (wire_strings(r->payload, r->hdr->len, arg, 3) < 3 || !fetch_domid(arg[0], &domid) ||
@@ -413,7 +409,7 @@ static int do_resume(struct request *r)
 
 static int do_set_target(struct request *r)
 {
-    const char *arg[2];
+    const char *arg[2] = {NULL, NULL};
     int error;
     if (wire_strings(r->payload, r->hdr->len, arg, 2) < 2)
         return -EINVAL;
@@ -478,7 +474,7 @@ static const struct {
     [XS_MKDIR] = {do_mkdir_or_rm, IN_TXN},
     [XS_RM] = {do_mkdir_or_rm, IN_TXN},
     [XS_SET_PERMS] = {do_set_perms, IN_TXN},
-    [XS_IS_DOMAIN_INTRODUCED] = {do_is_introduced, 0},
+    [XS_IS_DOMAIN_INTRODUCED] = {do_is_introduced, PRIV},
     [XS_RESUME] = {do_resume, PRIV},
     [XS_SET_TARGET] = {do_set_target, PRIV},
     [XS_RESET_WATCHES] = {do_reset_watches, 0},

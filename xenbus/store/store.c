@@ -215,7 +215,7 @@ static int find_owned(struct tree_walk *walk, struct node *n)
         return 0;
     if (p->nr == p->room) {
         size_t room = p->room ? 2 * p->room : 16;
-        struct blob **paths = realloc(p->paths, room * sizeof(*paths));
+        struct blob **paths = realloc(p->paths, room * sizeof(void *));
         if (!paths)
             return -ENOMEM;
         p->paths = paths;

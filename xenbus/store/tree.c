@@ -156,6 +156,8 @@ void node_put(struct pool *pool, struct node *n)
 static struct node *slot_own(struct pool *pool, struct node **slot)
 {
     struct node *old = *slot;
+    if (!old)
+        __builtin_unreachable(); /* whoever changes a tree has found the place in it before */
     if (old->refs == 1)
         return old;
     struct node *n = pool_take(pool);
@@ -432,6 +434,7 @@ int tree_walk(struct tree_walk *walk, struct node *top)
             walk->len += n->name->len;
             stack[++depth] = n;
             last = NULL;
+            walk->parent = stack[depth - 1];
             status = walk->enter ? walk->enter(walk, n) : 0;
             if (status == TREE_WALK_SKIP) {
                 depth--;
@@ -444,6 +447,7 @@ int tree_walk(struct tree_walk *walk, struct node *top)
             if (depth == 0)
                 return 0;
             n = stack[depth--];
+            walk->parent = stack[depth];
             status = walk->leave ? walk->leave(walk, n) : 0;
             walk->len -= n->name->len + 1;
             walk->path[walk->len] = 0;

@@ -131,7 +131,8 @@ struct tree_walk {
     int (*enter)(struct tree_walk *walk, struct node *n);
     int (*leave)(struct tree_walk *walk, struct node *n);
     void *arg;
-    size_t len; /* of path */
+    const struct node *parent; /* of the current node */
+    size_t len;                /* of path */
     char path[XENSTORE_ABS_PATH_MAX + 1];
 };
 int tree_walk(struct tree_walk *walk, struct node *top);

@@ -179,9 +179,9 @@ static int change(struct view *v, uint32_t type, const struct path *p, struct bl
 
 /* The same node written again: only the last value counts, unless something was removed in between.
  */
-static bool replace_write(struct txn *t, struct txn_path *e, uint32_t type, struct blob *value)
+static bool replace_write(struct txn *t, struct txn_path *e, struct blob *value)
 {
-    if (type != XS_WRITE || !e->write || e->write->era != t->era)
+    if (!value || !e->write || e->write->era != t->era)
         return false;
     t->bytes += value->len;
     t->bytes -= e->write->value->len;
@@ -213,7 +213,7 @@ int txn_change(struct view *v, uint32_t type, const struct path *p, struct blob 
         free(op);
         return status;
     }
-    if (replace_write(t, e, type, value)) {
+    if (replace_write(t, e, value)) {
         free(op);
         return 0;
     }

@@ -41,7 +41,7 @@ static bool points_room(struct store *s)
     if (s->nr_points < s->nr_buckets)
         return true;
     size_t nr = s->nr_buckets ? 2 * s->nr_buckets : FIRST_BUCKETS;
-    struct watch_point **table = calloc(nr, sizeof(*table));
+    struct watch_point **table = calloc(nr, sizeof(void *));
     if (!table)
         return s->nr_buckets != 0;
     for (size_t i = 0; i < s->nr_buckets; i++) {
@@ -380,7 +380,9 @@ int watch_remove(struct store *s, struct conn *c, const char *path, const char *
 
 void watch_remove_all(struct store *s, struct conn *c)
 {
-    while (c->watches)
-        watch_free(s, c->watches);
+    for (struct watch *w = c->watches, *next; w; w = next) {
+        next = w->next;
+        watch_free(s, w);
+    }
     c->lost = false;
 }

@@ -28,7 +28,8 @@ static sigset_t while_waiting; /* signals are taken while the loop waits, and on
 
 static void on_signal(int signal)
 {
-    if (signal == SIGUSR1)
+    if (signal == SIGUSR1 ||
+        signal == SIGCHLD) /* a keeper is our parent, or our child if we made it */
         keeper_died = 1;
     else
         stopped = 1;
@@ -36,7 +37,7 @@ static void on_signal(int signal)
 
 void daemon_signals(void)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGCHLD};
     struct sigaction act = {.sa_handler = on_signal};
     sigset_t block;
     sigemptyset(&block);
@@ -233,9 +234,11 @@ static bool ring_reconnect(struct daemon *d, uint32_t slot)
     return true;
 }
 
-static void ring_event(struct daemon *d, uint32_t slot)
+void link_event(struct daemon *d, uint32_t slot)
 {
-    if (ring_wants_reset(d->links[slot].ring) && !ring_reconnect(d, slot))
+    const struct slot *sl = &d->k->slots[slot];
+    if (sl->ring && d->links[slot].ring && ring_wants_reset(d->links[slot].ring) &&
+        !ring_reconnect(d, slot))
         return;
     link_input(d, slot);
     link_output(d, slot);
@@ -249,7 +252,7 @@ static void evtchn_event(struct daemon *d)
         if (ports[i] == d->k->domain_port)
             d->domains_changed = true;
         else if (ports[i] < EVTCHN_PORTS && d->port_slot[ports[i]])
-            ring_event(d, d->port_slot[ports[i]] - 1);
+            link_event(d, d->port_slot[ports[i]] - 1);
     }
     if (nr)
         xen_unmask(ports, nr);
@@ -319,7 +322,7 @@ static bool introduce_dom0(struct daemon *d)
     d->k->slots[slot].state = SLOT_LIVE;
     keep_append(d->k, RECORD_RING, slot, 0, 0, NULL, NULL);
     xen_notify((uint32_t)local);
-    ring_event(d, slot);
+    link_event(d, slot);
     return true;
 }
 
@@ -355,7 +358,8 @@ struct daemon *daemon_new(struct keep *k)
     }
     if (!k->no_dom0 && !d->s->domain[0]->conn && !introduce_dom0(d))
         return NULL;
-    k->starts++;
+    if (k->starts++)
+        recover_events(d);
     return d;
 }
 

@@ -50,6 +50,8 @@ void daemon_run(struct daemon *d);
 void link_execute(struct daemon *d, uint32_t slot);
 /* Takes in what has come; then executes. */
 void link_input(struct daemon *d, uint32_t slot);
+/* Both directions, and a ring that wants to begin anew. */
+void link_event(struct daemon *d, uint32_t slot);
 /* Sends what can be sent. */
 void link_output(struct daemon *d, uint32_t slot);
 /* All connections with new output. */
@@ -72,6 +74,8 @@ int link_map(struct daemon *d, uint32_t slot);
 
 /* Takes up the connections of a daemon that died.  False: what is kept makes no sense. */
 bool recover(struct daemon *d);
+/* Serves what an earlier one was told of and did not do any more. */
+void recover_events(struct daemon *d);
 /* Closes what an earlier daemon had open and nobody will use. */
 void recover_descriptors(struct daemon *d);
 

@@ -17,7 +17,6 @@
 #define HALF_SIZE   (1ul << 30) /* addresses; memory comes as it is used */
 #define INPUTS_SIZE ((size_t)STORE_CONNS * KEEP_INPUT)
 #define STEP        (1ul << 20) /* by which memory is asked for */
-#define JOURNAL_MIN (4ul << 20)
 #define SNAPSHOTS_IN_JOURNAL                                                                       \
     4 /* a snapshot is worth it when the journal is so many times as long */
 #define RECORD_MAX (sizeof(struct record) + XENSTORE_PAYLOAD_MAX)
@@ -107,11 +106,16 @@ void keep_append(struct keep *k, enum record_kind kind, uint32_t conn, int32_t r
     append(k, k->half, kind, conn, result, bytes, hdr, payload);
 }
 
+uint64_t keep_progress(const struct keep *k)
+{
+    return k->halves[k->half].tail * 2 + k->half;
+}
+
 bool keep_wants_snapshot(const struct keep *k)
 {
     const struct half *h = &k->halves[k->half];
     size_t journal = h->tail - h->snapshot;
-    return journal > JOURNAL_MIN && journal > SNAPSHOTS_IN_JOURNAL * h->snapshot;
+    return journal > k->journal_min && journal > SNAPSHOTS_IN_JOURNAL * h->snapshot;
 }
 
 bool keep_snapshot(struct keep *k, struct store *s, const uint64_t executed[STORE_CONNS])

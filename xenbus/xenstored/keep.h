@@ -93,6 +93,8 @@ struct keep {
     int32_t memory_fd, listen_fd, evtchn_fd, log_fd;
     int32_t ready_fd;       /* a byte to it says that the store is there; -1 */
     uint32_t domain_port;   /* VIRQ_DOM_EXC's */
+    uint64_t journal_min;   /* bytes of journal from which on a snapshot is considered */
+    uint32_t background;    /* nobody sees standard error */
     uint32_t no_dom0;       /* dom0's kernel is left alone */
     uint32_t done;          /* told to stop: no other daemon is wanted */
     int32_t daemon, keeper; /* process ids */
@@ -101,6 +103,8 @@ struct keep {
     struct half halves[2];
     struct slot slots[STORE_CONNS];
 };
+
+#define KEEP_JOURNAL_MIN (4ul << 20)
 
 /* Shared memory for all of it; NULL and errno. */
 struct keep *keep_new(void);
@@ -113,6 +117,8 @@ char *keep_input(struct keep *k, uint32_t slot);
 bool keep_room(struct keep *k);
 void keep_append(struct keep *k, enum record_kind kind, uint32_t conn, int32_t result,
                  uint64_t bytes, const struct xsd_sockmsg *hdr, const char *payload);
+/* Changes whenever something was journaled. */
+uint64_t keep_progress(const struct keep *k);
 /* The journal is so long that a snapshot costs little beside it. */
 bool keep_wants_snapshot(const struct keep *k);
 /* Begins a new journal behind a snapshot of @s; @executed: bytes of each connection's input. False:

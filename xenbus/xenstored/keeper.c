@@ -3,6 +3,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,9 +19,9 @@
 #include "daemon.h"
 #include "log.h"
 
-#define HASTY_S      2  /* a daemon that lives shorter is not replaced at once */
-#define PAUSE_MS     10 /* but after this, and twice that the next time */
-#define PAUSE_MAX_MS 2000
+#define PAUSE_MS        10
+#define PAUSE_MAX_MS    1000
+#define STATUS_HOPELESS 3 /* the first daemon found no hypervisor, or no memory */
 
 static struct keep *keep;
 static const char *pid_file;
@@ -53,21 +54,36 @@ static void pass_on(int signal)
     kill(keep->daemon, signal);
 }
 
+/* The store is there: whoever started it may go on, and his terminal or pipe is not held any more.
+ */
+static void leave_caller(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    log_to_syslog = true;
+    if (write(keep->ready_fd, "", 1) != 1)
+        log_say("nobody waits for the start any more");
+    for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+        dup2(null, fd);
+    close(null);
+    close(keep->ready_fd);
+    keep->ready_fd = -1;
+}
+
 static void serve(void)
 {
     pid_t keeper = keep->keeper;
     name_process("xenstored");
     keep->daemon = getpid();
+    log_to_syslog = keep->background && keep->starts; /* the first one's mishaps are the caller's */
     daemon_signals();
     prctl(PR_SET_PDEATHSIG, SIGUSR1);
     if (getppid() != keeper)
         raise(SIGUSR1);
     struct daemon *d = daemon_new(keep);
     if (!d)
-        _exit(keep->starts ? 1 : 3);
-    if (keep->ready_fd >= 0 && write(keep->ready_fd, "", 1) == 1)
-        close(keep->ready_fd);
-    keep->ready_fd = -1;
+        _exit(keep->starts ? 1 : STATUS_HOPELESS);
+    if (keep->ready_fd >= 0)
+        leave_caller();
     daemon_run(d);
     keep->done = 1;
     _exit(0);
@@ -100,28 +116,29 @@ static void wait_for_stranger(pid_t pid)
     close(fd);
 }
 
-/* Until a daemon ends by itself; the first one may fail for good. */
+/* Until a daemon ends by itself; the first one may fail for good.  One that got on with the journal
+ * is replaced at once; where they die without getting on, the next one comes later and later.
+ */
 static int watch_daemons(void)
 {
-    unsigned pause = PAUSE_MS;
+    unsigned pause = 0;
     for (;;) {
         int status = 0;
-        time_t begin = time(NULL);
+        uint64_t before = keep_progress(keep);
         while (waitpid(keep->daemon, &status, 0) < 0 && errno == EINTR)
             ;
         if (stopped || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
             return 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+        if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_HOPELESS)
             return 1;
         log_say("the daemon ended (%s %d); another one takes over",
                 WIFSIGNALED(status) ? "signal" : "status",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        if (time(NULL) - begin < HASTY_S) {
-            pause_ms(pause);
-            pause = pause < PAUSE_MAX_MS ? 2 * pause : pause;
-        } else {
-            pause = PAUSE_MS;
-        }
+        if (keep_progress(keep) != before)
+            pause = 0;
+        else if (pause < PAUSE_MAX_MS)
+            pause = pause ? 2 * pause : PAUSE_MS;
+        pause_ms(pause);
         start_daemon();
     }
 }
@@ -132,8 +149,10 @@ static void become_keeper(void)
     name_process("xenstore-keeper");
     keep->keeper = getpid();
     sigset_t none;
+    log_to_syslog = keep->background;
     sigemptyset(&none);
     signal(SIGUSR1, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
     sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
     sigprocmask(SIG_SETMASK, &none, NULL); /* a daemon's child has its mask */
@@ -151,7 +170,10 @@ int keeper_run(struct keep *k, const char *file)
 
 void keeper_replace(void)
 {
-    pid_t daemon = getpid(), pid = fork_sharing();
+    pid_t daemon = getpid(), pid;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+    pid = fork_sharing();
     if (pid != 0)
         return; /* or there is none, for now: the daemon can do without */
     prctl(PR_SET_PDEATHSIG, 0);

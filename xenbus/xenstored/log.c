@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <syslog.h>
 #include <time.h>
 
-bool log_requests;
+bool log_requests, log_to_syslog;
 static FILE *file;
 
 static void stamp(FILE *f)
@@ -24,6 +25,13 @@ void log_say(const char *format, ...)
 {
     va_list list;
     FILE *f = file ? file : stderr;
+    if (!file && log_to_syslog) {
+        va_start(list, format);
+        vsyslog(LOG_DAEMON | LOG_WARNING, format, list);
+        va_end(list);
+        closelog(); /* its descriptor must not be one that the next daemon takes for its own */
+        return;
+    }
     if (file)
         stamp(f);
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the daemon says: mishaps to standard error or the log file, and every request on demand. */
+/* What the daemon says: mishaps to standard error, the system's log or a file, and every request on
+ * demand. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include "../store/store.h"
 
 extern bool log_requests;
+extern bool log_to_syslog; /* mishaps, where there is no file: nobody sees standard error */
 
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_request(const struct conn *c, const struct xsd_sockmsg *hdr, const char *payload);

@@ -44,6 +44,7 @@ static const char usage[] =
     "                          the same for nodes, node-size, watches, transactions,\n"
     "                          permissions, path-max (--entry-nb, --entry-size, --watch-nb,\n"
     "                          --transaction, --perm-nb, --path-max)\n"
+    "  -J, --journal KIB       note so much before a snapshot replaces the notes (4096)\n"
     "  -H, --help              this text\n"
     "\n"
     "SIGTERM ends it, and the store with it.  A daemon that is killed otherwise is replaced at "
@@ -51,19 +52,29 @@ static const char usage[] =
     "and nothing is lost.  See xenstored(8).\n";
 
 static const struct option options[] = {
-    {"socket", required_argument, NULL, 's'},   {"pid-file", required_argument, NULL, 'F'},
-    {"output-pid", no_argument, NULL, 'P'},     {"no-fork", no_argument, NULL, 'N'},
-    {"no-domain-init", no_argument, NULL, 'D'}, {"trace-file", required_argument, NULL, 'T'},
-    {"verbose", no_argument, NULL, 'V'},        {"quota", required_argument, NULL, 'Q'},
-    {"entry-nb", required_argument, NULL, 'E'}, {"entry-size", required_argument, NULL, 'S'},
-    {"watch-nb", required_argument, NULL, 'W'}, {"transaction", required_argument, NULL, 't'},
-    {"perm-nb", required_argument, NULL, 'A'},  {"path-max", required_argument, NULL, 'M'},
-    {"help", no_argument, NULL, 'H'},           {NULL, 0, NULL, 0},
+    {"socket", required_argument, NULL, 's'},
+    {"pid-file", required_argument, NULL, 'F'},
+    {"output-pid", no_argument, NULL, 'P'},
+    {"no-fork", no_argument, NULL, 'N'},
+    {"no-domain-init", no_argument, NULL, 'D'},
+    {"trace-file", required_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'V'},
+    {"quota", required_argument, NULL, 'Q'},
+    {"entry-nb", required_argument, NULL, 'E'},
+    {"entry-size", required_argument, NULL, 'S'},
+    {"watch-nb", required_argument, NULL, 'W'},
+    {"transaction", required_argument, NULL, 't'},
+    {"perm-nb", required_argument, NULL, 'A'},
+    {"path-max", required_argument, NULL, 'M'},
+    {"journal", required_argument, NULL, 'J'},
+    {"help", no_argument, NULL, 'H'},
+    {NULL, 0, NULL, 0},
 };
 
 struct settings {
     const char *socket, *pid_file;
     bool foreground, print_pid, no_dom0;
+    uint64_t journal_min;
     struct quota quota;
 };
 
@@ -73,16 +84,21 @@ static void fail(const char *what, const char *why)
     exit(1);
 }
 
-static void set_quota(struct quota *q, const char *name, const char *number)
+static uint32_t number(const char *text)
 {
     char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (end == text || *end || n > INT32_MAX)
+        fail(text, "is no number");
+    return (uint32_t)n;
+}
+
+static void set_quota(struct quota *q, const char *name, const char *text)
+{
     uint32_t *field = quota_named(q, name);
-    unsigned long n = strtoul(number, &end, 10);
     if (!field)
         fail(name, "there is no such limit; --help names them");
-    if (end == number || *end || n > INT32_MAX)
-        fail(number, "is no number");
-    *field = (uint32_t)n;
+    *field = number(text);
 }
 
 static void set_named_quota(struct quota *q, char *text)
@@ -101,7 +117,7 @@ static void parse(struct settings *set, int argc, char *argv[])
         ['t'] = "transactions", ['A'] = "permissions", ['M'] = "path-max",
     };
     int c;
-    while ((c = getopt_long(argc, argv, "s:F:PNDT:VQ:E:S:W:t:A:M:H", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "s:F:PNDT:VQ:E:S:W:t:A:M:J:H", options, NULL)) != -1) {
         switch (c) {
         case 's': set->socket = optarg; break;
         case 'F': set->pid_file = optarg; break;
@@ -114,6 +130,7 @@ static void parse(struct settings *set, int argc, char *argv[])
                 fail(optarg, strerror(errno));
             break;
         case 'Q': set_named_quota(&set->quota, optarg); break;
+        case 'J': set->journal_min = 1024ul * number(optarg); break;
         case 'H': fputs(usage, stdout); exit(0);
         case '?': fputs("Try xenstored --help.\n", stderr); exit(2);
         default: set_quota(&set->quota, short_quota[c], optarg); break;
@@ -182,7 +199,7 @@ static void detach(int ready[2])
 
 int main(int argc, char *argv[])
 {
-    struct settings set = {.quota = store_default_quota};
+    struct settings set = {.quota = store_default_quota, .journal_min = KEEP_JOURNAL_MIN};
     struct sockaddr_un name;
     int ready[2] = {-1, -1};
     parse(&set, argc, argv);
@@ -201,6 +218,8 @@ int main(int argc, char *argv[])
     k->listen_fd = fd;
     k->ready_fd = ready[1];
     k->quota = set.quota;
+    k->journal_min = set.journal_min;
+    k->background = !set.foreground;
     k->no_dom0 = set.no_dom0;
     k->log_fd = log_descriptor();
     if (set.print_pid) {

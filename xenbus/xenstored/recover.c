@@ -29,7 +29,7 @@ static bool is_kept(const struct keep *k, int fd)
 /* A client's socket: accepted, and its daemon killed before it could note that. */
 static bool is_client(const struct keep *k, int fd)
 {
-    struct sockaddr_un own, ours;
+    struct sockaddr_un own = {0}, ours = {0};
     socklen_t own_len = sizeof(own), our_len = sizeof(ours);
     return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
            getsockname(k->listen_fd, (struct sockaddr *)&ours, &our_len) == 0 &&
@@ -216,9 +216,20 @@ bool recover(struct daemon *d)
     link_reap(d);
     if (d->k->starts)
         each_unknown(d, accept_unknown);
-    /* Input that came in before the end, and events that were lost with it. */
-    for (uint32_t i = 0; i < STORE_CONNS; i++)
-        if (d->k->slots[i].state == SLOT_LIVE && d->s->conn[i])
-            link_input(d, i);
     return true;
+}
+
+/* Events that the dead one took and did not answer are lost, and their ports masked: look
+ * everywhere. */
+void recover_events(struct daemon *d)
+{
+    xen_unmask(&d->k->domain_port, 1);
+    for (uint32_t i = 0; i < STORE_CONNS; i++) {
+        const struct slot *sl = &d->k->slots[i];
+        if (sl->state != SLOT_LIVE || !d->s->conn[i])
+            continue;
+        if (sl->ring)
+            xen_unmask(&sl->port, 1);
+        link_event(d, i);
+    }
 }
