@@ -230,6 +230,16 @@ static int do_change(struct request *r, const char *text, struct blob *value, st
     }
 }
 
+static int may_set_perms(struct request *r, const char *text)
+{
+    struct path p;
+    struct view v = view_of(r);
+    int error = -EINVAL;
+    if (fetch_path(r, text, &p))
+        view_node(&v, p.text, WIRE_PERM_WRITE | PERM_OWNER, &error);
+    return error;
+}
+
 static int do_set_perms(struct request *r)
 {
     const char *arg[2] = {NULL, NULL};
@@ -239,6 +249,9 @@ static int do_set_perms(struct request *r)
         return -EINVAL;
     if (!conn_privileged(r->c) && nr - 1 > r->s->quota.perms)
         return -ENOSPC;
+    /* As the original does: who may not, is told so before his permissions are read. */
+    if (arg[0][0] != '@' && !r->txn && (error = may_set_perms(r, arg[0])) != 0)
+        return error;
     struct perms *perms = fetch_perms(r, arg[1], nr - 1, &error);
     if (!perms)
         return error;

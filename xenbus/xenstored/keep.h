@@ -94,6 +94,7 @@ struct keep {
     int32_t ready_fd;       /* a byte to it says that the store is there; -1 */
     uint32_t domain_port;   /* VIRQ_DOM_EXC's */
     uint64_t journal_min;   /* bytes of journal from which on a snapshot is considered */
+    uint32_t single;        /* there is no keeper */
     uint32_t background;    /* nobody sees standard error */
     uint32_t no_dom0;       /* dom0's kernel is left alone */
     uint32_t done;          /* told to stop: no other daemon is wanted */

@@ -76,7 +76,8 @@ static void serve(void)
     keep->daemon = getpid();
     log_to_syslog = keep->background && keep->starts; /* the first one's mishaps are the caller's */
     daemon_signals();
-    prctl(PR_SET_PDEATHSIG, SIGUSR1);
+    if (!keep->single)
+        prctl(PR_SET_PDEATHSIG, SIGUSR1);
     if (getppid() != keeper)
         raise(SIGUSR1);
     struct daemon *d = daemon_new(keep);
@@ -163,6 +164,10 @@ int keeper_run(struct keep *k, const char *file)
 {
     keep = k;
     pid_file = file;
+    if (k->single) {
+        k->keeper = getppid();
+        serve();
+    }
     become_keeper();
     start_daemon();
     return watch_daemons();

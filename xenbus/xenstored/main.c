@@ -45,6 +45,7 @@ static const char usage[] =
     "                          permissions, path-max (--entry-nb, --entry-size, --watch-nb,\n"
     "                          --transaction, --perm-nb, --path-max)\n"
     "  -J, --journal KIB       note so much before a snapshot replaces the notes (4096)\n"
+    "  -1, --single            one process, without a keeper, in the foreground: for debuggers\n"
     "  -H, --help              this text\n"
     "\n"
     "SIGTERM ends it, and the store with it.  A daemon that is killed otherwise is replaced at "
@@ -52,28 +53,20 @@ static const char usage[] =
     "and nothing is lost.  See xenstored(8).\n";
 
 static const struct option options[] = {
-    {"socket", required_argument, NULL, 's'},
-    {"pid-file", required_argument, NULL, 'F'},
-    {"output-pid", no_argument, NULL, 'P'},
-    {"no-fork", no_argument, NULL, 'N'},
-    {"no-domain-init", no_argument, NULL, 'D'},
-    {"trace-file", required_argument, NULL, 'T'},
-    {"verbose", no_argument, NULL, 'V'},
-    {"quota", required_argument, NULL, 'Q'},
-    {"entry-nb", required_argument, NULL, 'E'},
-    {"entry-size", required_argument, NULL, 'S'},
-    {"watch-nb", required_argument, NULL, 'W'},
-    {"transaction", required_argument, NULL, 't'},
-    {"perm-nb", required_argument, NULL, 'A'},
-    {"path-max", required_argument, NULL, 'M'},
-    {"journal", required_argument, NULL, 'J'},
-    {"help", no_argument, NULL, 'H'},
-    {NULL, 0, NULL, 0},
+    {"socket", required_argument, NULL, 's'},   {"pid-file", required_argument, NULL, 'F'},
+    {"output-pid", no_argument, NULL, 'P'},     {"no-fork", no_argument, NULL, 'N'},
+    {"no-domain-init", no_argument, NULL, 'D'}, {"trace-file", required_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'V'},        {"quota", required_argument, NULL, 'Q'},
+    {"entry-nb", required_argument, NULL, 'E'}, {"entry-size", required_argument, NULL, 'S'},
+    {"watch-nb", required_argument, NULL, 'W'}, {"transaction", required_argument, NULL, 't'},
+    {"perm-nb", required_argument, NULL, 'A'},  {"path-max", required_argument, NULL, 'M'},
+    {"journal", required_argument, NULL, 'J'},  {"single", no_argument, NULL, '1'},
+    {"help", no_argument, NULL, 'H'},           {NULL, 0, NULL, 0},
 };
 
 struct settings {
     const char *socket, *pid_file;
-    bool foreground, print_pid, no_dom0;
+    bool foreground, print_pid, no_dom0, single;
     uint64_t journal_min;
     struct quota quota;
 };
@@ -117,7 +110,7 @@ static void parse(struct settings *set, int argc, char *argv[])
         ['t'] = "transactions", ['A'] = "permissions", ['M'] = "path-max",
     };
     int c;
-    while ((c = getopt_long(argc, argv, "s:F:PNDT:VQ:E:S:W:t:A:M:J:H", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "s:F:PNDT:VQ:E:S:W:t:A:M:J:1H", options, NULL)) != -1) {
         switch (c) {
         case 's': set->socket = optarg; break;
         case 'F': set->pid_file = optarg; break;
@@ -131,6 +124,7 @@ static void parse(struct settings *set, int argc, char *argv[])
             break;
         case 'Q': set_named_quota(&set->quota, optarg); break;
         case 'J': set->journal_min = 1024ul * number(optarg); break;
+        case '1': set->single = set->foreground = true; break;
         case 'H': fputs(usage, stdout); exit(0);
         case '?': fputs("Try xenstored --help.\n", stderr); exit(2);
         default: set_quota(&set->quota, short_quota[c], optarg); break;
@@ -220,6 +214,7 @@ int main(int argc, char *argv[])
     k->quota = set.quota;
     k->journal_min = set.journal_min;
     k->background = !set.foreground;
+    k->single = set.single;
     k->no_dom0 = set.no_dom0;
     k->log_fd = log_descriptor();
     if (set.print_pid) {
