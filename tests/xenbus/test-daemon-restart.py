@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A daemon that is killed again and again answers exactly as one that is left alone.
-
-usage: test_restart.py [SEED [KILLS]]
+# CLAIM: a daemon that is killed again and again answers exactly as one that is left alone
+# TIMEOUT: 180
+"""usage: test-daemon-restart.py [SEED [KILLS]]
 
 Two daemons get the same requests, in the same order, from sockets and from domains' rings: nodes,
 permissions, watches, transactions that stay open, domains that come and die.  One of them is sent SIGKILL
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from world import (CONTROL, DIRECTORY, Client, Domain, ERROR, FACTOR, GET_PERMS, IS_DOMAIN_INTRODUCED,
+from store_world import (CONTROL, DIRECTORY, Client, Domain, ERROR, FACTOR, GET_PERMS, IS_DOMAIN_INTRODUCED,
                    MKDIR, READ, RM, SET_PERMS, TRANSACTION_END, TRANSACTION_START, UNWATCH, WATCH, WRITE,
                    World)
 
@@ -79,7 +79,7 @@ def state(client, path=b""):
 
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 40
     r = random.Random(seed)
     worlds = [World(domains=DOMAINS, options=["--journal", "16"]), World(domains=DOMAINS)]
     pairs = [tuple(Client(w) for w in worlds) for _ in range(3)]
