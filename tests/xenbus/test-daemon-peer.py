@@ -41,6 +41,8 @@ def random_request(r):
     if kind in (WATCH, UNWATCH):
         return kind, path + b"\0t%d\0" % r.randrange(3)
     if kind == SET_PERMS:
+        if path == b"/":
+            path = b"/a"  # the peer deletes the root with its owner
         return kind, path + b"\0" + b"".join(b"%c%d\0" % (r.choice(b"nrwb"), r.randrange(4))
                                              for _ in range(r.randrange(1, 7)))
     if kind == DIRECTORY_PART:

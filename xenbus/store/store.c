@@ -228,6 +228,24 @@ static int find_owned(struct tree_walk *walk, struct node *n)
     return TREE_WALK_SKIP;
 }
 
+static struct perms *perms_dom0(void)
+{
+    return perms_new(1); /* all zero: owned by dom0, others have no rights */
+}
+
+/* The root cannot go with its owner. */
+static int root_to_dom0(struct store *s, struct view *v, const struct domain *d)
+{
+    struct path p = {.len = 1, .text = "/"};
+    struct perms *perms;
+    if (s->root->perms->entry[0].domid != d->id)
+        return 0;
+    perms = perms_dom0();
+    int status = perms ? change_perms(v, &p, perms) : -ENOMEM;
+    perms_put(perms);
+    return status;
+}
+
 int store_purge(struct store *s, const struct domain *d)
 {
     struct purge purge = {.d = d};
@@ -236,7 +254,9 @@ int store_purge(struct store *s, const struct domain *d)
     struct view v = {.s = s, .c = &self, .root = &s->root};
     if (!d->nodes)
         return 0; /* the tools have removed all as a rule: no walk */
-    int status = tree_walk(&walk, s->root);
+    int status = root_to_dom0(s, &v, d);
+    if (!status)
+        status = tree_walk(&walk, s->root);
     for (size_t i = 0; i < purge.nr; i++) {
         struct path p = {.len = purge.paths[i]->len};
         memcpy(p.text, purge.paths[i]->data, p.len + 1);
@@ -314,11 +334,6 @@ void store_end_priority(struct store *s)
 
 /* ---- the beginning and the end
  * ------------------------------------------------------------------------ */
-
-static struct perms *perms_dom0(void)
-{
-    return perms_new(1); /* all zero: owned by dom0, others have no rights */
-}
 
 static bool first_nodes(struct store *s)
 {
