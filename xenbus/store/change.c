@@ -79,9 +79,10 @@ static bool may_add_nodes(const struct view *v, uint32_t nr)
  * ------------------------------------------------------------------------------------- */
 
 struct place {
-    struct node *node;  /* or NULL, then */
-    struct node *above; /* the deepest ancestor that exists, */
-    const char *rest;   /* and what is missing below it */
+    struct node *node; /* or NULL; then */
+    const char *rest;  /* this is missing below */
+    struct node
+        *above; /* the deepest ancestor that exists; of a node its parent, of the root itself */
 };
 
 /* A node that may not be seen, or not as asked, is told from one that is absent only to those who
@@ -89,7 +90,7 @@ struct place {
  */
 static int view_place(const struct view *v, const char *path, unsigned bits, struct place *at)
 {
-    *at = (struct place){0};
+    *at = (struct place){.above = *v->root};
     at->node = tree_find(*v->root, path, &at->above, &at->rest);
     if (at->node)
         return (perms_of(v->s, at->node->perms, v->c) & bits) == bits ? 0 : -EACCES;
@@ -101,16 +102,6 @@ struct node *view_node(const struct view *v, const char *path, unsigned bits, in
     struct place at;
     *error = view_place(v, path, bits, &at);
     return *error ? NULL : at.node;
-}
-
-/* The node that a path's node hangs on; itself for the root. */
-static struct node *parent_of(const struct view *v, const struct path *p)
-{
-    char above[XENSTORE_ABS_PATH_MAX + 1];
-    size_t len = (size_t)(strrchr(p->text, '/') - p->text);
-    memcpy(above, p->text, len);
-    above[len] = 0;
-    return tree_find(*v->root, above, NULL, NULL);
 }
 
 static int gather(const struct view *v, const struct path *p, bool exact, const struct perms *a,
@@ -229,7 +220,7 @@ int change_write(struct view *v, const struct path *p, struct blob *value)
         return -ENOSPC;
     if (!tree_reserve(&v->s->pool, *v->root, p->text, 0) || !charges_reserve(v->undo, 2))
         return -ENOMEM;
-    if ((status = gather(v, p, false, at.node->perms, parent_of(v, p)->perms, NULL)) != 0)
+    if ((status = gather(v, p, false, at.node->perms, at.above->perms, NULL)) != 0)
         return status;
 
     struct node *n = tree_own(&v->s->pool, v->root, p->text);
@@ -283,7 +274,7 @@ int change_remove(struct view *v, const struct path *p)
         return -EINVAL;
     memcpy(walk.path, p->text, p->len + 1);
     if ((status = tree_walk(&walk, at.node)) != 0 ||
-        (status = gather(v, p, false, at.node->perms, parent_of(v, p)->perms, NULL)) != 0)
+        (status = gather(v, p, false, at.node->perms, at.above->perms, NULL)) != 0)
         return status;
     if (!charges_reserve(v->undo, removal.nr + 1) ||
         !tree_reserve(&v->s->pool, *v->root, p->text, 0))
@@ -306,7 +297,7 @@ int change_perms(struct view *v, const struct path *p, struct perms *perms)
         return -EPERM;
     if (!tree_reserve(&v->s->pool, *v->root, p->text, 0) || !charges_reserve(v->undo, 2))
         return -ENOMEM;
-    status = gather(v, p, false, perms, parent_of(v, p)->perms, at.node->perms);
+    status = gather(v, p, false, perms, at.above->perms, at.node->perms);
     if (status)
         return status;
 

@@ -18,6 +18,7 @@
 #define GAMMA 2
 
 #define SLAB_NODES 64
+#define POOL_MIN   2048 /* spare nodes, so that the usual change need not be looked at first */
 
 struct slab {
     struct slab *next;
@@ -215,6 +216,8 @@ struct node *tree_find(struct node *root, const char *path, struct node **above,
                 *rest = name;
             return NULL;
         }
+        if (above)
+            *above = at;
         at = n;
     }
     return at;
@@ -225,8 +228,12 @@ struct node *tree_find(struct node *root, const char *path, struct node **above,
 bool tree_reserve(struct pool *pool, const struct node *root, const char *path, unsigned more)
 {
     const struct node *at = root;
-    size_t visited = 1, last = 0, len;
+    size_t visited = 1, last = 0, len, levels = 4;
     const char *name;
+    for (const char *p = path; *p; p++)
+        levels += *p == '/';
+    if (pool->nr >= levels * CHILD_STACK + more)
+        return true; /* whatever the tree looks like */
     while (at && (len = path_next(&path, &name)) != 0) {
         const struct node *n = at->children;
         int order = 1;
@@ -237,7 +244,8 @@ bool tree_reserve(struct pool *pool, const struct node *root, const char *path, 
         visited += last;
         at = n;
     }
-    return pool->nr >= visited + 3 * last + more || pool_fill(pool, visited + 3 * last + more);
+    visited += 3 * last + more;
+    return pool_fill(pool, visited < POOL_MIN ? POOL_MIN : visited) || pool->nr >= visited;
 }
 
 struct node *tree_own(struct pool *pool, struct node **root, const char *path)

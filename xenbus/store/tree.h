@@ -89,9 +89,9 @@ void pool_destroy(struct pool *pool);
  */
 bool tree_reserve(struct pool *pool, const struct node *root, const char *path, unsigned more);
 
-/* The node, or NULL; then *@above is the deepest one that exists on the way (if @above is not
- * NULL), and
- * *@rest what of @path is missing below it, without a leading slash.
+/* The node, and in *@above its parent (if @above is not NULL; untouched for the root itself).  Or
+ * NULL; then *@above is the deepest node that exists on the way, and *@rest what of @path is
+ * missing below it, without a leading slash.
  */
 struct node *tree_find(struct node *root, const char *path, struct node **above, const char **rest);
 
