@@ -2,6 +2,7 @@
 """A world without a hypervisor for store daemons (fake_world.h), and clients of them: at the socket, and
 domains at their rings."""
 import atexit
+import ctypes
 import glob
 import mmap
 import os
@@ -239,12 +240,14 @@ class Domain(Connection):
         self.world, self.domid, self.port = world, domid, 1000 + (port or 10 + domid)
         with open("%s/ring-%d" % (world.dir, domid), "r+b") as f:
             self.page = mmap.mmap(f.fileno(), 4096)
+        # An index has to be read and written whole, which struct does not do.
+        self.words = (ctypes.c_uint32 * 1024).from_buffer(self.page)
 
     def get32(self, offset):
-        return struct.unpack_from("<I", self.page, offset)[0]
+        return self.words[offset // 4]
 
     def set32(self, offset, value):
-        struct.pack_into("<I", self.page, offset, value & 0xffffffff)
+        self.words[offset // 4] = value & 0xffffffff
 
     def wait(self, what):
         limit = time.monotonic() + 30 * FACTOR
