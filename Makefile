@@ -183,7 +183,7 @@ layers: ## Fail if a hypervisor file includes from a layer above its own
 	@scripts/check-layers
 
 headers: ## Fail if a header does not compile alone
-	@scripts/check-headers $(CC) $(filter-out -MMD -MP,$(HV_CFLAGS)) -Ixenbus -Idom0-tools
+	@scripts/check-headers $(CC) -D_GNU_SOURCE $(filter-out -MMD -MP,$(HV_CFLAGS)) -Ixenbus -Idom0-tools
 
 unused: $(HV_SYMS) ## Fail if no code and no test uses a global function of the hypervisor
 	@scripts/check-unused $(HV_SYMS) $(HV_LINK) $(UNPACK_PARTS)

@@ -13,4 +13,18 @@ $B/xenbus/%.o: xenbus/%.c
 # For the verbs of the top Makefile: user-space flags instead of the hypervisor's.
 $B/lint/xenbus/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(USER_CFLAGS)) -Ixenbus
 
+XENSTORED_C := xenbus/wire.c $(sort $(wildcard xenbus/store/*.c xenbus/xenstored/*.c))
+XENSTORED_OBJ := $(XENSTORED_C:%.c=$B/%.o)
+XENSTORED := $B/root/usr/sbin/xenstored
+
+.PHONY: xenbus
+all: xenbus
+xenbus: $(XENSTORED) ## Build the store: build/root/usr/sbin/xenstored
+
+$(XENSTORED): $(XENSTORED_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(USER_LDFLAGS) $^ -o $@
+
+-include $(XENSTORED_OBJ:.o=.d)
 include $(wildcard xenbus/*/rules.mk)

@@ -27,6 +27,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 failures=0
+more_payload=() # files that a test gives to dom0
 
 problem() { echo "PROBLEM $*"; failures=$((failures + 1)); }
 
@@ -47,7 +48,7 @@ run_dom0() {
     local status=0
     # A kernel that oopses ends the run at once instead of hanging until the time is over.
     "$top/scripts/boot" -p -t "$limit" -k 'oops=panic panic=1' -l "$console" "$@" "$work/main.sh" "$work/env.sh" \
-        "$top"/tests/system/payload/*.sh &
+        "$top"/tests/system/payload/*.sh "${more_payload[@]}" &
     child=$!
     wait $child || status=$?
     child=

@@ -1,7 +1,7 @@
 # What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
-        $B/unit/test_xs_threads
+        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -23,6 +23,19 @@ $B/unit/test_xs_threads: tests/xenbus/threads.c tests/unit/fake_store.h $(XS_C) 
 	@echo "  UNIT    $@"
 	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -fsanitize=thread -Ihypervisor -Ixenbus -Itests/unit \
 	    $(filter %.c,$^) -o $@ -lcmocka
+
+# Our daemon on the host: as it is, but for the file that speaks to /dev/xen; and what gives Debian's the same
+# world without a hypervisor (fake_world.h).
+$B/tests/xenstored: $(filter-out %/xen.o,$(XENSTORED_OBJ)) tests/xenbus/fake_xen.c tests/xenbus/fake_world.c \
+        tests/xenbus/fake_world.h
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(USER_LDFLAGS) $(filter %.o %.c,$^) -o $@
+
+$B/tests/xenstore-peer.so: tests/xenbus/peer.c tests/xenbus/fake_world.c tests/xenbus/fake_world.h
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE -shared -fPIC \
+	    $(filter %.c,$^) -o $@
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)
