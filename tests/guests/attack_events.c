@@ -254,15 +254,15 @@ ATTACK(areas)
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         info.offset = bad[i];
-        EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -ENXIO);
+        EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), -ENXIO);
     }
     info.offset = 64;
     info.mfn = VICTIM_MFN;
-    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -EINVAL);
+    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), -EINVAL);
     info.mfn = mfn_of((void *)start_info->pt_base);
-    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -EINVAL);
+    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), -EINVAL);
     info.mfn = ~0UL;
-    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -EINVAL);
+    EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), -EINVAL);
     info.mfn = mfn_of(page);
     EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), 0);
     EXPECT_RC(hc_vcpu_op(VCPUOP_register_vcpu_info, 1, &info), -EINVAL);
