@@ -158,6 +158,7 @@ ATTACK(msrs)
     static const uint32_t first[] = {0, 0x40000000, 0x40000200, 0xc0000000, 0xc0010000, 0xc0011000};
     static const uint32_t machine[] = {0x1b,  0x174, 0x175,      0x176,      0x277,     0x2ff,
                                        0x800, 0x830, 0xc0000081, 0xc0000082, 0xc0000083};
+    static const uint32_t steering[] = {0x174, 0x175, 0x176, 0xc0000082, 0xc0000083, 0xc0000084};
     uint64_t efer, value;
 
     EXPECT(read_msr(0xc0000080, &efer));
@@ -173,6 +174,8 @@ ATTACK(msrs)
     for (unsigned i = 0; i < ARRAY_SIZE(machine); i++)
         if (read_msr(machine[i], &value))
             write_msr(machine[i], value ^ 0x800);
+    for (unsigned i = 0; i < ARRAY_SIZE(steering); i++)
+        EXPECT(!read_msr(steering[i], &value)); /* says where the hypervisor is */
     EXPECT(read_msr(0xc0000080, &value));
     EXPECT_EQ(value, efer);
     EXPECT(!write_msr(0xc0000080, efer ^ 0x800)); /* NX */

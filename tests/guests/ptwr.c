@@ -217,6 +217,12 @@ static void test_bad_entry(void)
     EXPECT_EQ(last_trap.regs.vector, X86_PF);
     EXPECT_EQ(last_trap.regs.error, PFEC_WRITE | PFEC_PRESENT);
     EXPECT_EQ(tree.l1[0], 0);
+    EXPECT_EQ(TRY("xchgq %1, (%0)",
+                  :
+                  : "r"(&tree.l1[0]), "r"(mfn_of(tree.l1) * PAGE_SIZE | RW_FLAGS)
+                  : "memory"),
+              1);
+    EXPECT_EQ(tree.l1[0], 0);
     cleanup();
 }
 
