@@ -38,6 +38,7 @@ static struct fuzzer fuzzers[NR_VCPUS];
 static struct counts counts[NR_VCPUS];
 static uint8_t stacks[NR_VCPUS][8192] __attribute__((aligned(4096)));
 static uint64_t shared_frame, start_time;
+static struct vcpu_guest_context context, contexts[NR_VCPUS]; /* for vCPU 1 */
 
 /* Where the hypervisor enters: go on, after a fault at the address in r15, with events masked. */
 void fuzz_fault(void), fuzz_fault_code(void), fuzz_event(void);
@@ -125,9 +126,21 @@ uint16_t fuzz_domain(struct fuzzer *f, char kind)
     return kind != 'w' && fuzz_below(f, 6) ? DOMID_SELF : others[fuzz_below(f, ARRAY_SIZE(others))];
 }
 
+/* A context for vCPU 1, as it is or with something changed. */
 uint64_t fuzz_bulk(struct fuzzer *f, char kind)
 {
-    return (uint64_t)f->list;
+    uint64_t *words = (uint64_t *)&contexts[f - fuzzers];
+    unsigned at = fuzz_below(f, sizeof(contexts[0]) / 8);
+
+    if (kind != 'X')
+        return (uint64_t)f->list;
+    memcpy(words, &context, sizeof(context));
+    if (fuzz_below(f, 2)) { /* mostly where frames are named */
+        if (fuzz_below(f, 2))
+            at = offsetof(struct vcpu_guest_context, ctrlreg) / 8 + fuzz_below(f, 8);
+        words[at] = fuzz_below(f, 2) ? fuzz_frame(f) * PAGE_SIZE : fuzz_anything(f);
+    }
+    return (uint64_t)words;
 }
 
 uint64_t fuzz_time(struct fuzzer *f)
@@ -199,7 +212,6 @@ static void second_vcpu(void)
 /* The grant table mapped, handlers in place, the other vCPU started: then at random. */
 static void second_main(void)
 {
-    static struct vcpu_guest_context c;
     static struct trap_info traps[33];
     xen_pfn_t grants = 0;
     struct gnttab_setup_table setup = {
@@ -215,17 +227,19 @@ static void second_main(void)
     hc_set_callbacks(fuzz_event, fuzz_event, fuzz_event);
     hc_grant_op(GNTTABOP_setup_table, &setup, 1);
     hc_update_va(table, grants * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG);
-    c = (struct vcpu_guest_context){.flags = VGCF_IN_KERNEL};
-    c.user_regs.rip = (uint64_t)second_vcpu;
-    c.user_regs.rsp = (uint64_t)stacks[1] + sizeof(stacks[1]) - 8;
-    c.user_regs.cs = FLAT_KERNEL_CS;
-    c.user_regs.ss = FLAT_KERNEL_SS;
-    c.event_callback_eip = (uint64_t)fuzz_event;
-    c.failsafe_callback_eip = (uint64_t)fuzz_event;
-    memcpy(c.trap_ctxt, traps, sizeof(traps));
-    c.ctrlreg[3] = ctl.tables[0] * PAGE_SIZE;
-    hc_vcpu_op(VCPUOP_initialise, 1, &c);
-    hc_vcpu_op(VCPUOP_up, 1, 0);
+    context.flags = VGCF_IN_KERNEL;
+    context.user_regs.rip = (uint64_t)second_vcpu;
+    context.user_regs.rsp = (uint64_t)stacks[1] + sizeof(stacks[1]) - 8;
+    context.user_regs.cs = FLAT_KERNEL_CS;
+    context.user_regs.ss = FLAT_KERNEL_SS;
+    context.event_callback_eip = (uint64_t)fuzz_event;
+    context.failsafe_callback_eip = (uint64_t)fuzz_event;
+    memcpy(context.trap_ctxt, traps, sizeof(traps));
+    context.ctrlreg[3] = ctl.tables[0] * PAGE_SIZE;
+    if (arg.in[2] % 4) { /* else it is for the calls to find out how to start one */
+        hc_vcpu_op(VCPUOP_initialise, 1, &context);
+        hc_vcpu_op(VCPUOP_up, 1, 0);
+    }
     fuzz(0);
 }
 

@@ -123,8 +123,9 @@ uint64_t fuzz_entry_address(struct fuzzer *f)
 
     /* Bits 1:0 are the kind of update; 1 would be about the M2P of this table's own frame. */
     if (fuzz_below(f, 4))
-        return pte_machine(&second_window.l1[i]) + (fuzz_below(f, 8) ? 0 : 2);
-    return fuzz_frame(f) * PAGE_SIZE + fuzz_below(f, 512) * 8 + fuzz_below(f, 2) * 2;
+        return pte_machine(&second_window.l1[i]) + (fuzz_below(f, 8) ? 0 : 2 + fuzz_below(f, 2));
+    return fuzz_frame(f) * PAGE_SIZE + fuzz_below(f, 512) * 8 +
+           fuzz_below(f, 2) * (2 + fuzz_below(f, 2));
 }
 
 uint64_t fuzz_word_address(struct fuzzer *f)

@@ -133,7 +133,7 @@ const struct row rows[] = {
     EVENT(EVTCHNOP_expand_array, DOM0, "F"),
     EVENT(EVTCHNOP_init_control, DOM0, "Fgv"),
 
-    VCPU(VCPUOP_initialise, 0, "Q"),
+    ROW("VCPUOP_initialise", vcpu_op, OK, VCPUOP_initialise, "#vX", ""),
     ROW("VCPUOP_up", vcpu_op, OK, VCPUOP_up, "#vZ", ""),
     ROW("VCPUOP_down", vcpu_op, DEADLY, VCPUOP_down, "#vZ", ""),
     ROW("VCPUOP_is_up", vcpu_op, OK | OK0, VCPUOP_is_up, "#vZ", ""),
