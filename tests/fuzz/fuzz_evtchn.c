@@ -4,7 +4,7 @@
  * tests/unit/test_evtchn_random.c, then the death of all.
  */
 // OPTIONS: -len_control=0 -max_len=1024
-// SHORT: 20000
+// SHORT: 12000
 // MODEL: tests/unit/test_evtchn_random.c
 #define main unit_main
 #include "../unit/test_evtchn_random.c"

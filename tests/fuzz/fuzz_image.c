@@ -3,7 +3,7 @@
  * Kernel files: recognising, parsing, planning and loading never look outside the file; what is
  * loaded is each byte once, in order; a plan's tables and targets are in the domain's memory.
  */
-// SHORT: 150000
+// SHORT: 40000
 // SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c hypervisor/dom0/plan.c
 // SOURCES: hypervisor/lib/format.c hypervisor/lib/string.c
 #include <cmocka.h>

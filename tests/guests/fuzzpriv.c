@@ -301,7 +301,7 @@ static void begin(uint64_t seed)
     for (unsigned n = 0; n < NR_VCPUS; n++) {
         fuzzers[n].random = seed * 0x9e3779b97f4a7c15UL + n;
         fuzzers[n].nr_maps = 0;
-        fuzzers[n].area_size = 0;
+        fuzzers[n].area_size = PAGE_SIZE; /* enough to ask */
         fuzz_hide_hole(&fuzzers[n]);
     }
     nr_grants = nr_addresses = 0;
