@@ -66,6 +66,9 @@ int pv_set_root(struct vcpu *v, mfn_t mfn, bool is_user, bool preemptible)
     uint64_t old = *slot, cr3 = mfn_to_paddr(mfn);
     int rc;
 
+    /* Zero is "none" in the vCPU, so it would pass for the root that is there already. */
+    if (!cr3)
+        return guest_error(-EINVAL, "page-table root is frame 0");
     if (old != cr3) {
         if (!frame_valid(mfn))
             return guest_error(-EINVAL, "page-table root is not RAM");

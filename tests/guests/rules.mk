@@ -3,7 +3,8 @@
 GUEST_FAMILIES := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-pic -no-pie -mcmodel=kernel -mno-red-zone \
         -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-        -fwrapv -fcf-protection=none -fno-jump-tables -Ihypervisor -Itests/guests/lib -Itests -MMD -MP
+        -fwrapv -fcf-protection=none -fno-jump-tables -Ihypervisor -Itests/guests/lib -Itests \
+        -Itests/guests -MMD -MP
 GUEST_LIB := $(patsubst tests/guests/lib/%.c,$B/guests/lib/%.o,$(wildcard tests/guests/lib/*.c))
 
 .PHONY: guests
@@ -18,6 +19,10 @@ $B/guests/%.o: tests/guests/%.c
 $B/guests/start-%.o: tests/guests/lib/start.S
 	@mkdir -p $(@D)
 	@$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ $(if $(filter basic,$*),-DWITH_HYPERCALL_PAGE) -c $< -o $@
+
+# The two fuzzers share their table of calls.
+FUZZ_GUEST := $(patsubst tests/guests/fuzzer/%.c,$B/guests/fuzzer/%.o,$(wildcard tests/guests/fuzzer/*.c))
+$(patsubst %,$B/guests/%.elf,$(filter fuzz%,$(GUEST_FAMILIES))): $(FUZZ_GUEST)
 
 $B/guests/%.elf: $B/guests/start-%.o $B/guests/%.o $(GUEST_LIB) tests/guests/lib/guest.lds
 	@echo "  LD      $@"

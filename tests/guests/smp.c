@@ -135,6 +135,15 @@ static void test_initialise(void)
     ctxt.gdt_ents = 10000;
     EXPECT_RC(hc_vcpu_op(VCPUOP_initialise, 1, &ctxt), -EINVAL);
     fill_context();
+    /* Frame 0 is nobody's table, and must not pass for "the same as the none that is there". */
+    fill_context();
+    ctxt.ctrlreg[3] = 0;
+    EXPECT_RC(hc_vcpu_op(VCPUOP_initialise, 1, &ctxt), -EINVAL);
+    fill_context();
+    ctxt.ctrlreg[1] = 1;
+    ctxt.flags = 0;
+    EXPECT_RC(hc_vcpu_op(VCPUOP_initialise, 1, &ctxt), -EINVAL);
+    fill_context();
     REQUIRE_RC(hc_vcpu_op(VCPUOP_initialise, 1, &ctxt), 0);
     EXPECT_RC(hc_vcpu_op(VCPUOP_initialise, 1, &ctxt), -EEXIST);
     EXPECT_RC(hc_vcpu_op(VCPUOP_is_up, 1, 0), 0);

@@ -3,7 +3,8 @@
  * A machine for the memory layer's unit tests: RAM with holes, frame records, owners, CPUs with
  * translation caches that remember more than a real one would, and preemption on demand.
  *
- *   frames 0-159 RAM, 160-255 not RAM, 256-8191 RAM (512-1535 taken for the boot), above: not RAM
+ *   frames 0-159 RAM, 160-255 not RAM, 256-8191 RAM (512-1535 taken for the boot), above: not RAM;
+ *   a file that includes this may have less, by defining LOW_FRAMES before
  *   with fake_boot(true) also frames 0x40000-0x403ff, in a chunk of its own behind one without RAM
  *
  * Included by one file per test program.
@@ -33,7 +34,9 @@
 
 #define FAKE __attribute__((unused)) static
 
-#define LOW_FRAMES  8192u
+#ifndef LOW_FRAMES
+#define LOW_FRAMES 8192u
+#endif
 #define HIGH_START  0x40000u
 #define HIGH_FRAMES 1024u
 #define FAKE_CPUS   4u

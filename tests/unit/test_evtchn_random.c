@@ -365,8 +365,17 @@ static void compare(void)
     }
 }
 
-/* Whatever is done in whatever order, states, errors and bits are those of the model. */
-static void random_against_model(void **state)
+static void model_reset(void)
+{
+    memset(model, 0, sizeof(model));
+    memset(model_sel, 0, sizeof(model_sel));
+    memset(model_upcall, 0, sizeof(model_upcall));
+    for (unsigned i = 0; i < FAKE_DOMAINS; i++)
+        model_valid[i] = 64;
+}
+
+/* By `seed`, which the fuzzer sets before each. */
+static void one_operation(void)
 {
     static void (*const ops[])(unsigned) = {
         do_alloc,
@@ -384,18 +393,19 @@ static void random_against_model(void **state)
         do_mask,
         do_virq_or_consume,
     };
+    unsigned me = rnd(FAKE_DOMAINS);
 
-    memset(model, 0, sizeof(model));
-    memset(model_sel, 0, sizeof(model_sel));
-    memset(model_upcall, 0, sizeof(model_upcall));
-    for (unsigned i = 0; i < FAKE_DOMAINS; i++)
-        model_valid[i] = 64;
+    fake_run(me, rnd(FAKE_VCPUS));
+    ops[rnd(ARRAY_SIZE(ops))](me);
+}
+
+/* Whatever is done in whatever order, states, errors and bits are those of the model. */
+static void random_against_model(void **state)
+{
+    model_reset();
     seed = 1;
     for (unsigned i = 0; i < 150000; i++) {
-        unsigned me = rnd(FAKE_DOMAINS);
-
-        fake_run(me, rnd(FAKE_VCPUS));
-        ops[rnd(ARRAY_SIZE(ops))](me);
+        one_operation();
         if (i % 8 == 0)
             compare();
     }

@@ -365,25 +365,20 @@ static void check_all(void)
     }
 }
 
-/* Whatever domains lend, map, unmap, copy and overwrite, every count is what it should be. */
-static void random_against_model(void **state)
+/* By `seed`, which the fuzzer sets before each. */
+static void one_operation(void)
 {
     static void (*const ops[])(unsigned) = {do_map,   do_map,  do_map,  do_unmap,
                                             do_unmap, do_lend, do_copy, do_overwrite};
+    unsigned me = rnd(FAKE_DOMAINS);
 
-    nr_live = 0;
-    seed = 1;
-    for (unsigned i = 0; i < 60000; i++) {
-        unsigned me = rnd(FAKE_DOMAINS);
+    fake_run(me, 0);
+    ops[rnd(ARRAY_SIZE(ops))](me);
+}
 
-        fake_run(me, 0);
-        ops[rnd(ARRAY_SIZE(ops))](me);
-        if (i % 16 == 0)
-            check_all();
-    }
-    check_all();
-    assert_true(nr_live > 10);
-    /* Death in any order gives everything back: teardown looks. */
+/* Death in any order gives everything back: teardown looks. */
+static void everybody_dies(void)
+{
     for (unsigned d = 0; d < FAKE_DOMAINS; d++) {
         for (unsigned i = 0; i < 512; i++)
             entry_drop(*entry_at(d, i));
@@ -397,6 +392,21 @@ static void random_against_model(void **state)
         for (unsigned r = 0; r < MODEL_REFS; r++)
             assert_int_equal(shared_entry(d, r)->flags & (GTF_reading | GTF_writing), 0);
     }
+}
+
+/* Whatever domains lend, map, unmap, copy and overwrite, every count is what it should be. */
+static void random_against_model(void **state)
+{
+    nr_live = 0;
+    seed = 1;
+    for (unsigned i = 0; i < 60000; i++) {
+        one_operation();
+        if (i % 16 == 0)
+            check_all();
+    }
+    check_all();
+    assert_true(nr_live > 10);
+    everybody_dies();
 }
 
 int main(void)
