@@ -70,6 +70,7 @@ $B/hypervisor/%.S.o: hypervisor/%.S
 include $(wildcard hypervisor/*/libs.mk)
 include hypervisor/link.mk
 include xenbus/rules.mk
+include dom0-tools/rules.mk
 include $(wildcard tests/*/rules.mk)
 include docs/rules.mk
 
@@ -126,7 +127,7 @@ debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its comman
 
 # What `make test` executes has to be there first.  -k: a part that does not build must not hide the
 # results of the others; the runner then fails for what is missing.
-TEST_PARTS := all unit $(if $(wildcard tests/guests/rules.mk),guests inject)
+TEST_PARTS := all unit dom0-tools $(if $(wildcard tests/guests/rules.mk),guests inject)
 .PHONY: test-parts
 test-parts:
 	@scripts/deps test
