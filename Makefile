@@ -130,7 +130,7 @@ debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its comman
 
 # What `make test` executes has to be there first.  -k: a part that does not build must not hide the
 # results of the others; the runner then fails for what is missing.
-TEST_PARTS := all unit fuzzers $(if $(wildcard tests/guests/rules.mk),guests inject)
+TEST_PARTS := all unit dom0-tools fuzzers $(if $(wildcard tests/guests/rules.mk),guests inject)
 .PHONY: test-parts
 test-parts:
 	@scripts/deps test

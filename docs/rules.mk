@@ -4,5 +4,6 @@
 ledger: ## Write docs/HYPERCALLS.md from the table of calls, the ABI headers and the tests
 	@scripts/gen-ledger
 
-docs-check: ## Fail if a page names what the code no longer has, or the ledger is stale
+docs-check: ## Fail if a page names what the code no longer has, the ledger is stale, or an errno has no reason
 	@scripts/check-docs
+	@scripts/check-refusals

@@ -1,4 +1,8 @@
-# dom0-tools/: programs of dom0, installed under build/root.
+# dom0-tools/: programs of dom0: the console daemon, installed under build/root, and
+#   build/pavis-trace   what xentrace has recorded, in words
+.PHONY: dom0-tools
+dom0-tools: xenconsoled $B/pavis-trace ## Build the control domain's programs: xenconsoled, pavis-trace
+
 CONSOLED_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/xenconsoled/*.c))
 TOOLS0_CFLAGS := $(USER_CFLAGS) -Idom0-tools -Ixenbus
 USER_H += $(sort $(wildcard dom0-tools/*/*.h))
@@ -23,3 +27,13 @@ all: xenconsoled
 $B/lint/dom0-tools/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(TOOLS0_CFLAGS))
 
 -include $(CONSOLED_OBJ:.o=.d)
+
+TRACE_SRC := dom0-tools/trace/pavis-trace.c hypervisor/hypercall/trace_text.c hypervisor/hypercall/call_names.c \
+        hypervisor/lib/format.c
+# The hypervisor's pure files compile for a host as they do for a unit test.
+TRACE_CFLAGS := -std=gnu11 -O2 -g $(WARN) -fwrapv -DPAVIS_HOST_TEST -Ihypervisor
+$B/lint/dom0-tools/trace/%.tidy: TIDY_CFLAGS = $(TRACE_CFLAGS)
+$B/pavis-trace: $(TRACE_SRC) $(HV_H) hypervisor/hypercall/hypercalls.def
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(CC) $(TRACE_CFLAGS) $(TRACE_SRC) -o $@ -lyajl

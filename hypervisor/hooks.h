@@ -51,6 +51,9 @@ void timer_interrupt(void);
 /* domain/: a short name of who is running, such as "d0v1"; an empty string is allowed. */
 void describe_current(char *buf, size_t size);
 
+/* domain/: who that is as a number for trace records: domain << 16 | vCPU; idle: domain 0x7fff. */
+uint32_t number_of_current(void);
+
 /* sched/: what a CPU does once it is up: become its idle vCPU.  Interrupts are off. */
 __noreturn void cpu_idle_entry(void);
 

@@ -68,6 +68,9 @@ struct boot_options {
     bool vga_keep;             /* the log stays on the screen when dom0 runs */
     bool vga_other_mode;       /* one that we do not set was asked for */
     char selftest[OPTION_WORD];
+    bool hypercall_latency;
+    uint32_t tbuf_size;     /* pages of each CPU's trace ring; 0: no tracing yet */
+    uint32_t tevt_mask;     /* 0: everything */
     const char *dom0_extra; /* behind "--", inside the command line; NULL without */
 
     /* Words that no option knows, and options with a value that is none: boot warns of them. */

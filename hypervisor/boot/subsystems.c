@@ -21,6 +21,7 @@
 #include "domain/inspect.h"
 #include "domain/irq.h"
 
+#include "hypercall/observe.h"
 #include "hypercall/version.h"
 #include "lib/compiler.h"
 #include "mem/boot_alloc.h"
@@ -99,6 +100,7 @@ void boot_late_subsystems(void)
                             boot_info.module[i].start + boot_info.module[i].size);
     printk(XENLOG_INFO "Boot: %lu us from our entry to dom0's start\n",
            (rdtsc() - boot_entry_tsc) * 1000 / tsc_khz);
+    observe_init(boot_options.hypercall_latency, boot_options.tbuf_size, boot_options.tevt_mask);
     upkeep_start(boot_options.watchdog ? boot_options.watchdog_timeout : 0);
     if (!boot_options.vga_keep)
         vga_stop();

@@ -47,6 +47,10 @@ int64_t guest_refused(int64_t error, const char *why, const char *file, int line
 /* This CPU's last one; .why is NULL when there was none. */
 const struct refusal *last_refusal(void);
 
+/* How many refusals there were in calls of that number, on all CPUs; and from 0 again. */
+uint64_t refusals_of_call(unsigned nr);
+void refusals_reset(void);
+
 /* The value goes past the call, so that compilers and analyzers see that it is what was given. */
 #define guest_error(error, why)                                                                    \
     ({                                                                                             \

@@ -28,11 +28,11 @@ static struct cpu_locks {
     uint64_t rip, rsp; /* where an NMI stopped it; rip 0: nowhere */
     bool in_guest;
     struct lock_record record; /* the checked flavour's */
-} __cache_aligned cpus[NR_CPUS];
+} __cache_aligned lock_cpus[NR_CPUS];
 
 void spin_wait(const spinlock_t *l, uint8_t ticket)
 {
-    struct cpu_locks *mine = &cpus[smp_cpu_id()];
+    struct cpu_locks *mine = &lock_cpus[smp_cpu_id()];
     const spinlock_t *outer = mine->waits_for; /* an interrupt came while waiting for it */
     const void *outer_at = mine->waits_at;
 
@@ -46,7 +46,7 @@ void spin_wait(const spinlock_t *l, uint8_t ticket)
 
 void locks_note_stopped(const struct cpu_regs *regs)
 {
-    struct cpu_locks *mine = &cpus[smp_cpu_id()];
+    struct cpu_locks *mine = &lock_cpus[smp_cpu_id()];
 
     mine->rip = regs->rip;
     mine->rsp = regs->rsp;
@@ -65,7 +65,7 @@ _Static_assert(STACK_STRIDE == 1 << 16, "bits 16 up of a stack pointer count CPU
 
 static void show_held(unsigned cpu)
 {
-    const struct lock_record *r = &cpus[cpu].record;
+    const struct lock_record *r = &lock_cpus[cpu].record;
 
     for (uint32_t i = 0; i < r->nr && i < LOCKS_HELD_MAX; i++) {
         const struct held_lock *h = &r->held[i];
@@ -82,12 +82,12 @@ static void show_locks(void)
     unsigned cpu;
 
     for_each_cpu (cpu, cpu_online_map) {
-        const spinlock_t *l = load_once(&cpus[cpu].waits_for);
+        const spinlock_t *l = load_once(&lock_cpus[cpu].waits_for);
 
         show_held(cpu);
         if (!l)
             continue;
-        printk(XENLOG_ERR "   cpu %u waits for lock %p at %pS", cpu, l, cpus[cpu].waits_at);
+        printk(XENLOG_ERR "   cpu %u waits for lock %p at %pS", cpu, l, lock_cpus[cpu].waits_at);
         if (holder_of(l) < NR_CPUS)
             printk(", which cpu %u holds\n", holder_of(l));
         else
@@ -102,13 +102,13 @@ static void show_stopped(void)
     unsigned cpu;
 
     for_each_cpu (cpu, cpu_online_map) {
-        unsigned holder = cpus[cpu].waits_for ? holder_of(cpus[cpu].waits_for) : NR_CPUS;
+        unsigned holder = lock_cpus[cpu].waits_for ? holder_of(lock_cpus[cpu].waits_for) : NR_CPUS;
 
         if (holder < NR_CPUS)
             holders |= cpumask_of(holder);
     }
     for_each_cpu (cpu, cpu_online_map) {
-        const struct cpu_locks *c = &cpus[cpu];
+        const struct cpu_locks *c = &lock_cpus[cpu];
 
         if (!c->rip)
             continue;
@@ -142,7 +142,7 @@ void locks_init(void)
 
 static struct lock_record *record(void)
 {
-    return &cpus[smp_cpu_id()].record;
+    return &lock_cpus[smp_cpu_id()].record;
 }
 
 void lock_check_wait(const spinlock_t *l, struct lock_site *site, bool interrupts_on)

@@ -56,7 +56,7 @@ static int init_shared_info(struct domain *d)
 
     d->shared_info = hv_alloc_page();
     if (!d->shared_info)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     rc = frame_share(d->shared_info, &d->mem, true);
     if (rc) {
         hv_free_page(d->shared_info);
@@ -94,7 +94,9 @@ static int init_permissions(struct domain *d)
     d->ioports = rangeset_new();
     d->irqs = rangeset_new();
     d->mem.iomem = rangeset_new();
-    return d->ioports && d->irqs && d->mem.iomem ? 0 : -ENOMEM;
+    return d->ioports && d->irqs && d->mem.iomem
+               ? 0
+               : guest_error(-ENOMEM, "no memory for the sets of permissions");
 }
 
 int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct domain **out)
@@ -106,7 +108,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
         return rc;
     d = hv_zalloc(sizeof(*d));
     if (!d)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     init_fields(d, id, cfg);
     sched_init_domain(d);
 
@@ -165,7 +167,7 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
         return guest_error(-EEXIST, "vCPU exists already");
     v = hv_zalloc(sizeof(*v));
     if (!v)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     v->domain = d;
     v->id = id;
     v->flags = VPF_DOWN;

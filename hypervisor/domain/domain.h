@@ -195,6 +195,11 @@ static inline struct vcpu *current_vcpu(void)
 #define current        current_vcpu()
 #define current_domain (current->domain)
 
+/* For trace records: domain << 16 | vCPU. */
+static inline uint32_t vcpu_number(const struct vcpu *v)
+{
+    return (uint32_t)v->domain->mem.id << 16 | v->id;
+}
 static inline bool is_idle_vcpu(const struct vcpu *v)
 {
     return v->domain->mem.id == DOMID_IDLE;

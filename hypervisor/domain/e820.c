@@ -23,11 +23,11 @@ static long put_map(uint64_t arg, const struct e820_entry *entries, unsigned nr)
     struct xen_memory_map map;
 
     if (copy_from_guest(&map, arg, sizeof(map)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     map.nr_entries = min(map.nr_entries, nr);
     if (copy_to_guest(map.buffer, entries, map.nr_entries * sizeof(*entries)) ||
         copy_to_guest(arg, &map, sizeof(map)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return 0;
 }
 
@@ -39,7 +39,7 @@ long e820_get(uint64_t arg)
     long rc;
 
     if (!copy)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     /* A tool may replace the map meanwhile, and copying to the guest may fault: not under lock. */
     spin_lock(&d->lock);
     nr = d->nr_memory_map;
@@ -66,12 +66,12 @@ long e820_get_machine(uint64_t arg)
     struct e820_entry *copy;
     struct xen_memory_map room;
     struct memory_map *m;
-    long rc = -ENOMEM;
+    long rc;
 
     if (!current_domain->is_control)
         return guest_error(-EPERM, "the machine's memory map is for the control domain");
     if (copy_from_guest(&room, arg, sizeof(room)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     copy = hv_zalloc(MAP_BYTES);
     m = hv_zalloc(sizeof(*m));
     if (copy && m) {
@@ -82,6 +82,8 @@ long e820_get_machine(uint64_t arg)
         /* A part of the map would look like a machine with less in it. */
         rc = room.nr_entries < m->nr ? guest_error(-EINVAL, "no room for the machine's memory map")
                                      : put_map(arg, copy, m->nr);
+    } else {
+        rc = guest_error(-ENOMEM, "no memory for the machine's memory map");
     }
     hv_free(copy);
     hv_free(m);
@@ -97,10 +99,10 @@ static long replace_map(struct domain *d, const struct xen_memory_map *map)
         return guest_error(-EINVAL, "memory map with more than 128 entries");
     entries = hv_zalloc(MAP_BYTES);
     if (!entries)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     if (copy_from_guest(entries, map->buffer, map->nr_entries * sizeof(*entries))) {
         hv_free(entries);
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     }
     why = e820_check(entries, map->nr_entries);
     if (why) {
@@ -123,7 +125,7 @@ long e820_set(uint64_t arg)
     long rc;
 
     if (copy_from_guest(&fmap, arg, sizeof(fmap)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     rc = domain_resolve(fmap.domid, &d);
     if (rc)
         return rc;

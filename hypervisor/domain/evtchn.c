@@ -10,6 +10,7 @@
 #include "abi/event_channel.h"
 #include "console/log.h"
 #include "debug/assert.h"
+#include "debug/trace.h"
 #include "domain/domain.h"
 #include "domain/evtchn.h"
 #include "domain/evtchn_bits.h"
@@ -59,6 +60,7 @@ static void select_for(struct vcpu *v, unsigned port)
 static void raise_for(struct domain *d, unsigned port, unsigned vcpu)
 {
     d->evtchn.sent++;
+    TRACE(TRC_PAVIS_EVENT, TRACE_WHO(d->mem.id, vcpu), port);
     if (evtchn_bits_raise(bits_of(d), port))
         select_for(d->vcpu[vcpu], port);
     /* The pending bit was set by a locked operation: either this load sees the poller's bit, or the

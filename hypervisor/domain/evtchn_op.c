@@ -337,7 +337,7 @@ static long op_reset(int cmd, uint64_t arg)
     int rc;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     rc = find_domain(op.dom, &d);
     if (rc)
         return rc;
@@ -357,9 +357,13 @@ static long op_reset(int cmd, uint64_t arg)
 #define RUN(type, fn, has_result)                                                                  \
     ({                                                                                             \
         struct type op_;                                                                           \
-        long rc_ = copy_from_guest(&op_, arg, sizeof(op_)) ? -EFAULT : fn(&op_);                   \
+        long rc_ = copy_from_guest(&op_, arg, sizeof(op_))                                         \
+                       ? guest_error(-EFAULT, "an argument cannot be read")                        \
+                       : fn(&op_);                                                                 \
         if (!rc_ && (has_result) && copy_to_guest(arg, &op_, sizeof(op_)))                         \
-            rc_ = -EFAULT; /* bound all the same: the guest can still find it by its status */     \
+            rc_ = guest_error(                                                                     \
+                -EFAULT, "the result cannot be written"); /* bound all the same: the guest can     \
+                                                             still find it by its status */        \
         rc_;                                                                                       \
     })
 
@@ -388,6 +392,9 @@ long do_event_channel_op(int cmd, uint64_t arg)
     case EVTCHNOP_status: return RUN(evtchn_status, status, true);
     case EVTCHNOP_reset:
     case EVTCHNOP_reset_cont: return op_reset(cmd, arg);
-    default: return -ENOSYS; /* FIFO (11-13) is left out on purpose: see docs */
+    default:
+        return guest_error(
+            -ENOSYS,
+            "no such event_channel_op"); /* FIFO (11-13) is left out on purpose: see docs */
     }
 }

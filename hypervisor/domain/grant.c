@@ -211,6 +211,11 @@ static int write_frame_list(struct domain *d, guest_ptr_t list, unsigned nr)
     return GNTST_okay;
 }
 
+static long not_one(void)
+{
+    return guest_error(-EINVAL, "this grant_table_op takes one structure");
+}
+
 static long setup_table(uint64_t uop)
 {
     struct gnttab_setup_table op;
@@ -218,7 +223,7 @@ static long setup_table(uint64_t uop)
 
     if (copy_from_guest(&op, uop, sizeof(op)) ||
         !guest_array_okay(op.frame_list, op.nr_frames, sizeof(xen_pfn_t)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     d = table_owner(op.dom, &op.status);
     if (d) {
         /* Refused also for lack of memory, as in Xen. */
@@ -237,7 +242,7 @@ static long query_size(uint64_t uop)
     struct domain *d;
 
     if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     d = table_owner(op.dom, &op.status);
     if (d) {
         op.nr_frames = load_once(&d->gnt.nr_frames);
@@ -253,13 +258,16 @@ static long set_version(uint64_t uop)
     long rc = 0;
 
     if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (op.version != 1 && op.version != 2)
         rc = guest_error(-EINVAL, "set_version: there are 1 and 2");
     else if (op.version == 2)
-        rc = -ENOSYS; /* as Xen with gnttab=max-ver:1; Linux then stays with 1 */
+        /* As Xen with gnttab=max-ver:1; Linux then stays with 1. */
+        rc = guest_error(-ENOSYS, "set_version: only version 1 is offered");
     op.version = 1;
-    return copy_to_guest(uop, &op, sizeof(op)) ? -EFAULT : rc;
+    return copy_to_guest(uop, &op, sizeof(op))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : rc;
 }
 
 static long get_version(uint64_t uop)
@@ -269,10 +277,11 @@ static long get_version(uint64_t uop)
     int16_t status;
 
     if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     d = table_owner(op.dom, &status);
     if (!d)
-        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
+        return status == GNTST_bad_domain ? guest_error(-ESRCH, "no such domain")
+                                          : guest_error(-EPERM, "another domain's version");
     domain_put(d);
     op.version = 1;
     return copy_to_guest(uop, &op, sizeof(op));
@@ -284,7 +293,7 @@ static long get_status_frames(uint64_t uop)
     struct domain *d;
 
     if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     d = table_owner(op.dom, &op.status);
     if (d) {
         /* Version 1 has none of them, so only a list of none can be given. */
@@ -329,7 +338,7 @@ static __always_inline long run_array(const struct array_op *a, uint64_t uop, un
     unsigned done = 0;
 
     if (!guest_array_okay(uop, count, a->size))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an array is not in guest memory");
     while (done < count) {
         unsigned n = min(count - done, (unsigned)a->batch);
         uint64_t at = uop + (uint64_t)done * a->size;
@@ -337,11 +346,11 @@ static __always_inline long run_array(const struct array_op *a, uint64_t uop, un
 
         if (n == 1 ? read_guest_words(&buf, at, a->size / 8)
                    : copy_from_guest(&buf, at, (size_t)n * a->size))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         finished = a->run(&buf, n);
         if (finished == 1 ? write_guest_words(at, &buf, a->size / 8)
                           : copy_to_guest(at, &buf, (size_t)finished * a->size))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
         done += finished;
         if (done < count && (finished < n || hypercall_preempt_check()))
             break;
@@ -383,11 +392,11 @@ long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count)
     case GNTTABOP_unmap_grant_ref: return do_array_op(&unmap, cmd, uop, count);
     case GNTTABOP_copy: return do_array_op(&copy, cmd, uop, count);
     case GNTTABOP_transfer: return do_array_op(&transfer, cmd, uop, count);
-    case GNTTABOP_setup_table: return count == 1 ? setup_table(uop) : -EINVAL;
-    case GNTTABOP_query_size: return count == 1 ? query_size(uop) : -EINVAL;
-    case GNTTABOP_get_status_frames: return count == 1 ? get_status_frames(uop) : -EINVAL;
+    case GNTTABOP_setup_table: return count == 1 ? setup_table(uop) : not_one();
+    case GNTTABOP_query_size: return count == 1 ? query_size(uop) : not_one();
+    case GNTTABOP_get_status_frames: return count == 1 ? get_status_frames(uop) : not_one();
     case GNTTABOP_set_version: return set_version(uop);
     case GNTTABOP_get_version: return get_version(uop);
-    default: return -ENOSYS;
+    default: return guest_error(-ENOSYS, "no such grant_table_op");
     }
 }

@@ -13,6 +13,7 @@
 #include "console/log.h"
 #include "cpu/watchdog.h"
 #include "debug/panic.h"
+#include "debug/trace.h"
 #include "domain/domain.h"
 #include "domain/irq.h"
 #include "hooks.h"
@@ -29,6 +30,11 @@ void describe_current(char *buf, size_t size)
         buf[0] = '\0';
     else
         snprintf(buf, size, "d%uv%u", v->domain->mem.id, v->id);
+}
+
+uint32_t number_of_current(void)
+{
+    return current ? vcpu_number(current) : TRACE_WHO(0x7fff, smp_cpu_id());
 }
 
 /* In a panic: whoever it was that led there, and what it was last refused. */

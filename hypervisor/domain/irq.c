@@ -195,7 +195,7 @@ int pirq_guest_bind(struct vcpu *v, unsigned pirq, bool share)
         return guest_error(-EINVAL, "no interrupt has this number");
     flags = spin_lock_irqsave(&l->lock);
     if (l->bound) {
-        rc = -EBUSY;
+        rc = guest_error(-EBUSY, "the interrupt is bound already");
     } else {
         l->bound = v->domain;
         l->cpu = cpu;
@@ -264,7 +264,7 @@ static int ensure_table(struct domain *d)
         return 0;
     t = hv_zalloc(sizeof *t);
     if (!t)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     d->pirqs = t;
     return 0;
 }
@@ -274,12 +274,12 @@ static int new_line(struct domain *d, unsigned pirq, struct irq_line **line)
     struct irq_line *l = hv_zalloc(sizeof *l);
 
     if (!l)
-        return -ENOMEM;
+        return (int)guest_error(-ENOMEM, "no memory for an interrupt line");
     l->vector = irq_alloc_vector();
     if (!l->vector) {
         printk(XENLOG_WARNING "No interrupt vector is left for pirq %u of d%u\n", pirq, d->mem.id);
         hv_free(l);
-        return -ENOSPC;
+        return (int)guest_error(-ENOSPC, "no interrupt vector is left");
     }
     l->pirq = pirq;
     timer_init(&l->release, release, l, smp_cpu_id());
@@ -306,7 +306,7 @@ static int map_gsi_locked(struct domain *d, unsigned gsi, const struct gsi_mode 
             l->level = mode->level;
             l->active_low = mode->active_low;
         }
-        return mode && l->bound ? -EEXIST : 0;
+        return mode && l->bound ? guest_error(-EEXIST, "the interrupt is bound") : 0;
     }
     if (!ioapic_has_gsi(gsi))
         return guest_error(-EINVAL, "no IO-APIC has this interrupt");
@@ -350,7 +350,7 @@ static int free_pirq(const struct domain *d)
     for (unsigned pirq = ioapic_nr_gsis(); pirq < EVTCHN_MAX_PIRQS; pirq++)
         if (!find_line(d, pirq))
             return pirq;
-    return -ENOSPC;
+    return (int)guest_error(-ENOSPC, "every pirq is in use");
 }
 
 int pirq_get_free(struct domain *d)

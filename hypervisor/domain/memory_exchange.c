@@ -76,7 +76,7 @@ static long steal(struct exchange *e, struct chunk *c, uint64_t first)
         if (first + i >= e->x.in.nr_extents)
             return guest_error(-EINVAL, "exchange: last chunk is not full");
         if (get_guest_u64(&mfn, e->x.in.extent_start + (first + i) * sizeof(mfn)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         for (uint64_t k = 0; k < 1UL << e->x.in.extent_order; k++) {
             struct frame *f;
 
@@ -101,7 +101,7 @@ static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
         int rc;
 
         if (get_guest_u64(&c->gpfn[i], at))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         if (i && hypercall_preempt_check())
             return -ERESTART;
         rc = frame_alloc_preempt(NULL, e->x.out.extent_order, 0, e->addr_bits, &f);
@@ -144,7 +144,8 @@ static long commit(struct exchange *e, struct chunk *c, uint64_t first)
         for (uint64_t k = 0; k < 1UL << order; k++)
             m2p_set(mfn_add(frame_mfn(f), k), c->gpfn[i] + k);
         if (put_guest_u64(at, frame_mfn(f).n))
-            rc = -EFAULT; /* the frames are the guest's all the same, as in Xen */
+            rc = guest_error(-EFAULT, "the result cannot be written"); /* the frames are the guest's
+                                                                          all the same, as in Xen */
     }
     for (unsigned i = 0; i < c->nr_in; i++) {
         m2p_set(frame_mfn(c->in[i]), M2P_INVALID);
@@ -178,7 +179,7 @@ static long exchange_all(struct exchange *e)
     long rc = 0;
 
     if (!c)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     while (!rc && e->x.nr_exchanged < e->x.in.nr_extents) {
         rc = exchange_chunk(e, c);
         if (!rc && e->x.nr_exchanged < e->x.in.nr_extents && hypercall_preempt_check())
@@ -194,7 +195,7 @@ long memory_exchange(uint64_t arg)
     long rc;
 
     if (copy_from_guest(&e.x, arg, sizeof(e.x)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     rc = check_arguments(&e);
     if (!rc)
         rc = domain_resolve(e.x.in.domid, &e.domain);
@@ -205,7 +206,7 @@ long memory_exchange(uint64_t arg)
     /* Progress is in the guest's structure, both for a restart and for a caller that got less. */
     if (copy_to_guest(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &e.x.nr_exchanged,
                       sizeof(e.x.nr_exchanged)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     if (rc == -ERESTART)
         return HYPERCALL_CONTINUE(__HYPERVISOR_memory_op, XENMEM_exchange, arg);
     return rc;

@@ -31,7 +31,7 @@ static long query_domain(unsigned op, uint64_t arg)
     long rc;
 
     if (copy_from_guest(&id, arg, sizeof(id)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     rc = domain_resolve(id, &d);
     if (rc)
         return rc;
@@ -54,7 +54,9 @@ static long machphys_mapping(uint64_t arg)
         .max_mfn = current_domain->is_control ? frame_limit - 1 : MACH2PHYS_NR_ENTRIES - 1,
     };
 
-    return copy_to_guest(arg, &map, sizeof(map)) ? -EFAULT : 0;
+    return copy_to_guest(arg, &map, sizeof(map))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : 0;
 }
 
 /* One frame number per 2 MiB of M2P, for a tool that wants to map it. */
@@ -67,10 +69,10 @@ static long machphys_mfn_list(uint64_t arg)
     if (!current_domain->is_control)
         return guest_error(-EPERM, "the M2P's frames are for the control domain");
     if (copy_from_guest(&list, arg, sizeof(list)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     nr = min(list.max_extents, m2p_pieces());
     if (!guest_array_okay(list.extent_start, nr, sizeof(mfn)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an array is not in guest memory");
     for (unsigned i = 0; i < nr; i++) {
         mfn_t piece = m2p_piece(i);
 
@@ -78,10 +80,12 @@ static long machphys_mfn_list(uint64_t arg)
         if (mfn_valid_number(piece))
             mfn = piece.n;
         if (put_guest_u64(list.extent_start + i * sizeof(mfn), mfn))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     list.nr_extents = nr;
-    return copy_to_guest(arg, &list, sizeof(list)) ? -EFAULT : 0;
+    return copy_to_guest(arg, &list, sizeof(list))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : 0;
 }
 
 static long claim_pages(uint64_t arg)
@@ -93,7 +97,7 @@ static long claim_pages(uint64_t arg)
     if (!current_domain->is_control)
         return guest_error(-EPERM, "claims are for the control domain");
     if (copy_from_guest(&r, arg, sizeof(r)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (r.extent_start || r.extent_order || r.mem_flags)
         return guest_error(-EINVAL, "a claim has a number of pages and nothing else");
     rc = domain_resolve(r.domid, &d);
@@ -109,7 +113,7 @@ static long put_resource(struct domain *d, const struct xen_mem_acquire_resource
     if (res->frame >= d->gnt.max_frames || res->nr_frames > d->gnt.max_frames - res->frame)
         return guest_error(-EINVAL, "resource frames beyond its end");
     if (!guest_array_okay(res->frame_list, res->nr_frames, sizeof(uint64_t)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an array is not in guest memory");
     for (unsigned i = 0; i < res->nr_frames; i++) {
         mfn_t mfn;
         int rc = grant_resource_frame(d, (unsigned)res->frame + i, &mfn);
@@ -117,7 +121,7 @@ static long put_resource(struct domain *d, const struct xen_mem_acquire_resource
         if (rc)
             return rc;
         if (put_guest_u64(res->frame_list + i * sizeof(uint64_t), mfn.n))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     return 0;
 }
@@ -130,7 +134,7 @@ static long acquire_resource(uint64_t arg)
     long rc;
 
     if (copy_from_guest(&res, arg, sizeof(res)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (res.pad)
         return guest_error(-EINVAL, "padding is not zero");
     rc = domain_resolve(res.domid, &d);
@@ -148,7 +152,9 @@ static long acquire_resource(uint64_t arg)
         rc = guest_error(-EINVAL, "frames asked for without a list");
     else {
         res.nr_frames = d->gnt.max_frames;
-        rc = copy_to_guest(arg, &res, sizeof(res)) ? -EFAULT : 0;
+        rc = copy_to_guest(arg, &res, sizeof(res))
+                 ? guest_error(-EFAULT, "the result cannot be written")
+                 : 0;
     }
     domain_put(d);
     return rc;

@@ -150,7 +150,8 @@ static int protect(unsigned bus, unsigned devfn, uint64_t first, uint64_t last,
     }
     if (!a)
         a = area_at(first, last);
-    rc = a ? rangeset_add(mem_io_read_only, first, last) : -ENOMEM;
+    rc = a ? rangeset_add(mem_io_read_only, first, last)
+           : guest_error(-ENOMEM, "no record for an MSI-X table");
     if (rc)
         return rc;
     a->owned = true;

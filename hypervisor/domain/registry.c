@@ -138,7 +138,7 @@ int domain_register(struct domain *d)
     if (!table[id >> TABLE_BITS]) {
         page = hv_alloc_page();
         if (!page)
-            return -ENOMEM;
+            return guest_error(-ENOMEM, "no memory for it");
     }
     spin_lock(&domain_list_lock);
     if (page && !table[id >> TABLE_BITS]) {

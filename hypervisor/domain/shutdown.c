@@ -11,6 +11,7 @@
 #include "console/log.h"
 #include "cpu/machine.h"
 #include "debug/assert.h"
+#include "debug/trace.h"
 #include "domain/domain.h"
 #include "domain/pv_hooks.h"
 #include "hooks.h"
@@ -116,6 +117,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
+    TRACE(TRC_PAVIS_CRASH, d->mem.id, TRACE_TEXT(fmt));
     if (!d->is_shutting_down) {
         printk(XENLOG_ERR "d%u crashed: %s\n", d->mem.id, why);
         if (d == current_domain)
@@ -147,7 +149,7 @@ int set_global_virq_handler(struct domain *d, unsigned virq)
     if (d == dom0)
         d = NULL;
     else if (!domain_get(d))
-        return -ESRCH;
+        return guest_error(-ESRCH, "the domain is gone");
     flags = spin_lock_irqsave(&virq_handler_lock);
     old = virq_handler[virq];
     virq_handler[virq] = d;

@@ -220,7 +220,7 @@ long do_vcpu_op(int cmd, unsigned int vcpu_id, uint64_t arg)
 
     /* Linux asks for the 8,192 that might exist; not an error worth a reason. */
     if (vcpu_id >= d->max_vcpus || vcpu_id >= MAX_VCPUS || !(v = d->vcpu[vcpu_id]))
-        return -ENOENT;
+        return guest_error(-ENOENT, "no such vCPU");
 
     switch (cmd) {
     case VCPUOP_initialise: return op_initialise(v, arg);

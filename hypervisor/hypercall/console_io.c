@@ -58,7 +58,8 @@ static long console_read(unsigned count, uint64_t buffer)
     while (n < count && n < RING_SIZE && input.tail != input.head)
         part[n++] = input.buf[input.tail++ % RING_SIZE];
     spin_unlock_irqrestore(&input.lock, flags);
-    return copy_to_guest(buffer, part, n) ? -EFAULT : (long)n;
+    return copy_to_guest(buffer, part, n) ? guest_error(-EFAULT, "the result cannot be written")
+                                          : (long)n;
 }
 
 static void flush_line(const struct domain *d, struct guest_console *c)
@@ -103,12 +104,12 @@ static long console_write(unsigned count, uint64_t buffer)
     char part[CHUNK];
 
     if (!d->is_control && !c)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     while (count) {
         unsigned n = min(count, (unsigned)CHUNK);
 
         if (copy_from_guest(part, buffer, n))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         if (c)
             guest_text(d, c, part, n);
         else

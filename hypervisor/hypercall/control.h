@@ -75,6 +75,10 @@ long domctl_set_cpu_policy(struct domctl_call *c);
 long sysctl_cpu_policy(struct xen_sysctl *op);
 long sysctl_cpu_featureset(struct xen_sysctl *op);
 
+/* --- perfc.c, tbuf.c ------------------------------------------------------------------------- */
+long sysctl_perfc_op(struct xen_sysctl *op);
+long sysctl_tbuf_op(struct xen_sysctl *op);
+
 /* --- sysctl_topology.c ----------------------------------------------------------------------- */
 long sysctl_physinfo(struct xen_sysctl *op);
 long sysctl_cputopoinfo(struct xen_sysctl *op);

@@ -38,7 +38,7 @@ static long put_policy(const struct cpu_policy *p, struct policy_buffers *b)
     long rc = 0;
 
     if (!s)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     b->nr_leaves =
         b->leaves ? cpu_policy_to_leaves(p, s->leaf, CPU_POLICY_MAX_LEAVES) : CPU_POLICY_MAX_LEAVES;
     b->nr_msrs = b->msrs ? cpu_policy_to_msrs(p, s->msr, CPU_POLICY_MAX_MSRS) : CPU_POLICY_MAX_MSRS;
@@ -46,7 +46,7 @@ static long put_policy(const struct cpu_policy *p, struct policy_buffers *b)
         rc = guest_error(-ENOBUFS, "no room for the CPU policy");
     else if ((b->leaves && copy_to_guest(b->leaves, s->leaf, b->nr_leaves * sizeof(s->leaf[0]))) ||
              (b->msrs && copy_to_guest(b->msrs, s->msr, b->nr_msrs * sizeof(s->msr[0]))))
-        rc = -EFAULT;
+        rc = guest_error(-EFAULT, "the result cannot be written");
     hv_free_pages(s, SCRATCH_ORDER);
     return rc;
 }
@@ -66,7 +66,7 @@ long domctl_get_cpu_policy(struct domctl_call *c)
 static long merge_leaves(struct scratch *s, struct xen_domctl_cpu_policy *arg)
 {
     if (copy_from_guest(s->leaf, arg->leaves, arg->nr_leaves * sizeof(s->leaf[0])))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     for (unsigned i = 0; i < arg->nr_leaves; i++) {
         if (!cpu_policy_from_leaf(&s->policy, &s->leaf[i]))
             continue;
@@ -75,7 +75,7 @@ static long merge_leaves(struct scratch *s, struct xen_domctl_cpu_policy *arg)
         return guest_error(-ERANGE, "CPUID leaf that policies do not have");
     }
     if (copy_from_guest(s->msr, arg->msrs, arg->nr_msrs * sizeof(s->msr[0])))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     for (unsigned i = 0; i < arg->nr_msrs; i++) {
         int rc = cpu_policy_from_msr(&s->policy, &s->msr[i]);
 
@@ -97,7 +97,7 @@ static long replace_policy(struct domain *d, struct scratch *s, struct xen_domct
     if (!rc)
         rc = cpu_policy_check(&s->policy, most, &arg->err_leaf, &arg->err_subleaf);
     if (rc)
-        return rc;
+        return guest_error(rc, "the policy offers more than this machine has");
     cpu_policy_clamp(&s->policy, most);
     *d->cpu_policy = s->policy; /* no vCPU of d has run, none is looking */
     return 0;
@@ -115,7 +115,7 @@ long domctl_set_cpu_policy(struct domctl_call *c)
         return guest_error(-E2BIG, "more leaves or MSRs than a policy has");
     s = hv_alloc_pages(SCRATCH_ORDER);
     if (!s)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     arg->err_leaf = arg->err_subleaf = arg->err_msr = ~0u;
     rc = replace_policy(c->d, s, arg);
     hv_free_pages(s, SCRATCH_ORDER);
@@ -185,7 +185,9 @@ long sysctl_cpu_featureset(struct xen_sysctl *op)
     cpu_policy_get_words(p, words);
     arg->nr_features = min(arg->nr_features, (uint32_t)CPU_WORDS);
     if (copy_to_guest(arg->features, words, arg->nr_features * sizeof(words[0])))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     /* Older tools know fewer words, take what they get and ignore the error. */
-    return arg->nr_features < CPU_WORDS ? -ENOBUFS : 0;
+    return arg->nr_features < CPU_WORDS
+               ? guest_error(-ENOBUFS, "room for fewer feature words than there are")
+               : 0;
 }

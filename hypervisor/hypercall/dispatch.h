@@ -10,8 +10,8 @@
 /* Runs one call by number with up to six arguments: -ENOSYS for an unknown number. */
 long hypercall_run(uint64_t nr, const uint64_t args[6]);
 
-/* Name of a hypercall number, or "?" */
-const char *hypercall_name(unsigned nr);
+/* The same without counting, checking and observing: a number that the table has. */
+long hypercall_call_handler(uint64_t nr, const uint64_t args[6]);
 
-/* Calls of number nr so far, summed over all CPUs. */
-uint64_t hypercall_count(unsigned nr);
+/* Lets all further calls go through hypercall_observed(), or directly to their handlers. */
+void hypercall_set_observed(bool on);

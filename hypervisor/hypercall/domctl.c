@@ -114,7 +114,7 @@ static long run(const struct domctl_entry *e, struct xen_domctl *op, uint64_t ar
     if (held)
         domain_put(held);
     if (c.copy_back && copy_to_guest(arg, op, sizeof(*op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return rc;
 }
 
@@ -125,7 +125,7 @@ long do_domctl(uint64_t arg)
     long rc;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return guest_error(-EACCES, "domctl interface version is not 0x15");
     if (!current_domain->is_control)

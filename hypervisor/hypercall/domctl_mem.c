@@ -49,12 +49,12 @@ long domctl_getpageframeinfo3(struct domctl_call *c)
     if (arg->num > PFINFO_MAX)
         return guest_error(-E2BIG, "information on more than 1024 frames at once");
     if (!guest_array_okay(arg->array, arg->num, sizeof(uint64_t)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an array is not in guest memory");
     for (uint64_t i = 0; i < arg->num; i++) {
         uint64_t at = arg->array + i * sizeof(uint64_t), number;
 
         if (get_guest_u64(&number, at) || put_guest_u64(at, frame_info(c->d, number)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     return 0;
 }

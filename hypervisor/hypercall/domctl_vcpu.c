@@ -55,9 +55,9 @@ long domctl_setvcpucontext(struct domctl_call *c)
         return guest_error(-EINVAL, "domain is dying");
     ctx = hv_alloc_pages(CONTEXT_ORDER);
     if (!ctx)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     if (copy_from_guest(ctx, arg->ctxt, sizeof(*ctx))) {
-        rc = -EFAULT;
+        rc = guest_error(-EFAULT, "an argument cannot be read");
     } else {
         domain_pause(c->d);
         rc = pv_set_guest_context(v, ctx);
@@ -82,11 +82,13 @@ long domctl_getvcpucontext(struct domctl_call *c)
         return guest_error(-ENODATA, "vCPU has no context yet");
     ctx = hv_alloc_pages(CONTEXT_ORDER);
     if (!ctx)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     vcpu_pause(v);
     pv_get_guest_context(v, ctx);
     vcpu_unpause(v);
-    rc = copy_to_guest(arg->ctxt, ctx, sizeof(*ctx)) ? -EFAULT : 0;
+    rc = copy_to_guest(arg->ctxt, ctx, sizeof(*ctx))
+             ? guest_error(-EFAULT, "the result cannot be written")
+             : 0;
     hv_free_pages(ctx, CONTEXT_ORDER);
     return rc;
 }
@@ -247,7 +249,7 @@ long domctl_getvcpuextstate(struct domctl_call *c)
         header.xcr0_accum = fpu_xcr0_supported();
         if (copy_to_guest(arg->buffer, &header, sizeof(header)) ||
             copy_to_guest(arg->buffer + sizeof(header), v->fpu, fpu_area_size()))
-            rc = -EFAULT;
+            rc = guest_error(-EFAULT, "the result cannot be written");
         vcpu_unpause(v);
     }
     arg->size = size;
@@ -287,10 +289,10 @@ long domctl_setvcpuextstate(struct domctl_call *c)
         return guest_error(-EINVAL, "wrong size of extended state");
     area = hv_zalloc(fpu_area_size());
     if (!area)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     if (copy_from_guest(&header, arg->buffer, sizeof(header)) ||
         copy_from_guest(area, arg->buffer + sizeof(header), arg->size - sizeof(header)))
-        rc = -EFAULT;
+        rc = guest_error(-EFAULT, "an argument cannot be read");
     else
         rc = check_extstate(v, &header, area);
     if (!rc) {
@@ -330,7 +332,9 @@ long domctl_get_vcpu_msrs(struct domctl_call *c)
     if (arg->msr_count < 1)
         return guest_error(-ENOBUFS, "no room for the MSR");
     arg->msr_count = 1;
-    return copy_to_guest(arg->msrs, &msr, sizeof(msr)) ? -EFAULT : 0;
+    return copy_to_guest(arg->msrs, &msr, sizeof(msr))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : 0;
 }
 
 long domctl_set_vcpu_msrs(struct domctl_call *c)
@@ -347,7 +351,7 @@ long domctl_set_vcpu_msrs(struct domctl_call *c)
         struct xen_domctl_vcpu_msr msr;
 
         if (copy_from_guest(&msr, arg->msrs + i * sizeof(msr), sizeof(msr)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         if (msr.reserved || msr.index != MSR_TSC_AUX || msr.value >> 32) {
             arg->msr_count = i; /* tells which */
             c->copy_back = true;

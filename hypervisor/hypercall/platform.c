@@ -123,7 +123,7 @@ static long getidletime(struct xenpf_getidletime *arg)
     wanted &= cpu_online_map;
     for_each_cpu (cpu, wanted) {
         if (put_guest_u64(arg->idletime + cpu * sizeof(uint64_t), sched_idle_time(cpu)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     return cpumask_to_guest(&map, wanted); /* those that exist */
 }
@@ -152,11 +152,11 @@ long do_platform_op(uint64_t arg)
     if (!current_domain->is_control)
         return guest_error(-EPERM, "platform_op is for the control domain");
     if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (op.interface_version != XENPF_INTERFACE_VERSION)
         return guest_error(-EACCES, "platform_op interface version is not 0x03000001");
     rc = run(&op);
     if (!rc && copy_to_guest(arg, &op, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return rc;
 }

@@ -199,7 +199,7 @@ static long fetch_name(uint16_t *name, uint64_t gva)
 {
     for (unsigned int i = 0; i < NAME_CHARS; i++) {
         if (copy_from_guest(&name[i], gva + i * sizeof(*name), sizeof(*name)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         if (!name[i])
             return 0;
     }
@@ -236,7 +236,7 @@ static long set_variable(struct xenpf_efi_runtime_call *op, struct buffers *b)
     if (size > b->capacity)
         return guest_error(-ENOMEM, "an EFI variable of more than 64 KiB");
     if (size && copy_from_guest(b->data, op->u.set_variable.data, size))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     return ask(op, EFI_SET_VARIABLE, (uint64_t)b->name, (uint64_t)&guid, op->misc, size,
                (uint64_t)b->data);
 }
@@ -250,7 +250,7 @@ static long get_next_variable_name(struct xenpf_efi_runtime_call *op, struct buf
     if (room < sizeof(*b->name) || room % sizeof(*b->name))
         return guest_error(-EINVAL, "no room for the name of an EFI variable");
     if (copy_from_guest(b->name, op->u.get_next_variable_name.name, room))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     for (i = 0; i < room / sizeof(*b->name) && b->name[i]; i++)
         ;
     if (i == room / sizeof(*b->name))
@@ -268,13 +268,15 @@ static long with_buffers(struct xenpf_efi_runtime_call *op, uint64_t size,
                          long (*call)(struct xenpf_efi_runtime_call *op, struct buffers *b))
 {
     struct buffers b = {.name = hv_alloc_page(), .capacity = min(size, DATA_MAX)};
-    long rc = -ENOMEM;
+    long rc;
 
     while ((PAGE_SIZE << b.order) < b.capacity)
         b.order++;
     b.data = b.capacity ? hv_alloc_pages(b.order) : NULL;
     if (b.name && (b.data || !b.capacity))
         rc = call(op, &b);
+    else
+        rc = guest_error(-ENOMEM, "no memory for the firmware's buffers");
     if (b.data)
         hv_free_pages(b.data, b.order);
     if (b.name)

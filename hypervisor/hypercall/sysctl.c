@@ -4,8 +4,7 @@
  *
  * Reading is without a common lock: each handler is consistent in itself, and what it reports may
  * be old by the time it is read anyway.  The structure is copied in once and back at the end.
- * Groups that are not offered (tracing, performance counters, power management, live patches, cache
- * partitioning) answer -ENOSYS.
+ * Groups that are not offered (power management, live patches, cache partitioning) answer -ENOSYS.
  */
 #include "abi/sysctl.h"
 #include "abi/errno.h"
@@ -35,7 +34,7 @@ static long sysctl_readconsole(struct xen_sysctl *op)
         if (!n)
             break;
         if (copy_to_guest(arg->buffer + done, part, n))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
         done += n;
     }
     if (arg->clear)
@@ -67,7 +66,7 @@ static long sysctl_getdomaininfolist(struct xen_sysctl *op)
         next = d->mem.id + 1u;
         domain_put(d);
         if (copy_to_guest(arg->buffer + nr * sizeof(info), &info, sizeof(info)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
         nr++;
     }
     arg->num_domains = nr;
@@ -82,7 +81,7 @@ static long sysctl_debug_keys(struct xen_sysctl *op)
         char key;
 
         if (copy_from_guest(&key, arg->keys + i, 1))
-            return -EFAULT;
+            return guest_error(-EFAULT, "an argument cannot be read");
         keys_handle(key);
     }
     return 0;
@@ -97,7 +96,7 @@ static long sysctl_getcpuinfo(struct xen_sysctl *op)
         struct xen_sysctl_cpuinfo info = {.idletime = sched_idle_time(cpu)};
 
         if (copy_to_guest(arg->info + cpu * sizeof(info), &info, sizeof(info)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     arg->nr_cpus = nr;
     return 0;
@@ -140,8 +139,10 @@ static const struct sysctl_entry {
     const char *name;
 } entries[] = {
     [XEN_SYSCTL_readconsole] = {sysctl_readconsole, "readconsole"},
+    [XEN_SYSCTL_tbuf_op] = {sysctl_tbuf_op, "tbuf_op"},
     [XEN_SYSCTL_physinfo] = {sysctl_physinfo, "physinfo"},
     [XEN_SYSCTL_sched_id] = {sysctl_sched_id, "sched_id"},
+    [XEN_SYSCTL_perfc_op] = {sysctl_perfc_op, "perfc_op"},
     [XEN_SYSCTL_getdomaininfolist] = {sysctl_getdomaininfolist, "getdomaininfolist"},
     [XEN_SYSCTL_debug_keys] = {sysctl_debug_keys, "debug_keys"},
     [XEN_SYSCTL_getcpuinfo] = {sysctl_getcpuinfo, "getcpuinfo"},
@@ -162,7 +163,7 @@ long do_sysctl(uint64_t arg)
     long rc;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return guest_error(-EACCES, "sysctl interface version is not 0x15");
     if (!current_domain->is_control)
@@ -172,6 +173,6 @@ long do_sysctl(uint64_t arg)
     rc = entries[op.cmd].fn(&op);
     /* -ENOBUFS comes with the number that would be needed, or that was given. */
     if ((!rc || rc == -ENOBUFS) && copy_to_guest(arg, &op, sizeof(op)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return rc;
 }

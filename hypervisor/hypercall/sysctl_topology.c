@@ -91,7 +91,7 @@ long sysctl_cputopoinfo(struct xen_sysctl *op)
             t = (struct xen_sysctl_cputopo){core_of(cpu), package_of(cpu),
                                             numa_node_of_apic(cpu_apic_id[cpu])};
         if (copy_to_guest(arg->cputopo + cpu * sizeof(t), &t, sizeof(t)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     arg->num_cpus = nr;
     return 0;
@@ -114,10 +114,10 @@ long sysctl_numainfo(struct xen_sysctl *op)
         for (uint32_t to = 0; to < nr; to++)
             distance[to] = numa.distance[i][to];
         if (arg->meminfo && copy_to_guest(arg->meminfo + i * sizeof(node), &node, sizeof(node)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
         if (arg->distance && copy_to_guest(arg->distance + i * nr * sizeof(distance[0]), distance,
                                            nr * sizeof(distance[0])))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     arg->num_nodes = nr;
     return 0;
@@ -139,7 +139,7 @@ long sysctl_pcitopoinfo(struct xen_sysctl *op)
         }
         if (copy_from_guest(&dev, arg->devs + i * sizeof(dev), sizeof(dev)) ||
             copy_to_guest(arg->nodes + i * sizeof(node), &node, sizeof(node)))
-            return -EFAULT;
+            return guest_error(-EFAULT, "the result cannot be written");
     }
     return 0;
 }

@@ -44,7 +44,7 @@ static long put_text(uint64_t arg, const char *text, size_t size)
 
     BUG_ON(size > sizeof(buf));
     str_copy(buf, text, size);
-    return copy_to_guest(arg, buf, size) ? -EFAULT : 0;
+    return copy_to_guest(arg, buf, size) ? guest_error(-EFAULT, "the result cannot be written") : 0;
 }
 
 static long compile_info(uint64_t arg)
@@ -56,7 +56,9 @@ static long compile_info(uint64_t arg)
     str_copy(info.compile_by, "pavis", sizeof(info.compile_by));
     str_copy(info.compile_domain, "localdomain", sizeof(info.compile_domain));
     str_copy(info.compile_date, "reproducible", sizeof(info.compile_date));
-    return copy_to_guest(arg, &info, sizeof(info)) ? -EFAULT : 0;
+    return copy_to_guest(arg, &info, sizeof(info))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : 0;
 }
 
 /* Up to 1 KiB, most of it zero: only the text is ours to copy. */
@@ -65,7 +67,7 @@ static long put_long_text(uint64_t arg, const char *text, size_t size)
     size_t len = strlen(text);
 
     if (copy_to_guest(arg, text, len) || clear_guest(arg + len, size - len))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return 0;
 }
 
@@ -75,7 +77,7 @@ static long get_features(uint64_t arg)
     struct xen_feature_info info;
 
     if (copy_from_guest(&info, arg, sizeof(info)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (info.submap_idx != 0)
         return guest_error(-EINVAL, "feature words: there is only number 0");
     /* "Direct mapped": frame numbers in page tables are the machine's; Xen says so to all PV. */
@@ -84,7 +86,9 @@ static long get_features(uint64_t arg)
         info.submap |= F(pae_pgdir_above_4gb);
     if (d->is_control)
         info.submap |= F(dom0);
-    return copy_to_guest(arg, &info, sizeof(info)) ? -EFAULT : 0;
+    return copy_to_guest(arg, &info, sizeof(info))
+               ? guest_error(-EFAULT, "the result cannot be written")
+               : 0;
 }
 
 static long build_id(uint64_t arg)
@@ -99,13 +103,13 @@ static long build_id(uint64_t arg)
     if (!arg)
         return len;
     if (copy_from_guest(&id, arg, sizeof(id)))
-        return -EFAULT;
+        return guest_error(-EFAULT, "an argument cannot be read");
     if (!id.len)
         return guest_error(-EINVAL, "no room for the build id");
     if (id.len < len)
         return guest_error(-ENOBUFS, "no room for the build id");
     if (copy_to_guest(arg + sizeof(id), __start_build_id + NOTE_HEADER, len))
-        return -EFAULT;
+        return guest_error(-EFAULT, "the result cannot be written");
     return len;
 }
 
@@ -120,13 +124,16 @@ static __attribute__((noinline)) long version_op(int cmd, uint64_t arg)
         return put_long_text(arg, CAPABILITIES, sizeof(xen_capabilities_info_t));
     case XENVER_changeset: return put_text(arg, "unavailable", sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters:
-        return copy_to_guest(arg, &params, sizeof(params)) ? -EFAULT : 0;
+        return copy_to_guest(arg, &params, sizeof(params))
+                   ? guest_error(-EFAULT, "the result cannot be written")
+                   : 0;
     case XENVER_get_features: return get_features(arg);
     case XENVER_pagesize:
         return arg ? guest_error(-EINVAL, "the page size takes no argument") : (long)PAGE_SIZE;
     case XENVER_guest_handle:
-        return copy_to_guest(arg, current_domain->handle, sizeof(current_domain->handle)) ? -EFAULT
-                                                                                          : 0;
+        return copy_to_guest(arg, current_domain->handle, sizeof(current_domain->handle))
+                   ? guest_error(-EFAULT, "the result cannot be written")
+                   : 0;
     case XENVER_commandline:
         /* It may name what a guest need not know. */
         return put_long_text(arg, current_domain->is_control ? commandline : "<denied>",

@@ -88,9 +88,9 @@ int mem_claim(struct mem_owner *o, uint64_t pages)
     spin_lock(&claims_lock);
     if (pages) {
         if (o->is_dying || o->claimed || pages <= o->tot_pages || pages > o->max_pages)
-            rc = -EINVAL;
+            rc = (int)guest_error(-EINVAL, "the claim is beyond the domain's limit");
         else if (want = pages - o->tot_pages, want + claims_total > free)
-            rc = -ENOMEM;
+            rc = (int)guest_error(-ENOMEM, "less memory is free than is claimed");
     }
     if (!rc) {
         claims_total += want - o->claimed;
@@ -215,9 +215,9 @@ int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned 
     BUG_ON(frame_state(f) != FRAME_HV);
     spin_lock(&o->lock);
     if (o->is_dying) {
-        rc = -EINVAL;
+        rc = (int)guest_error(-EINVAL, "the domain is dying");
     } else if (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, pages)) {
-        rc = -ENOMEM;
+        rc = (int)guest_error(-ENOMEM, "the domain is at its limit");
     } else {
         if (flags & MEMF_KEEP_LIMIT)
             o->exchanging -= min(o->exchanging, pages);
@@ -301,7 +301,7 @@ int frame_share(void *page, struct mem_owner *o, bool writable)
     BUG_ON(frame_state(f) != FRAME_HV);
     spin_lock(&o->lock);
     if (o->is_dying) {
-        rc = -EINVAL;
+        rc = (int)guest_error(-EINVAL, "the domain is dying");
     } else {
         account_in(o, &o->shared_pages, f, 1);
         /* The type reference stays until the page is unshared: nothing else can be made of it. */

@@ -18,6 +18,7 @@
 #include "mem/heap.h"
 #include "mem/pte.h"
 #include "mem/validate.h"
+#include "mem/m2p.h"
 
 #define MAX_REPORTERS 16
 #define MAX_LINES     100
@@ -276,7 +277,7 @@ static void visit(struct audit *a, struct frame *f)
             !(o->chunk_map[frame_mfn(f).n / 512 / 64] >> (frame_mfn(f).n / 512 & 63) & 1))
             audit_complain(a, "frame %#lx is missing in the chunk map of d%u (I8)", frame_mfn(f).n,
                            o->id);
-        if (o == &mem_owner_xen && page_type(f) != PT_SHARED)
+        if (o == &mem_owner_xen && page_type(f) != PT_SHARED && m2p_has(frame_mfn(f)))
             audit_complain(a, "frame %#lx of the M2P has type %d (I3)", frame_mfn(f).n,
                            page_type(f));
         if (page_type(f) == PT_SEGDESC && x & TYPE_VALIDATED)

@@ -48,6 +48,14 @@ mfn_t m2p_piece(unsigned index)
     return index < nr_pieces && piece[index] ? MFN(piece[index]) : INVALID_MFN;
 }
 
+bool m2p_has(mfn_t mfn)
+{
+    for (unsigned p = 0; p < nr_pieces; p++)
+        if (piece[p] && mfn.n - piece[p] < PIECE_FRAMES)
+            return true;
+    return false;
+}
+
 unsigned m2p_pieces(void)
 {
     return nr_pieces;

@@ -21,3 +21,5 @@ uint64_t m2p_get(mfn_t mfn);
  * INVALID_MFN behind the last, and for a gap. */
 mfn_t m2p_piece(unsigned index);
 unsigned m2p_pieces(void);
+/* Whether a frame is part of the table. */
+bool m2p_has(mfn_t mfn);

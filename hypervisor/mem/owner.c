@@ -43,12 +43,12 @@ int mem_owner_init(struct mem_owner *o)
     if (!leaf[o->id >> LEAF_SHIFT]) {
         fresh = hv_alloc_page();
         if (!fresh)
-            return -ENOMEM;
+            return guest_error(-ENOMEM, "no memory for it");
     }
     o->chunk_map = hv_zalloc(BITMAP_WORDS(DIV_UP(frame_limit, 512)) * 8);
     if (!o->chunk_map) {
         hv_free_page(fresh);
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     }
 
     spin_lock(&owner_lock);

@@ -377,7 +377,7 @@ hypercall_rdx:                                  /* RDX is the guest's still */
         sti
         cmp     $NR_HYPERCALLS, %rax
         jae     1f
-        lea     hypercall_handlers(%rip), %r11
+        mov     hypercall_table(%rip), %r11
         mov     (%r11,%rax,8), %r11
         test    %r11, %r11
         je      1f
@@ -421,7 +421,8 @@ hypercall_rdx:                                  /* RDX is the guest's still */
         mov     FRAME_RSP(%rsp), %rsp
         sysretq
 
-1:      movq    $-38, FRAME_RAX(%rsp)           /* -ENOSYS */
+1:      call    hypercall_unknown
+        mov     %rax, FRAME_RAX(%rsp)
         jmp     exit_to_guest
 2:      movb    $0, CPU_INFO_CONTINUED(%rsp)    /* RAX has the number again: nothing to store */
         jmp     exit_to_guest

@@ -51,7 +51,7 @@ static __always_inline int root_get(struct vcpu *v, struct frame *f, unsigned fl
     int rc = 0;
 
     if (unlikely(!frame_get_fast(f, v->domain->mem.id)))
-        return -EINVAL;
+        return (int)guest_error(-EINVAL, "the root is not the domain's frame");
     if (unlikely(!page_type_try_get(f, PT_L4))) {
         rc = page_type_get(f, PT_L4, flags);
         if (rc)

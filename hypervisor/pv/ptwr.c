@@ -13,6 +13,7 @@
 #include "abi/errno.h"
 #include "cpu/cpu_info.h"
 #include "debug/assert.h"
+#include "debug/trace.h"
 #include "domain/domain.h"
 #include "mem/frame.h"
 #include "mem/guest_access.h"
@@ -180,6 +181,9 @@ bool pv_ptwr_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t addr)
         else
             rc = store(&t, &c, regs, &in, addr, src);
     } while (rc == -EAGAIN && ++tries < MAX_TRIES);
+    TRACE(TRC_PV_PTWR_EMULATION | TRC_64_FLAG,
+          TRACE_64(load_once(&t.entry[(addr & ~PAGE_MASK) / 8])), TRACE_64(addr),
+          TRACE_64(regs->rip));
     pte_table_close(&t);
     if (unlikely(rc == -EAGAIN))
         return true; /* the guest tries again, after its events and ours */

@@ -8,6 +8,7 @@
 #include "abi/xen.h"
 #include "cpu/insn.h"
 #include "debug/assert.h"
+#include "debug/trace.h"
 #include "domain/domain.h"
 #include "hooks.h"
 #include "mem/guest_access.h"
@@ -39,6 +40,7 @@ static __always_inline void page_fault(struct vcpu *v, struct cpu_regs *regs, ui
     uint64_t ldt = VCPU_DESC_BASE + (uint64_t)v->desc_slot * VCPU_DESC_STRIDE + VCPU_DESC_LDT;
     uint32_t err = regs->error_code;
 
+    TRACE(TRC_PV_PAGE_FAULT | TRC_64_FLAG, TRACE_64(regs->rip), TRACE_64(addr), err);
     if (unlikely(addr - HYPERVISOR_VIRT_START < HYPERVISOR_VIRT_END - HYPERVISOR_VIRT_START)) {
         /* Without the user bit it was the processor itself: only descriptors are read so. */
         if (!(err & (PF_USER | PF_RSVD)) && addr - ldt < VCPU_DESC_SIZE - VCPU_DESC_LDT) {

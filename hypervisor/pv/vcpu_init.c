@@ -79,7 +79,7 @@ int pv_vcpu_init(struct vcpu *v)
 
     _Static_assert(256 * sizeof(struct trap_entry) <= PAGE_SIZE, "a trap table is one page");
     if (slot < 0)
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     v->desc_slot = slot;
     v->trap_table = hv_alloc_page();
     v->fpu = hv_zalloc(max(fpu_area_size(), (unsigned)PAGE_SIZE));
@@ -89,7 +89,7 @@ int pv_vcpu_init(struct vcpu *v)
         if (v->trap_table)
             hv_free_page(v->trap_table);
         free_desc_slot(slot);
-        return -ENOMEM;
+        return guest_error(-ENOMEM, "no memory for it");
     }
     for (unsigned i = 0; i < ARRAY_SIZE(v->gdt_frames); i++)
         v->gdt_frames[i] = INVALID_MFN;

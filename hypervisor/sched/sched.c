@@ -20,6 +20,7 @@
 #include "cpu/cpu_info.h"
 #include "cpu/smp.h"
 #include "debug/assert.h"
+#include "debug/trace.h"
 #include "domain/vcpu.h"
 #include "lib/cpumask.h"
 #include "lib/errno.h"
@@ -368,6 +369,23 @@ static void arrive(struct vcpu *next)
     continue_running(next);
 }
 
+static void trace_change(const struct vcpu *v, int32_t state)
+{
+    TRACE(TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)v->sched.runstate.state << 8 | (uint32_t)state << 4,
+          vcpu_number(v));
+}
+
+static void trace_switch(const struct vcpu *prev, const struct vcpu *next)
+{
+    uint32_t from = vcpu_number(prev), to = vcpu_number(next);
+
+    if (likely(!trace_running))
+        return;
+    trace_change(prev, resting_state(prev));
+    trace_change(next, RUNSTATE_running);
+    TRACE(TRC_SCHED_SWITCH, from >> 16, from & 0xffff, to >> 16, to & 0xffff);
+}
+
 void schedule(void)
 {
     struct sched_rq *rq = &sched_rqs[smp_cpu_id()];
@@ -380,6 +398,7 @@ void schedule(void)
     next = pick(rq, prev, now);
     unbalanced = policy->balance_due(rq, now);
     if (next != prev) {
+        trace_switch(prev, next);
         runstate_change(&prev->sched.runstate, resting_state(prev), now);
         runstate_change(&next->sched.runstate, RUNSTATE_running, now);
         next->sched.unit.on_cpu = true;

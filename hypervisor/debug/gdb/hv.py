@@ -6,6 +6,10 @@
     hv vcpus [DOM]   every vCPU: CPU, state, rip, roots
     hv frame N       the record of machine frame N: owner, counts, type
     hv walk VA [ROOT]  the page-table entries that map an address, from CR3 or from a root
+    hv ports DOM     every event channel of a domain: state, peer, pending, masked
+    hv grants DOM    every pinned grant entry of a domain
+    hv trace [N]     the last N trace records (20) of each CPU
+    hv locks         which CPU waits for which lock, and who has it
 
 They only read.  All of it works while a guest runs too, since every root table has the hypervisor's slots
 (but for restricted ones: with xpti=1 stop in the hypervisor).
@@ -16,6 +20,7 @@ import gdb
 FRAME_TABLE_BASE = 0xFFFF82E000000000
 DIRECT_MAP_BASE = 0xFFFF830000000000
 HV_STACKS_BASE = 0xFFFF82D050000000
+HV_IMAGE_BASE = 0xFFFF82D040000000
 STACK_SIZE, STACK_STRIDE = 0x8000, 0x10000
 PTE_ADDR = 0x000FFFFFFFFFF000
 HV_SLOT_FIRST, HV_SLOT_LAST = 256, 271
@@ -153,14 +158,149 @@ def show_walk(va, root):
             return
 
 
+PORT_STATES = ["free", "reserved", "unbound", "interdomain", "pirq", "virq", "ipi"]
+PORTS_PER_BUCKET, PORTS_MAX, GRANTS_PER_FRAME = 256, 4096, 512
+
+
+def find_domain(domid):
+    for d in domains():
+        if int(d["mem"]["id"]) == domid:
+            return d
+    raise gdb.GdbError("there is no d%d" % domid)
+
+
+def show_ports(domid):
+    d = find_domain(domid)
+    table = d["evtchn"]
+    bits = gdb.Value(int(d["shared_info"])).cast(gdb.lookup_type("struct shared_info").pointer())
+    for port in range(min(int(table["valid_ports"]), PORTS_MAX)):
+        bucket = table["bucket"][port // PORTS_PER_BUCKET]
+        if not int(bucket):
+            continue
+        p = bucket[port % PORTS_PER_BUCKET]
+        state = int(p["state"])
+        if state < 2:
+            continue
+        text = PORT_STATES[state]
+        if state == 3:
+            text += " with d%d:%d" % (int(p["remote"]["mem"]["id"]), int(p["remote_port"]))
+        elif state == 2:
+            text += " for d%d" % int(p["remote_domid"])
+        elif state in (4, 5):
+            text += " %d" % int(p["number"])
+        flags = ["%s" % name_ for name_, word in (("P", "evtchn_pending"), ("M", "evtchn_mask"))
+                 if int(bits[word][port // 64]) >> (port % 64) & 1]
+        print("d%d port %d: v%d %s %s" % (domid, port, int(p["notify_vcpu"]), text, "".join(flags)))
+
+
+def show_grants(domid):
+    table = find_domain(domid)["gnt"]
+    found = 0
+    print("d%d: %d of %d grant frames" % (domid, int(table["nr_frames"]), int(table["max_frames"])))
+    for ref in range(int(table["nr_frames"]) * GRANTS_PER_FRAME):
+        active = table["frames"][ref // GRANTS_PER_FRAME]["active"][ref % GRANTS_PER_FRAME]
+        pin = int(active["pin"])
+        if pin:
+            found += 1
+            print("  grant %d: frame %#x for d%d, host r %d w %d, device r %d w %d" % (
+                ref, int(active["mfn"]), int(active["domid"]), pin & 255, pin >> 8 & 255, pin >> 16 & 255, pin >> 24))
+    print("  %d pinned" % found)
+
+
+class Ring:
+    """The records of a CPU's trace ring: see debug/trace_ring.c."""
+
+    def __init__(self, cpu):
+        self.ring = value("rings[%d]" % cpu)
+        self.size = int(self.ring["size"])
+
+    def records(self):
+        if not int(self.ring["buf"]):
+            return
+        data = int(self.ring["buf"]) + 8
+        raw = gdb.selected_inferior().read_memory(data, self.size).tobytes()
+        word = lambda at: int.from_bytes(raw[at % self.size:at % self.size + 4], "little")
+        at, end = int(self.ring["oldest"]), int(self.ring["prod"])
+        while at != end:
+            head = word(at)
+            stamped, n = head >> 31, head >> 28 & 7
+            first = at + 4 + 8 * stamped
+            if head & 0xFFFFFFF != 0x1F002:  # a wrap record
+                yield head & 0xFFFFFFF, [word(first + 4 * i) for i in range(n)]
+            at = (first + 4 * n) % (2 * self.size)
+
+
+def text_of(offset):
+    return gdb.Value(HV_IMAGE_BASE + offset).cast(gdb.lookup_type("char").pointer()).string()
+
+
+def who(number_):
+    return "idle" if number_ >> 16 == 0x7FFF else "d%dv%d" % (number_ >> 16, number_ & 0xFFFF)
+
+
+def call_name(nr):
+    entry = value("call_table[%d].name" % (nr & 63))
+    return entry.string() if int(entry) else "call %d" % nr
+
+
+def record_text(event, w):
+    wide = lambda i: w[i] | w[i + 1] << 32
+    if event in (0x20100D, 0x20200E) and w:
+        return "%s(%s)" % (call_name(w[0] & 0xFFFFF), ", ".join("%#x" % x for x in w[1:]))
+    if event == 0x804001 and len(w) == 5:
+        rc = wide(2) - (1 << 64 if w[3] >> 31 else 0)
+        return "%s %s = %d [%d ns]" % (who(w[1]), call_name(w[0]), rc, w[4])
+    if event == 0x804002 and len(w) == 5:
+        return "%s refused (%d): %s [%s:%d]" % (who(w[0]), w[1] - (1 << 32), text_of(w[2]), text_of(w[3]), w[4])
+    if event == 0x804003 and len(w) == 2:
+        return "event to %s port %d" % (who(w[0]), w[1])
+    if event == 0x804004 and len(w) == 2:
+        return "d%d crashed: %s" % (w[0], text_of(w[1]))
+    if event == 0x201104 and len(w) == 5:
+        return "page fault at %#x, code %#x, rip %#x" % (wide(2), w[4], wide(0))
+    if event == 0x02800A and len(w) == 4:
+        return "%s -> %s" % (who(w[0] << 16 | w[1]), who(w[2] << 16 | w[3]))
+    return "event %#x: %s" % (event, " ".join("%x" % x for x in w))
+
+
+def show_trace(count):
+    for cpu in range(int(value("nr_cpus"))):
+        records = list(Ring(cpu).records())
+        print("cpu %d: %d records%s" % (cpu, len(records), "" if records else ", tracing was never on"))
+        for event, words_ in records[-count:]:
+            print("  " + record_text(event, words_))
+
+
+def holder_of(lock):
+    cpu = (int(lock["holder"]) - (HV_STACKS_BASE >> 16)) & 0xFFFF
+    held = int(lock["serving"]) != int(lock["next"])
+    return "cpu %d" % cpu if held and cpu < int(value("nr_cpus")) else "nobody"
+
+
+def show_locks():
+    for cpu in range(int(value("nr_cpus"))):
+        c = value("lock_cpus[%d]" % cpu)
+        lock = c["waits_for"]
+        if int(lock):
+            print("cpu %d waits for lock %#x at %s, which %s holds" % (
+                cpu, int(lock), str(c["waits_at"]).partition(" ")[2], holder_of(lock.dereference())))
+        else:
+            print("cpu %d waits for no lock" % cpu)
+        for i in range(int(c["record"]["nr"])):
+            held = c["record"]["held"][i]
+            print("  holds %#x, taken at %s:%d (%s)" % (
+                int(held["lock"]), held["site"]["file"].string(), int(held["site"]["line"]),
+                held["site"]["argument"].string()))
+
+
 class Hv(gdb.Command):
-    """hv cpus | domains | vcpus [DOM] | frame MFN | walk VA [ROOT]: the state of the hypervisor."""
+    """hv cpus | domains | vcpus [DOM] | frame MFN | walk VA [ROOT] | ports DOM | grants DOM | trace [N] | locks"""
 
     def __init__(self):
         super().__init__("hv", gdb.COMMAND_DATA)
 
     def complete(self, text, word):
-        return [c for c in ("cpus", "domains", "vcpus", "frame", "walk") if c.startswith(word)]
+        return [c for c in ("cpus", "domains", "vcpus", "frame", "walk", "ports", "grants", "trace", "locks") if c.startswith(word)]
 
     def invoke(self, argument, from_tty):
         args = gdb.string_to_argv(argument)
@@ -177,6 +317,14 @@ class Hv(gdb.Command):
             print("frame %#x: %s" % (rest[0], frame_text(rest[0])))
         elif verb == "walk" and rest:
             show_walk(rest[0], rest[1] if len(rest) > 1 else number("$cr3"))
+        elif verb == "ports" and rest:
+            show_ports(rest[0])
+        elif verb == "grants" and rest:
+            show_grants(rest[0])
+        elif verb == "trace":
+            show_trace(rest[0] if rest else 20)
+        elif verb == "locks":
+            show_locks()
         else:
             raise gdb.GdbError(self.__doc__)
 

@@ -224,8 +224,10 @@ const struct row rows[] = {
     DOMCTL(XEN_DOMCTL_gdbsx_guestmemio, 0, "QABcb"),
 
     SYSCTL(XEN_SYSCTL_readconsole, OK0, "bbziBc"),
+    SYSCTL(XEN_SYSCTL_tbuf_op, OK0, "47Bc0i7Qq0"),
     SYSCTL(XEN_SYSCTL_physinfo, OK0, ""),
     SYSCTL(XEN_SYSCTL_sched_id, OK0, ""),
+    SYSCTL(XEN_SYSCTL_perfc_op, OK0, "c000BB"),
     SYSCTL(XEN_SYSCTL_getdomaininfolist, OK0, "HzcB"),
     SYSCTL(XEN_SYSCTL_debug_keys, OK0 | DEADLY, "K9"),
     SYSCTL(XEN_SYSCTL_getcpuinfo, OK0, "c0B"),
