@@ -402,12 +402,41 @@ DEADLY(exception_in_hypervisor)
     __asm__ volatile("mov %0, %%rsp; ud2" : : "r"(VICTIM_VA + 2048));
 }
 
-/* Nor is a return frame read from there. */
-DEADLY(iret_in_hypervisor)
+/* The first of nine frames in a row that are ours; 0 if there are none. */
+static uint64_t nine_frames(void)
 {
-    __asm__ volatile("mov %0, %%rsp; mov %1, %%eax; syscall; ud2"
+    for (unsigned i = 0; i < sizeof(ctl.mfns) / 8; i++) {
+        unsigned n = 0;
+
+        for (; ctl.mfns[i] && n < 9; n++) {
+            uint64_t pfn = pfn_of_mfn(ctl.mfns[i] + n);
+
+            if (pfn >= start_info->nr_pages || mfn_of_pfn(pfn) != ctl.mfns[i] + n)
+                break;
+        }
+        if (n == 9)
+            return ctl.mfns[i];
+    }
+    return 0;
+}
+
+/* Nor is a return frame read from there, even one that the guest has made of entries of the M2P,
+ * which are its to choose. */
+DEADLY(iret_from_m2p)
+{
+    uint64_t mfn = nine_frames(), rsp, rip;
+    uint64_t frame[9] = {[5] = FLAT_KERNEL_CS & ~3, [6] = 0x202, [8] = FLAT_KERNEL_SS};
+
+    REQUIRE(mfn);
+    __asm__ volatile("mov %%rsp, %0; lea 1f(%%rip), %1; jmp 2f; 1: jmp 3f; 2:"
+                     : "=r"(rsp), "=r"(rip));
+    frame[4] = rip;
+    frame[7] = rsp;
+    for (unsigned i = 0; i < 9; i++)
+        EXPECT_RC(mmu_update1((mfn + i) * PAGE_SIZE | MMU_MACHPHYS_UPDATE, frame[i]), 0);
+    __asm__ volatile("mov %0, %%rsp; mov %1, %%eax; syscall; ud2\n3:"
                      :
-                     : "r"(VICTIM_VA + 2048), "i"(__HYPERVISOR_iret));
+                     : "r"(MACH2PHYS_VIRT_START + 8 * mfn), "i"(__HYPERVISOR_iret));
 }
 
 /* SYSENTER saves no flags: what a program leaves in NT must not meet an IRET of the hypervisor's,
@@ -465,5 +494,5 @@ ATTACK(batch_lists)
 TESTS("attack_entry", T(not_canonical), T(handler_in_hypervisor), T(syscall_at_the_edge),
       T(iret_flags), T(entry_flags), T(iret_selectors), T(user_privileged), T(border_fits),
       T(border_interrupt), T(border_syscall), T(border_fault), T(stack_in_hypervisor),
-      T(exception_in_hypervisor), T(iret_in_hypervisor), T(sysenter_flags), T(batch_iret),
+      T(exception_in_hypervisor), T(iret_from_m2p), T(sysenter_flags), T(batch_iret),
       T(batch_lists));
