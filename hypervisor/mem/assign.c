@@ -376,7 +376,7 @@ struct relinquish {
     unsigned done;
 };
 
-#define RELINQUISH_BATCH  64 /* frames between looks at pending work; a table counts as many */
+#define RELINQUISH_BATCH  16 /* frames between looks at pending work; a table counts as many */
 #define RELINQUISH_CHUNKS 64 /* the same for chunks in which nothing may be left */
 
 static int relinquish_one(struct frame *f, void *arg)
