@@ -28,6 +28,7 @@ enum step {
     STEP_EVENTS,
     STEP_QUIESCE,
     STEP_VCPUS,
+    STEP_TABLES,
     STEP_FRAMES,
     STEP_GRANTS,
     STEP_LAST_FRAMES,
@@ -90,6 +91,15 @@ static int release_vcpus(struct domain *d)
     return 0;
 }
 
+static int relinquish_tables(struct domain *d)
+{
+    int rc = mem_relinquish_tables(&d->mem, &d->relinquish_cursor);
+
+    if (!rc)
+        d->relinquish_cursor = 0;
+    return rc;
+}
+
 static int relinquish_frames(struct domain *d)
 {
     int rc = mem_relinquish(&d->mem, &d->relinquish_cursor);
@@ -114,6 +124,9 @@ int domain_kill(struct domain *d)
         [STEP_EVENTS] = evtchn_destroy_step,
         [STEP_QUIESCE] = quiesce,
         [STEP_VCPUS] = release_vcpus,
+        /* While each frame still has its allocation's reference, so that a table that goes does not
+         * free 512 frames at once. */
+        [STEP_TABLES] = relinquish_tables,
         [STEP_FRAMES] = relinquish_frames,
         [STEP_GRANTS] = grant_table_relinquish,
         /* Frames of ours that only our own grant mappings held are free to go now. */

@@ -376,8 +376,35 @@ struct relinquish {
     unsigned done;
 };
 
-#define RELINQUISH_BATCH  64 /* frames between looks at pending work; a table counts as many */
-#define RELINQUISH_CHUNKS 64 /* the same for chunks in which nothing may be left */
+#define RELINQUISH_BATCH  16 /* frames between looks at pending work; a table counts as many */
+#define RELINQUISH_CHUNKS 16 /* the same for chunks in which nothing may be left */
+
+/* Looks at pending work behind a table, and behind every so many other frames. */
+static int relinquished(struct relinquish *r, bool table)
+{
+    r->at++;
+    if (++r->done % RELINQUISH_BATCH && !table)
+        return 0;
+    return hypercall_preempt_check() ? -ERESTART : 0;
+}
+
+static int unpin_one(struct frame *f, void *arg)
+{
+    struct relinquish *r = arg;
+    bool table = load_once(&f->type) & (TYPE_PINNED | TYPE_PARTIAL);
+    int rc;
+
+    r->at = frame_mfn(f).n;
+    if (table && frame_get(f, r->owner->id)) {
+        if (load_once(&f->type) & TYPE_PINNED && page_unpin(f, r->owner, PTF_PREEMPT) == -ERESTART)
+            frame_put(f); /* the pin's; what is left of the table is finished below */
+        rc = page_type_finish(f, PTF_PREEMPT);
+        frame_put(f);
+        if (rc)
+            return rc;
+    }
+    return relinquished(r, table);
+}
 
 static int relinquish_one(struct frame *f, void *arg)
 {
@@ -401,20 +428,18 @@ static int relinquish_one(struct frame *f, void *arg)
     frame_put(f);
     if (rc)
         return rc;
-    r->at++;
-    if (++r->done % RELINQUISH_BATCH && !table)
-        return 0;
-    return hypercall_preempt_check() ? -ERESTART : 0;
+    return relinquished(r, table);
 }
 
-int mem_relinquish(struct mem_owner *o, uint64_t *cursor)
+static int relinquish_all(struct mem_owner *o, uint64_t *cursor,
+                          int (*fn)(struct frame *f, void *arg))
 {
     struct relinquish r = {.owner = o};
     const uint64_t all = DIV_UP(frame_limit, 512);
 
     while (*cursor < all * 512) {
         uint64_t end = min(all, *cursor / 512 + RELINQUISH_CHUNKS);
-        int rc = for_each_owned(o, end, cursor, relinquish_one, &r);
+        int rc = for_each_owned(o, end, cursor, fn, &r);
 
         if (rc) {
             *cursor = r.at;
@@ -424,4 +449,14 @@ int mem_relinquish(struct mem_owner *o, uint64_t *cursor)
             return -ERESTART;
     }
     return 0;
+}
+
+int mem_relinquish_tables(struct mem_owner *o, uint64_t *cursor)
+{
+    return relinquish_all(o, cursor, unpin_one);
+}
+
+int mem_relinquish(struct mem_owner *o, uint64_t *cursor)
+{
+    return relinquish_all(o, cursor, relinquish_one);
 }

@@ -203,6 +203,9 @@ uint64_t mem_outstanding_claims(void);
  * same cursor (0 at first).
  */
 int mem_relinquish(struct mem_owner *o, uint64_t *cursor);
+/* The part of it that takes the page tables apart, with a cursor of its own: done first, no table
+ * frees what it mapped while it goes. */
+int mem_relinquish_tables(struct mem_owner *o, uint64_t *cursor);
 
 /* --- owners (mem/owner.c) -----------------------------------------------------------------------
  */

@@ -70,14 +70,15 @@ static __always_inline bool page_type_try_put(struct frame *f)
                   atomic_cmpxchg(&f->type, &x, x - 1));
 }
 
-/* page_type_get(f, PT_WRITABLE, 0): also the first use, after a last one of the same type. */
+/* page_type_get(f, PT_WRITABLE, 0): also the first use, after a last one of the same type or after
+ * none at all (a word of 0, which has no stamp to flush for). */
 static __always_inline bool page_type_try_get_writable(struct frame *f)
 {
     const uint64_t type = (uint64_t)PT_WRITABLE << TYPE_SHIFT;
     uint64_t x = load_once(&f->type), n = x + 1;
 
     if ((x & (TYPE_MASK | TYPE_VALIDATED)) != (type | TYPE_VALIDATED)) {
-        if ((x & (TYPE_MASK | TYPE_COUNT_MASK)) != type)
+        if (x && (x & (TYPE_MASK | TYPE_COUNT_MASK)) != type)
             return false;
         n = type | TYPE_VALIDATED | 1;
     }
