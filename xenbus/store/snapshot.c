@@ -428,8 +428,7 @@ static struct node *get_node(struct reader *r)
 {
     if (!tree_reserve(&r->s->pool, NULL, "/", 1))
         return NULL;
-    struct node *n = node_new(&r->s->pool, NULL, NULL, NULL);
-    n->name = object(r, get32(r), TAG_BLOB);
+    struct node *n = node_new(&r->s->pool, object(r, get32(r), TAG_BLOB), NULL, NULL);
     n->value = object(r, get32(r), TAG_BLOB);
     n->perms = object(r, get32(r), TAG_PERMS);
     n->left = object(r, get32(r), TAG_NODE);

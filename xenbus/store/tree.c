@@ -111,10 +111,22 @@ static struct node *pool_take(struct pool *pool)
     return n;
 }
 
+#define KEY_BYTES sizeof(uint64_t)
+
+static uint64_t name_key(const char *text, size_t len)
+{
+    uint64_t key = 0;
+    for (size_t i = 0; i < KEY_BYTES; i++)
+        key = key << 8 | (i < len ? (uint8_t)text[i] : 0);
+    return key;
+}
+
 struct node *node_new(struct pool *pool, struct blob *name, struct blob *value, struct perms *perms)
 {
     struct node *n = pool_take(pool);
     *n = (struct node){.refs = 1, .size = 1, .name = name, .value = value, .perms = perms};
+    if (name)
+        n->key = name_key(name->data, name->len);
     return n;
 }
 
@@ -178,42 +190,65 @@ static struct node *slot_own(struct pool *pool, struct node **slot)
 /* ---- names and paths
  * ----------------------------------------------------------------------------- */
 
-/* Shorter first, then by bytes. */
-static inline int name_compare(const char *a, size_t len, const struct blob *b)
+/* A component of a path, or a node's name. */
+struct name {
+    const char *text;
+    size_t len;
+    uint64_t key;
+};
+
+static struct name name_of(const struct node *n)
 {
-    if (len != b->len)
-        return len < b->len ? -1 : 1;
-    return memcmp(a, b->data, len);
+    return (struct name){n->name->data, n->name->len, n->key};
 }
 
-/* The next component of a canonical path: *@path moves behind it; its length, 0 at the end. */
-static inline size_t path_next(const char **path, const char **name)
+/* Shorter first, then by bytes. */
+static inline int name_compare(const struct name *a, const struct node *n)
+{
+    if (a->len != n->name->len)
+        return a->len < n->name->len ? -1 : 1;
+    if (a->key != n->key)
+        return a->key < n->key ? -1 : 1;
+    if (a->len <= KEY_BYTES)
+        return 0;
+    return memcmp(a->text + KEY_BYTES, n->name->data + KEY_BYTES, a->len - KEY_BYTES);
+}
+
+/* The next component of a canonical path: *@path moves behind it.  False at the end. */
+static inline bool path_next(const char **path, struct name *name)
 {
     const char *p = *path;
+    uint64_t key = 0;
+    unsigned left = KEY_BYTES;
     if (*p == '/')
         p++;
-    *name = p;
-    while (*p && *p != '/')
-        p++;
+    name->text = p;
+    for (; *p && *p != '/'; p++) {
+        if (left) {
+            key = key << 8 | (uint8_t)*p;
+            left--;
+        }
+    }
     *path = p;
-    return (size_t)(p - *name);
+    name->len = (size_t)(p - name->text);
+    name->key = left < KEY_BYTES ? key << 8 * left : 0;
+    return name->len != 0;
 }
 
 struct node *tree_find(struct node *root, const char *path, struct node **above, const char **rest)
 {
     struct node *at = root;
-    const char *name;
-    size_t len;
-    while ((len = path_next(&path, &name)) != 0) {
+    struct name name;
+    while (path_next(&path, &name)) {
         struct node *n = at->children;
         int order;
-        while (n && (order = name_compare(name, len, n->name)) != 0)
+        while (n && (order = name_compare(&name, n)) != 0)
             n = order < 0 ? n->left : n->right;
         if (!n) {
             if (above)
                 *above = at;
             if (rest)
-                *rest = name;
+                *rest = name.text;
             return NULL;
         }
         if (above)
@@ -228,16 +263,16 @@ struct node *tree_find(struct node *root, const char *path, struct node **above,
 bool tree_reserve(struct pool *pool, const struct node *root, const char *path, unsigned more)
 {
     const struct node *at = root;
-    size_t visited = 1, last = 0, len, levels = 4;
-    const char *name;
+    size_t visited = 1, last = 0, levels = 4;
+    struct name name;
     for (const char *p = path; *p; p++)
         levels += *p == '/';
     if (pool->nr >= levels * CHILD_STACK + more)
         return true; /* whatever the tree looks like */
-    while (at && (len = path_next(&path, &name)) != 0) {
+    while (at && path_next(&path, &name)) {
         const struct node *n = at->children;
         int order = 1;
-        for (last = 1; n && (order = name_compare(name, len, n->name)) != 0; last++)
+        for (last = 1; n && (order = name_compare(&name, n)) != 0; last++)
             n = order < 0 ? n->left : n->right;
         for (const struct node *down = n; down; last++) /* removal brings up a neighbour */
             down = down == n ? n->right : down->left;
@@ -251,13 +286,12 @@ bool tree_reserve(struct pool *pool, const struct node *root, const char *path, 
 struct node *tree_own(struct pool *pool, struct node **root, const char *path)
 {
     struct node *at = slot_own(pool, root);
-    const char *name;
-    size_t len;
-    while ((len = path_next(&path, &name)) != 0) {
+    struct name name;
+    while (path_next(&path, &name)) {
         struct node **slot = &at->children;
         for (;;) {
             struct node *n = slot_own(pool, slot);
-            int order = name_compare(name, len, n->name);
+            int order = name_compare(&name, n);
             if (order == 0)
                 break;
             slot = order < 0 ? &n->left : &n->right;
@@ -330,7 +364,8 @@ static void insert(struct pool *pool, struct node **slot, struct node *child)
         return;
     }
     struct node *n = slot_own(pool, slot);
-    int order = name_compare(child->name->data, child->name->len, n->name);
+    struct name name = name_of(child);
+    int order = name_compare(&name, n);
     insert(pool, order < 0 ? &n->left : &n->right, child);
     balance(pool, slot);
 }
@@ -354,12 +389,12 @@ static struct node *take_first(struct pool *pool, struct node **slot)
     return first;
 }
 
-static void take(struct pool *pool, struct node **slot, const char *name, size_t len)
+static void take(struct pool *pool, struct node **slot, const struct name *name)
 {
     struct node *n = slot_own(pool, slot);
-    int order = name_compare(name, len, n->name);
+    int order = name_compare(name, n);
     if (order != 0) {
-        take(pool, order < 0 ? &n->left : &n->right, name, len);
+        take(pool, order < 0 ? &n->left : &n->right, name);
         balance(pool, slot);
         return;
     }
@@ -384,7 +419,8 @@ void tree_remove(struct pool *pool, struct node **root, const char *path, uint64
     memcpy(above, path, len);
     above[len] = 0;
     struct node *parent = tree_own(pool, root, above);
-    take(pool, &parent->children, slash + 1, strlen(slash + 1));
+    const struct name name = {slash + 1, strlen(slash + 1), name_key(slash + 1, strlen(slash + 1))};
+    take(pool, &parent->children, &name);
     parent->list_gen = gen;
 }
 
@@ -407,11 +443,14 @@ const struct node *child_next(struct child_iter *it)
     return child_down(it, n->right);
 }
 
-struct node *node_child_after(const struct node *parent, const struct blob *name)
+struct node *node_child_after(const struct node *parent, const struct node *before)
 {
     struct node *n = parent->children, *after = NULL;
+    struct name last = {0};
+    if (before)
+        last = name_of(before);
     while (n) {
-        if (!name || name_compare(name->data, name->len, n->name) < 0) {
+        if (!before || name_compare(&last, n) < 0) {
             after = n;
             n = n->left;
         } else {
@@ -431,7 +470,7 @@ int tree_walk(struct tree_walk *walk, struct node *top)
 {
     struct node *stack[DEPTH_MAX];
     unsigned depth = 0;
-    const struct blob *last = NULL; /* the child of stack[depth] that was left */
+    const struct node *last = NULL; /* the child of stack[depth] that was left */
     stack[0] = top;
     for (;;) {
         struct node *n = node_child_after(stack[depth], last);
@@ -448,7 +487,7 @@ int tree_walk(struct tree_walk *walk, struct node *top)
                 depth--;
                 walk->len -= n->name->len + 1;
                 walk->path[walk->len] = 0;
-                last = n->name;
+                last = n;
                 status = 0;
             }
         } else {
@@ -459,7 +498,7 @@ int tree_walk(struct tree_walk *walk, struct node *top)
             status = walk->leave ? walk->leave(walk, n) : 0;
             walk->len -= n->name->len + 1;
             walk->path[walk->len] = 0;
-            last = n->name;
+            last = n;
         }
         if (status)
             return status;

@@ -58,6 +58,7 @@ struct node {
     struct node *left, *right;
     struct node *children; /* root of their search tree */
     struct blob *name, *value;
+    uint64_t key; /* the first eight bytes of the name, as a number in their order */
     struct perms *perms;
     union {
         uint64_t list_gen; /* store-wide generation in which a child came or went */
@@ -115,10 +116,9 @@ const struct node *child_first(struct child_iter *it, const struct node *parent)
 const struct node *child_next(struct child_iter *it);
 
 /* Children in order (shorter names first, equal lengths by bytes, so that numbers are in order):
- * the first one whose name comes after @name, or the very first if @name is NULL; NULL behind the
- * last.
+ * the first one that comes after @before, or the very first if that is NULL; NULL behind the last.
  */
-struct node *node_child_after(const struct node *parent, const struct blob *name);
+struct node *node_child_after(const struct node *parent, const struct node *before);
 
 /* Walks a subtree without recursion: @enter before a node's children, @leave after them, for all
  * nodes below @top but not for @top.  The path of the current node is in @path while they run;
