@@ -105,8 +105,6 @@ static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
         if (i && hypercall_preempt_check())
             return -ERESTART;
         rc = frame_alloc_preempt(NULL, e->x.out.extent_order, 0, e->addr_bits, &f);
-        if (rc == -ENOMEM)
-            return guest_error(rc, "exchange: no such memory free");
         if (rc)
             return rc;
         c->out[c->nr_out++] = f;

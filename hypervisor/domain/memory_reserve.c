@@ -40,8 +40,6 @@ static int allocate_extent(const struct reservation *r, uint64_t gpfn, uint64_t 
     struct frame *f;
     int rc = frame_alloc_preempt(&r->domain->mem, r->order, r->memf, r->addr_bits, &f);
 
-    if (rc == -ENOMEM)
-        return guest_error(rc, "no memory, or the domain's limit is reached");
     if (rc)
         return rc;
     for (uint64_t i = 0; i < 1UL << r->order; i++)

@@ -168,14 +168,14 @@ static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned a
         spare = claims > own ? claims - own : 0;
         /* Looked at again under the lock; here it saves scrubbing for a guest at its limit. */
         if (o->is_dying || (!(flags & MEMF_KEEP_LIMIT) && !within_limit(o, 1UL << order)))
-            return -ENOMEM;
+            return (int)guest_error(-ENOMEM, "the domain is dying, or at its limit of memory");
     }
     if (nodes)
         f = buddy_alloc(order, addr_bits, nodes, spare);
     if (!f && !(flags & MEMF_EXACT_NODE))
         f = buddy_alloc(order, addr_bits, numa_all_nodes(), spare);
     if (!f)
-        return -ENOMEM;
+        return (int)guest_error(-ENOMEM, "no such memory is free, or others have claimed it");
     if (!block_clean(f, order, !(flags & MEMF_NO_SCRUB), stop)) {
         buddy_return(f, order, false);
         return -ERESTART;
@@ -187,7 +187,7 @@ static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned a
     store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
     if (o && frame_assign(f, order, o, flags)) {
         frame_free_hv(f, order);
-        return -ENOMEM;
+        return (int)guest_error(-ENOMEM, "the domain is at its limit of memory by now");
     }
     *block = f;
     return 0;
