@@ -161,6 +161,7 @@ static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned a
     uint64_t claims = load_once(&claims_total), spare = claims;
     nodemask_t nodes = preferred_nodes(o, flags);
     struct frame *f = NULL;
+    int rc;
 
     if (o) {
         uint64_t own = load_once(&o->claimed);
@@ -185,9 +186,10 @@ static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned a
         store_once(&f[i].ref, REF_STATE(FRAME_HV));
     }
     store_once(&f->ref, REF_STATE(FRAME_HV) | (uint64_t)order << REF_ORDER_SHIFT);
-    if (o && frame_assign(f, order, o, flags)) {
+    rc = o ? frame_assign(f, order, o, flags) : 0;
+    if (rc) {
         frame_free_hv(f, order);
-        return (int)guest_error(-ENOMEM, "the domain is at its limit of memory by now");
+        return rc;
     }
     *block = f;
     return 0;

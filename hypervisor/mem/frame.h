@@ -162,7 +162,7 @@ void frame_mark(struct frame *f, uint64_t mark);
  */
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits);
 /* The same, stopping when other work is pending: -ERESTART, after at least some frames have been
- * scrubbed, which are found clean the next time.  0, with the block in *block; -ENOMEM. */
+ * scrubbed, which are found clean the next time.  0, with the block in *block; -ENOMEM, -EINVAL. */
 int frame_alloc_preempt(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
                         struct frame **block);
 /* Frees a block allocated without an owner (the whole block). */
