@@ -25,8 +25,7 @@
 #include "../../xenbus/store/txn.h"
 #include "../../xenbus/store/watch.h"
 
-/* ---- allocations that fail on demand
- * ------------------------------------------------------------------ */
+/* ---- allocations that fail on demand */
 
 static long allocations_left = -1; /* until all fail; -1: none does */
 
@@ -62,8 +61,7 @@ void *__wrap_realloc(void *p, size_t n)
     return allocation_fails() ? NULL : __real_realloc(p, n);
 }
 
-/* ---- chance
- * -------------------------------------------------------------------------------------------- */
+/* ---- chance */
 
 static uint64_t seed;
 
@@ -73,8 +71,7 @@ static unsigned rnd(unsigned n)
     return (unsigned)(seed >> 33) % n;
 }
 
-/* ---- the model
- * ------------------------------------------------------------------------------------------ */
+/* ---- the model */
 
 #define NODES  400
 #define PERMS  3
@@ -361,8 +358,7 @@ static int mcommit(struct mtxn *t, unsigned dom)
     return 0;
 }
 
-/* ---- the store beside it
- * ---------------------------------------------------------------------------------- */
+/* ---- the store beside it */
 
 static struct store *store;
 static uint32_t req_id;
@@ -515,8 +511,7 @@ static void expect_status(const struct answer *a, int error, const char *what, c
     assert_int_equal(a->type == XS_ERROR, error != 0);
 }
 
-/* ---- random requests
- * ------------------------------------------------------------------------------------------ */
+/* ---- random requests */
 
 /* A path, absolute; now and then below a domain's home. */
 static void random_path(char *path)

@@ -64,11 +64,12 @@ class Killer(threading.Thread):
             self.seen = self.steps
             # The keeper now and then; but the two of them at once would be the end.
             keeper = self.random.random() < 0.1 and all(self.world.processes())
+            old = self.world.processes()[1]
             if self.world.kill(1 if keeper else 0):
                 self.kills += 1
             if keeper:
                 limit = time.monotonic() + 20 * FACTOR
-                while not all(self.world.processes()) and time.monotonic() < limit:
+                while self.world.processes()[1] in (None, old) and time.monotonic() < limit:
                     time.sleep(0.002)
             if self.random.random() < 0.2:
                 time.sleep(0.05)

@@ -17,8 +17,7 @@ static uint64_t node_bytes(const struct node *n)
     return sizeof(*n) + n->name->len + n->value->len + n->perms->nr * sizeof(struct perm);
 }
 
-/* ---- accounts
- * ------------------------------------------------------------------------------------ */
+/* ---- accounts */
 
 static bool charges_reserve(struct charges *u, size_t more)
 {
@@ -75,8 +74,7 @@ static bool may_add_nodes(const struct view *v, uint32_t nr)
     return have + nr <= v->s->quota.nodes;
 }
 
-/* ---- looking
- * ------------------------------------------------------------------------------------- */
+/* ---- looking */
 
 struct place {
     struct node *node; /* or NULL; then */
@@ -112,8 +110,7 @@ static int gather(const struct view *v, const struct path *p, bool exact, const 
     return watch_gather(v->s, p->text, p->len, exact, (const struct perms *const[3]){a, b, c});
 }
 
-/* ---- making nodes
- * --------------------------------------------------------------------------------- */
+/* ---- making nodes */
 
 /* Nodes on their way into the tree, from the highest; children hang on each other already. */
 struct branch {
@@ -202,8 +199,7 @@ static int create(struct view *v, const struct path *p, const struct place *at, 
     return status;
 }
 
-/* ---- the four changes
- * ------------------------------------------------------------------------------ */
+/* ---- the four changes */
 
 int change_write(struct view *v, const struct path *p, struct blob *value)
 {

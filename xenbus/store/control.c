@@ -34,8 +34,7 @@ static int say(struct args *a, const char *format, ...)
     return 0;
 }
 
-/* ---- limits
- * ---------------------------------------------------------------------------------------- */
+/* ---- limits */
 
 static const struct quota_word {
     const char *name, *what;
@@ -103,8 +102,7 @@ static int control_quota(struct args *a)
     return a->nr == 3 && strcmp(a->arg[0], "set") == 0 ? quota_set(a) : -EINVAL;
 }
 
-/* ---- the rest
- * --------------------------------------------------------------------------------------- */
+/* ---- the rest */
 
 struct recount {
     struct tree_walk walk;

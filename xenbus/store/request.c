@@ -26,8 +26,7 @@ struct request {
     char buffer[XENSTORE_PAYLOAD_MAX + 1];
 };
 
-/* ---- arguments
- * -------------------------------------------------------------------------------------- */
+/* ---- arguments */
 
 /* The payload is one string and nothing else. */
 static const char *one_string(const struct request *r)
@@ -66,8 +65,7 @@ static bool fetch_domid(const char *text, uint16_t *domid)
     return true;
 }
 
-/* ---- looking at nodes
- * -------------------------------------------------------------------------------- */
+/* ---- looking at nodes */
 
 /* The tree that the request sees.  Changes in a transaction's own tree tell nobody. */
 static struct view view_of(struct request *r)
@@ -153,8 +151,7 @@ static int do_directory_part(struct request *r)
     return 0;
 }
 
-/* ---- permissions
- * ------------------------------------------------------------------------------------- */
+/* ---- permissions */
 
 static int perms_reply(struct request *r, const struct perms *perms)
 {
@@ -247,8 +244,7 @@ static int do_set_perms(struct request *r)
     return error;
 }
 
-/* ---- changes
- * ----------------------------------------------------------------------------------------- */
+/* ---- changes */
 
 static int do_write(struct request *r)
 {
@@ -295,8 +291,7 @@ static int do_transaction_end(struct request *r)
     return 0;
 }
 
-/* ---- watches
- * ------------------------------------------------------------------------------------------ */
+/* ---- watches */
 
 /* A watched path, or one of the words that begin with @, for which there may be no event ever. */
 static bool fetch_watch(const struct request *r, const char *text, struct path *p)
@@ -338,8 +333,7 @@ static int do_reset_watches(struct request *r)
     return 0;
 }
 
-/* ---- domains
- * ------------------------------------------------------------------------------------------- */
+/* ---- domains */
 
 static int introduce(struct request *r, struct domain *d, uint64_t mfn, uint32_t port)
 {
@@ -451,8 +445,7 @@ static int do_control(struct request *r)
     return control_command(r->s, r->payload, r->hdr->len, r->buffer, &r->len);
 }
 
-/* ---- which request is what
- * ------------------------------------------------------------------------------ */
+/* ---- which request is what */
 
 #define IN_TXN 1u /* looks at tx_id; the others are the same inside a transaction */
 #define PRIV   2u /* for dom0 alone */

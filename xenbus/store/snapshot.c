@@ -18,8 +18,7 @@
 
 enum tag { TAG_END, TAG_BLOB, TAG_PERMS, TAG_NODE };
 
-/* ---- writing
- * ---------------------------------------------------------------------------------------- */
+/* ---- writing */
 
 struct seen {
     const void *object;
@@ -308,8 +307,7 @@ size_t snapshot_write(struct store *s, char *out, size_t room)
     return w.failed ? 0 : w.len;
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------- */
+/* ---- reading */
 
 struct object {
     enum tag tag;

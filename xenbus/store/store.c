@@ -25,8 +25,7 @@ const struct quota store_default_quota = {
 
 #define FIRST_OUTPUT 8192
 
-/* ---- domains
- * -------------------------------------------------------------------------------------- */
+/* ---- domains */
 
 struct domain *domain_lookup(struct store *s, uint16_t domid)
 {
@@ -68,8 +67,7 @@ unsigned perms_of(const struct store *s, const struct perms *perms, const struct
     return perms->entry[0].bits;
 }
 
-/* ---- connections
- * ----------------------------------------------------------------------------------- */
+/* ---- connections */
 
 struct conn *conn_new(struct store *s, uint32_t id, struct domain *d, bool ring)
 {
@@ -199,8 +197,7 @@ int store_acked(struct store *s, struct conn *c, uint64_t sent)
     return watch_make_good(s, c);
 }
 
-/* ---- domains come and go
- * ---------------------------------------------------------------------------- */
+/* ---- domains come and go */
 
 struct purge {
     const struct domain *d;
@@ -332,8 +329,7 @@ void store_end_priority(struct store *s)
     s->first = NULL;
 }
 
-/* ---- the beginning and the end
- * ------------------------------------------------------------------------ */
+/* ---- the beginning and the end */
 
 static bool first_nodes(struct store *s)
 {

@@ -162,8 +162,7 @@ bool store_must_wait(const struct store *s, const struct conn *c, const struct x
 /* The one that goes first has taken too long. */
 void store_end_priority(struct store *s);
 
-/* --- between the files of this folder
- * -------------------------------------------------------------- */
+/* ---- between the files of this folder */
 
 struct domain *domain_lookup(struct store *s, uint16_t domid); /* makes it known; NULL: no memory */
 bool domain_may_charge(const struct store *s, const struct conn *c, uint64_t bytes);

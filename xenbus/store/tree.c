@@ -72,8 +72,7 @@ void perms_put(struct perms *p)
         free(p);
 }
 
-/* ---- the pool
- * ------------------------------------------------------------------------------------ */
+/* ---- the pool */
 
 static bool pool_fill(struct pool *pool, size_t nr)
 {
@@ -181,14 +180,15 @@ static struct node *slot_own(struct pool *pool, struct node **slot)
     node_get(n->children);
     blob_get(n->name);
     blob_get(n->value);
-    perms_get(n->perms);
-    old->refs--; /* somebody else holds it still */
+    /* The analyzer does not follow counts: these permissions have a reference of this node's still.
+     */
+    perms_get(n->perms); // NOLINT(clang-analyzer-unix.Malloc)
+    old->refs--;         /* somebody else holds it still */
     *slot = n;
     return n;
 }
 
-/* ---- names and paths
- * ----------------------------------------------------------------------------- */
+/* ---- names and paths */
 
 /* A component of a path, or a node's name. */
 struct name {
@@ -301,8 +301,7 @@ struct node *tree_own(struct pool *pool, struct node **root, const char *path)
     return at;
 }
 
-/* ---- balanced search trees
- * ------------------------------------------------------------------------ */
+/* ---- balanced search trees */
 
 static void resize(struct node *n)
 {
@@ -460,8 +459,7 @@ struct node *node_child_after(const struct node *parent, const struct node *befo
     return after;
 }
 
-/* ---- walking
- * ------------------------------------------------------------------------------------- */
+/* ---- walking */
 
 /* Every level takes two bytes of a path at least. */
 #define DEPTH_MAX (XENSTORE_ABS_PATH_MAX / 2 + 1)

@@ -88,8 +88,7 @@ void txn_abort(struct store *s, struct txn *t)
     free(t);
 }
 
-/* ---- what it touched
- * ------------------------------------------------------------------------------ */
+/* ---- what it touched */
 
 /* Where the path is in the table or, with an empty entry, would be. */
 static struct txn_path *path_slot(struct txn_path *table, uint32_t room, uint64_t hash,
@@ -163,8 +162,7 @@ int txn_note_read(struct store *s, struct txn *t, const char *path, size_t len, 
     return status;
 }
 
-/* ---- changes
- * -------------------------------------------------------------------------------------- */
+/* ---- changes */
 
 static int change(struct view *v, uint32_t type, const struct path *p, struct blob *value,
                   struct perms *perms)
@@ -234,8 +232,7 @@ int txn_change(struct view *v, uint32_t type, const struct path *p, struct blob 
     return 0;
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end */
 
 static bool still_same(const struct txn_path *e, struct node *then, struct node *now)
 {

@@ -21,8 +21,7 @@ size_t watch_bytes(size_t path_len, size_t token_len)
     return sizeof(struct watch) + sizeof(struct watch_point) + path_len + token_len;
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------- */
+/* ---- the table */
 
 static struct watch_point *point_find(const struct store *s, uint64_t hash, const char *path,
                                       size_t len)
@@ -136,8 +135,7 @@ static void watch_free(struct store *s, struct watch *w)
     free(w);
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------- */
+/* ---- events */
 
 /* The payload of an event, or 0 if it does not fit into a message. */
 static size_t event_size(const struct watch *w, size_t path_len)
@@ -311,8 +309,7 @@ int watch_make_good(struct store *s, struct conn *c)
     return 0;
 }
 
-/* ---- what requests do
- * ---------------------------------------------------------------------------- */
+/* ---- what requests do */
 
 static bool watch_is(const struct watch *w, const char *path, size_t len, const char *token)
 {

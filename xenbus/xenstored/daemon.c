@@ -62,8 +62,7 @@ bool daemon_room(struct daemon *d)
     return keep_room(d->k) || (keep_snapshot(d->k, d->s, d->executed) && keep_room(d->k));
 }
 
-/* ---- hooks
- * ------------------------------------------------------------------------------------------- */
+/* ---- hooks */
 
 /* An introduced domain, once more: perhaps with another port; its ring begins anew. */
 static int introduce_again(struct daemon *d, uint32_t slot, uint32_t port)
@@ -171,8 +170,7 @@ void daemon_hooks(struct daemon *d, struct store_hooks *hooks)
     *hooks = (struct store_hooks){hook_introduce, hook_release, hook_log, d};
 }
 
-/* ---- domains
- * ------------------------------------------------------------------------------------------ */
+/* ---- domains */
 
 struct census {
     struct daemon *d;
@@ -218,8 +216,7 @@ static void look_at_domains(struct daemon *d)
     free(c);
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------------- */
+/* ---- events */
 
 /* A kernel that came after another one in the same domain: nothing of that one counts. */
 static bool ring_reconnect(struct daemon *d, uint32_t slot)

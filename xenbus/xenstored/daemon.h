@@ -43,8 +43,7 @@ void daemon_signals(void);
 /* Serves until told to stop (SIGTERM, SIGINT). */
 void daemon_run(struct daemon *d);
 
-/* --- between the files of this folder
- * -------------------------------------------------------------- */
+/* ---- between the files of this folder */
 
 /* Executes what is in a connection's input, as far as it may. */
 void link_execute(struct daemon *d, uint32_t slot);

@@ -19,8 +19,7 @@
  */
 #define UNSENT_MAX (256u * 1024)
 
-/* ---- input
- * ------------------------------------------------------------------------------------------- */
+/* ---- input */
 
 /* The free part of the input buffer, in up to two pieces; the number of bytes. */
 static size_t input_room(struct daemon *d, uint32_t slot, struct iovec iov[2])
@@ -104,6 +103,8 @@ static void ring_input(struct daemon *d, uint32_t slot)
         barrier();
         ring_publish_cons(ring, cons + (uint32_t)n);
         any = true;
+        if ((size_t)n < iov[i].iov_len)
+            break; /* what comes meanwhile belongs behind it, not into the next piece */
     }
     if (any)
         xen_notify(sl->port);
@@ -121,8 +122,7 @@ void link_input(struct daemon *d, uint32_t slot)
     link_execute(d, slot);
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------ */
+/* ---- requests */
 
 static void input_copy(struct daemon *d, uint32_t slot, uint64_t from, void *out, size_t len)
 {
@@ -209,8 +209,7 @@ void link_execute(struct daemon *d, uint32_t slot)
     }
 }
 
-/* ---- output
- * -------------------------------------------------------------------------------------------- */
+/* ---- output */
 
 /* A stalled connection is not read, or the loop would spin on what it has sent. */
 void link_arm(struct daemon *d, uint32_t slot, bool added)
@@ -300,8 +299,7 @@ void link_output_all(struct daemon *d)
         link_output(d, c->id);
 }
 
-/* ---- beginning and end
- * ------------------------------------------------------------------------------------ */
+/* ---- beginning and end */
 
 uint32_t slot_find(struct daemon *d)
 {

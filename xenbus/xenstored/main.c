@@ -134,8 +134,7 @@ static void parse(struct settings *set, int argc, char *argv[])
         fail(argv[optind], "no arguments are expected; try --help");
 }
 
-/* ---- the socket
- * -------------------------------------------------------------------------------------- */
+/* ---- the socket */
 
 static void socket_name(const struct settings *set, struct sockaddr_un *name)
 {
@@ -173,8 +172,7 @@ static int listen_at(const struct sockaddr_un *name)
     return fd;
 }
 
-/* ---- into the background
- * -------------------------------------------------------------------------------- */
+/* ---- into the background */
 
 /* The caller's process ends, with status 0 if the store is ready, when that is known. */
 static void detach(int ready[2])

@@ -12,8 +12,7 @@
 #include "log.h"
 #include "ring.h"
 
-/* ---- descriptors
- * ------------------------------------------------------------------------------------ */
+/* ---- descriptors */
 
 static bool is_kept(const struct keep *k, int fd)
 {
@@ -71,8 +70,7 @@ void recover_descriptors(struct daemon *d)
         each_unknown(d, close_unknown);
 }
 
-/* ---- the journal
- * -------------------------------------------------------------------------------------- */
+/* ---- the journal */
 
 static bool play_request(struct daemon *d, const struct record *r, struct conn *c)
 {
@@ -129,8 +127,7 @@ static bool play_all(struct daemon *d)
     return true;
 }
 
-/* ---- connections
- * ---------------------------------------------------------------------------------------- */
+/* ---- connections */
 
 /* What a call did whose caller died with it. */
 static void flight_land(struct flight *f, uint64_t *count)
