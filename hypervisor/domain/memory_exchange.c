@@ -95,6 +95,8 @@ static long steal(struct exchange *e, struct chunk *c, uint64_t first)
 
 static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
 {
+    unsigned scrubbed = 0;
+
     for (unsigned i = 0; i < e->out_per_chunk; i++) {
         uint64_t at = e->x.out.extent_start + (first + i) * sizeof(uint64_t);
         struct frame *f;
@@ -102,9 +104,7 @@ static long allocate(struct exchange *e, struct chunk *c, uint64_t first)
 
         if (get_guest_u64(&c->gpfn[i], at))
             return guest_error(-EFAULT, "an argument cannot be read");
-        if (i && hypercall_preempt_check())
-            return -ERESTART;
-        rc = frame_alloc_preempt(NULL, e->x.out.extent_order, 0, e->addr_bits, &f);
+        rc = frame_alloc_preempt(NULL, e->x.out.extent_order, 0, e->addr_bits, &scrubbed, &f);
         if (rc)
             return rc;
         c->out[c->nr_out++] = f;

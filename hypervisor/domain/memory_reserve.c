@@ -38,7 +38,8 @@ struct reservation {
 static int allocate_extent(const struct reservation *r, uint64_t gpfn, uint64_t *mfn)
 {
     struct frame *f;
-    int rc = frame_alloc_preempt(&r->domain->mem, r->order, r->memf, r->addr_bits, &f);
+    unsigned scrubbed = 0;
+    int rc = frame_alloc_preempt(&r->domain->mem, r->order, r->memf, r->addr_bits, &scrubbed, &f);
 
     if (rc)
         return rc;

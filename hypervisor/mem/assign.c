@@ -113,12 +113,12 @@ uint64_t mem_outstanding_claims(void)
 #define SCRUB_BATCH 16
 
 /* Flushes what may still be mapped of a block, then zeroes it; see the head of this file for the
- * order.  False: `stop` was given and work is pending; what is zero by then is marked so. */
-static bool block_clean(struct frame *f, unsigned order, bool zero, bool stop)
+ * order.  False: `scrubbed` was given, so many were zeroed and work is pending; what is zero by
+ * then is marked so. */
+static bool block_clean(struct frame *f, unsigned order, bool zero, unsigned *scrubbed)
 {
     uint32_t last = 0;
     cpumask_t stale = 0;
-    unsigned done = 0;
 
     for (uint64_t i = 0; i < 1UL << order; i++) {
         uint32_t stamp = (uint32_t)f[i].ref;
@@ -137,10 +137,10 @@ static bool block_clean(struct frame *f, unsigned order, bool zero, bool stop)
     for (uint64_t i = 0; zero && i < 1UL << order; i++) {
         if (f[i].ref & REF_CLEAN)
             continue;
-        if (stop && done++ == SCRUB_BATCH) {
+        if (scrubbed && (*scrubbed)++ == SCRUB_BATCH) {
             if (hypercall_preempt_check())
                 return false;
-            done = 1;
+            *scrubbed = 1;
         }
         memset(frame_virt(&f[i]), 0, PAGE_SIZE);
         store_once(&f[i].ref, REF_STATE(FRAME_FREE) | REF_CLEAN);
@@ -155,8 +155,8 @@ static nodemask_t preferred_nodes(const struct mem_owner *o, unsigned flags)
     return given ? 1u << (given - 1) : o ? load_once(&o->nodes) : 0;
 }
 
-static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits, bool stop,
-                 struct frame **block)
+static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
+                 unsigned *scrubbed, struct frame **block)
 {
     uint64_t claims = load_once(&claims_total), spare = claims;
     nodemask_t nodes = preferred_nodes(o, flags);
@@ -177,7 +177,7 @@ static int alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned a
         f = buddy_alloc(order, addr_bits, numa_all_nodes(), spare);
     if (!f)
         return (int)guest_error(-ENOMEM, "no such memory is free, or others have claimed it");
-    if (!block_clean(f, order, !(flags & MEMF_NO_SCRUB), stop)) {
+    if (!block_clean(f, order, !(flags & MEMF_NO_SCRUB), scrubbed)) {
         buddy_return(f, order, false);
         return -ERESTART;
     }
@@ -199,14 +199,14 @@ struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, u
 {
     struct frame *f = NULL;
 
-    alloc(o, order, flags, addr_bits, false, &f);
+    alloc(o, order, flags, addr_bits, NULL, &f);
     return f;
 }
 
 int frame_alloc_preempt(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
-                        struct frame **block)
+                        unsigned *scrubbed, struct frame **block)
 {
-    return alloc(o, order, flags, addr_bits, true, block);
+    return alloc(o, order, flags, addr_bits, scrubbed, block);
 }
 
 int frame_assign(struct frame *f, unsigned order, struct mem_owner *o, unsigned flags)

@@ -161,10 +161,12 @@ void frame_mark(struct frame *f, uint64_t mark);
  * May flush TLBs: no lock that is taken with interrupts off may be held.
  */
 struct frame *frame_alloc(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits);
-/* The same, stopping when other work is pending: -ERESTART, after at least some frames have been
- * scrubbed, which are found clean the next time.  0, with the block in *block; -ENOMEM, -EINVAL. */
+/* The same, stopping when other work is pending: -ERESTART, but only after several frames have been
+ * scrubbed, which are found clean the next time, so that whoever begins again comes further.
+ * `scrubbed` counts for all blocks that a caller gives back if one is not had; from 0.  0, with the
+ * block in *block; -ENOMEM, -EINVAL. */
 int frame_alloc_preempt(struct mem_owner *o, unsigned order, unsigned flags, unsigned addr_bits,
-                        struct frame **block);
+                        unsigned *scrubbed, struct frame **block);
 /* Frees a block allocated without an owner (the whole block). */
 void frame_free_hv(struct frame *f, unsigned order);
 /* The same for one that is as it was allocated: zero, and never mapped by a guest. */

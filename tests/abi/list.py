@@ -21,6 +21,8 @@ OWN = {
     'EINTR': 'inside the hypervisor only', 'ERESTART': 'inside the hypervisor only',
     'TI_GET_DPL': 'takes a pointer', 'TI_GET_IF': 'takes a pointer',
     'MASK_XENCONS_IDX': 'takes an array',
+    'TRC_PV_HYPERCALL_V2_ARG_32': 'shifts by its argument, which must be small',
+    'TRC_PV_HYPERCALL_V2_ARG_64': 'the same',
 }
 
 

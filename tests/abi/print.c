@@ -37,6 +37,7 @@
 #include <xen/platform.h>
 #include <xen/sched.h>
 #include <xen/sysctl.h>
+#include <xen/trace.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
 #define ERRNO(name) number(#name, XEN_##name);

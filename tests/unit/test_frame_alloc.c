@@ -226,7 +226,7 @@ static void interrupted_scrubbing(void **state)
         frame_free_hv(all[i], 9);
     fake_preempt = 1;
     while (rounds < 3) {
-        rc = frame_alloc_preempt(&owner[1], 9, 0, 0, &f);
+        rc = frame_alloc_preempt(&owner[1], 9, 0, 0, &(unsigned){0}, &f);
         if (rc) {
             assert_int_equal(rc, -ERESTART);
             assert_int_equal(heap_free_pages(), total);
@@ -244,7 +244,7 @@ static void interrupted_scrubbing(void **state)
     fake_preempt = 0;
     audit_clean(); /* not before: it takes memory itself, and leaves it dirty */
     owner[1].max_pages = 1;
-    assert_int_equal(frame_alloc_preempt(&owner[1], 9, 0, 0, &f), -ENOMEM);
+    assert_int_equal(frame_alloc_preempt(&owner[1], 9, 0, 0, &(unsigned){0}, &f), -ENOMEM);
     owner[1].max_pages = 20000;
 }
 

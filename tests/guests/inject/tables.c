@@ -144,7 +144,7 @@ DEFINE_SCENARIO(updates, NULL, run_updates, unlink_tree);
 /* Upper entries that promote and demote whole subtrees, in one batch and in single calls. */
 static long run_links(void)
 {
-    uint64_t at = mfn_of(l3 ? l3 : leaf) * PAGE_SIZE;
+    uint64_t at;
 
     make_tree();
     at = mfn_of(l3) * PAGE_SIZE;
