@@ -22,43 +22,16 @@
  *
  * An exit is an IRET or SYSRET of the hypervisor after which a guest executed something; there are
  * as many entries.  A block that an exception ends early counts whole, on every hypervisor alike.
- * `profile` turns the blocks into functions by the symbols of the image.  The plugin interface has
- * no header in Debian's packages, so the few functions used are declared here.  One CPU: the
- * counters are not its own.
+ * `profile` turns the blocks into functions by the symbols of the image.  One CPU: the counters are
+ * not its own.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "plugin.h"
 
-typedef uint64_t plugin_id;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum { CB_NO_REGS = 0 };
-enum { INLINE_ADD_U64 = 0 };
-typedef void exec_fn(unsigned cpu, void *data);
-
-EXPORT int qemu_plugin_version = 1;
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
-                                           void (*fn)(plugin_id, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_fn *fn, int flags,
-                                            void *data);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, exec_fn *fn, int flags,
-                                          void *data);
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *counter,
-                                              uint64_t value);
-void qemu_plugin_register_atexit_cb(plugin_id id, void (*fn)(plugin_id, void *), void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-
-/* Slots 256 to 271 of the root table are the hypervisor's, by the ABI. */
-#define HV_START   0xffff800000000000UL
-#define HV_END     0xffff880000000000UL
 #define MARK_START 0x70a515f1u
 #define MARK_END   0x70a515f2u
 

@@ -17,7 +17,7 @@ $B/bench/tinybench.elf: $B/guests/start-tinybench.o $B/bench/tinybench.o tests/g
 	    -T tests/guests/lib/guest.lds $(filter %.o,$^) -o $@
 -include $B/bench/tinybench.d
 
-$B/bench/hvprofile.so $B/bench/stretch.so: $B/bench/%.so: tests/bench/%.c
+$B/bench/hvprofile.so $B/bench/stretch.so: $B/bench/%.so: tests/bench/%.c tests/bench/plugin.h
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -shared -fPIC -Wall -Wextra -Werror $< -o $@

@@ -25,7 +25,6 @@ enum command {
     OTHER_DOMAIN
 };
 
-#define NO_DOMAIN 12345
 #define TWO_VCPUS 2 /* as lib/second.c makes it: this number is one too many */
 
 static uint64_t second_page[512] __attribute__((aligned(4096)));
@@ -151,22 +150,6 @@ static void second_main(void)
 /* --- the first domain ---------------------------------------------------------------------------
  */
 
-static struct xen_domctl_getdomaininfo info(void)
-{
-    EXPECT_RC(second_domctl(XEN_DOMCTL_getdomaininfo), 0);
-    return second_op.u.getdomaininfo;
-}
-
-/* The same call for a domain that is not there; every control call must look. */
-static void expect_no_domain(unsigned cmd)
-{
-    domid_t was = second;
-
-    second = NO_DOMAIN;
-    EXPECT_RC(second_domctl(cmd), -ESRCH);
-    second = was;
-}
-
 static void open_port(evtchn_port_t port)
 {
     shared_info->evtchn_pending[port / 64] &= ~(1UL << port % 64);
@@ -186,8 +169,9 @@ static void close_port(evtchn_port_t port)
 static bool shut_down(unsigned reason)
 {
     for (uint64_t end = system_time() + 2000000000; system_time() < end;)
-        if (info().flags & XEN_DOMINF_shutdown)
-            return (info().flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) == reason;
+        if (second_domaininfo().flags & XEN_DOMINF_shutdown)
+            return (second_domaininfo().flags >> XEN_DOMINF_shutdownshift &
+                    XEN_DOMINF_shutdownmask) == reason;
     return false;
 }
 
@@ -222,7 +206,7 @@ static void test_ioport_permission(void)
     EXPECT_RC(second_domctl(XEN_DOMCTL_ioport_permission), -EINVAL);
     *p = (struct xen_domctl_ioport_permission){2, ~0U, 1};
     EXPECT_RC(second_domctl(XEN_DOMCTL_ioport_permission), -EINVAL);
-    expect_no_domain(XEN_DOMCTL_ioport_permission);
+    second_expect_absent(XEN_DOMCTL_ioport_permission);
     second_destroy();
 }
 
@@ -258,7 +242,7 @@ static void test_iomem_permission(void)
     EXPECT_RC(second_domctl(XEN_DOMCTL_iomem_permission), -EPERM);
     *p = (struct xen_domctl_iomem_permission){~0UL, 3, 1};
     EXPECT_RC(second_domctl(XEN_DOMCTL_iomem_permission), -EINVAL);
-    expect_no_domain(XEN_DOMCTL_iomem_permission);
+    second_expect_absent(XEN_DOMCTL_iomem_permission);
     second_destroy();
 }
 
@@ -281,7 +265,7 @@ static void test_irq_permission(void)
     EXPECT_RC(second_domctl(XEN_DOMCTL_irq_permission), -EINVAL);
     *p = (struct xen_domctl_irq_permission){.pirq = 0, .allow_access = 1}; /* the timer */
     EXPECT_RC(second_domctl(XEN_DOMCTL_irq_permission), -EPERM);
-    expect_no_domain(XEN_DOMCTL_irq_permission);
+    second_expect_absent(XEN_DOMCTL_irq_permission);
     EXPECT_RC(second_domctl(XEN_DOMCTL_destroydomain), 0);
 }
 
@@ -303,7 +287,7 @@ static void test_hypercall_init(void)
     EXPECT_RC(second_domctl(XEN_DOMCTL_hypercall_init), -EINVAL);
     *gmfn = ~0UL >> 12;
     EXPECT_RC(second_domctl(XEN_DOMCTL_hypercall_init), -EINVAL);
-    expect_no_domain(XEN_DOMCTL_hypercall_init);
+    second_expect_absent(XEN_DOMCTL_hypercall_init);
     second_destroy();
 }
 
@@ -316,16 +300,16 @@ static void test_resume(void)
     EXPECT(shut_down(SHUTDOWN_suspend));
     EXPECT_EQ(their_ctl->done, IDLE);
     EXPECT_RC(second_domctl(XEN_DOMCTL_resumedomain), 0);
-    EXPECT_EQ(info().flags & XEN_DOMINF_shutdown, 0);
+    EXPECT_EQ(second_domaininfo().flags & XEN_DOMINF_shutdown, 0);
     EXPECT(second_done(SUSPEND));
     EXPECT_RC(their_arg->out[0], 0);
     EXPECT_RC(second_domctl(XEN_DOMCTL_resumedomain), 0);
     EXPECT(second_tell(SET_CODE)); /* does not stop it; the code is for later */
     EXPECT_RC(their_arg->out[0], 0);
-    EXPECT_EQ(info().flags & XEN_DOMINF_shutdown, 0);
+    EXPECT_EQ(second_domaininfo().flags & XEN_DOMINF_shutdown, 0);
     second_order(POWER_OFF);
     EXPECT(shut_down(77));
-    expect_no_domain(XEN_DOMCTL_resumedomain);
+    second_expect_absent(XEN_DOMCTL_resumedomain);
     second_destroy();
     second = 0;
     EXPECT_RC(second_domctl(XEN_DOMCTL_resumedomain), -EINVAL);
@@ -365,7 +349,7 @@ static void test_subscribe(void)
     }
     second_op.u.subscribe.port = 900; /* not bound: refused, or nobody is told */
     EXPECT_RC(second_domctl(XEN_DOMCTL_subscribe), on_pavis ? -EINVAL : 0);
-    expect_no_domain(XEN_DOMCTL_subscribe);
+    second_expect_absent(XEN_DOMCTL_subscribe);
     second_destroy();
     close_port(alloc.port);
     close_port(virq.port);
@@ -391,7 +375,7 @@ static void test_virq_handler(void)
     second_op.u.set_virq_handler.virq = NR_VIRQS;
     EXPECT_RC(second_domctl(XEN_DOMCTL_set_virq_handler), -EINVAL);
     second_op.u.set_virq_handler.virq = VIRQ_DOM_EXC;
-    expect_no_domain(XEN_DOMCTL_set_virq_handler);
+    second_expect_absent(XEN_DOMCTL_set_virq_handler);
     second_destroy();
     EXPECT(event_wait(virq.port, 1, 2000));
     close_port(virq.port);
@@ -419,7 +403,7 @@ static void test_sendtrigger(void)
     EXPECT(second_domctl(XEN_DOMCTL_sendtrigger) < 0);
     *t = (struct xen_domctl_sendtrigger){XEN_DOMCTL_SENDTRIGGER_RESET, 0};
     EXPECT_RC(second_domctl(XEN_DOMCTL_sendtrigger), -ENOSYS);
-    expect_no_domain(XEN_DOMCTL_sendtrigger);
+    second_expect_absent(XEN_DOMCTL_sendtrigger);
     second_destroy();
 }
 
@@ -480,8 +464,8 @@ static void test_vcpu_state(void)
     EXPECT_EQ(m->msr_count, 0); /* which one it was */
     *m = (struct xen_domctl_vcpu_msrs){TWO_VCPUS, 1, (guest_ptr_t)&msr};
     EXPECT(second_domctl(XEN_DOMCTL_set_vcpu_msrs) < 0);
-    expect_no_domain(XEN_DOMCTL_set_vcpu_msrs);
-    expect_no_domain(XEN_DOMCTL_setvcpuextstate);
+    second_expect_absent(XEN_DOMCTL_set_vcpu_msrs);
+    second_expect_absent(XEN_DOMCTL_setvcpuextstate);
     second_destroy();
 }
 
@@ -517,7 +501,7 @@ static void test_memory_facts(void)
     EXPECT_RC(hc_memory_op(XENMEM_set_memory_map, &m), -ESRCH);
     EXPECT_RC(hc_memory_op(XENMEM_set_memory_map, (void *)0x800000000000), -EFAULT);
 
-    EXPECT_RC(second_show(3, info().shared_info_frame), 0);
+    EXPECT_RC(second_show(3, second_domaininfo().shared_info_frame), 0);
     EXPECT_RC(hc_memory_op(XENMEM_maximum_gpfn, &second), 0);
     theirs->arch.max_pfn = SECOND_FRAMES;
     EXPECT_RC(hc_memory_op(XENMEM_maximum_gpfn, &second), SECOND_FRAMES - 1);

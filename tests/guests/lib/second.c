@@ -31,6 +31,21 @@ long second_domctl(unsigned cmd)
     return HC_1(__HYPERVISOR_domctl, &second_op);
 }
 
+struct xen_domctl_getdomaininfo second_domaininfo(void)
+{
+    EXPECT_RC(second_domctl(XEN_DOMCTL_getdomaininfo), 0);
+    return second_op.u.getdomaininfo;
+}
+
+void second_expect_absent(unsigned cmd)
+{
+    domid_t was = second;
+
+    second = NO_DOMAIN;
+    EXPECT_RC(second_domctl(cmd), -ESRCH);
+    second = was;
+}
+
 uint64_t machine_free_pages(void)
 {
     static struct xen_sysctl s;

@@ -45,7 +45,11 @@ extern struct xen_domctl second_op; /* what second_domctl() passes, and got back
 extern struct tree second_window;
 
 unsigned image_page(const void *va); /* of a page of the image: its number in it */
+#define NO_DOMAIN 12345              /* the number of nobody */
 long second_domctl(unsigned cmd);    /* a control call with second_op, for the second domain */
+struct xen_domctl_getdomaininfo second_domaininfo(void); /* what the control domain sees of it */
+/* The same call for a domain that is not there has to be -ESRCH. */
+void second_expect_absent(unsigned cmd);
 uint64_t machine_free_pages(void);
 
 /* Shows frame `mfn` of the second domain in page i of the window; 0 takes it out.  Pages 0 and 1
