@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: dom0 hosts a guest (cloud kernel, 1 vCPU, disk, bridge): its data, xl's verbs, nothing left
 # TIMEOUT: 200
+# LONG: guest-generic-1 and guest-cloud-2 have both kernels and both numbers of vCPUs
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 run_dom0 -D "$work/vda" <<'END'
