@@ -43,14 +43,6 @@ static bool set_xcr0(uint64_t v)
     return !TRY("xsetbv", : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-static bool have_xsave(void)
-{
-    uint32_t a = 1, b, c = 0, d;
-
-    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    return c & 1u << 27; /* OSXSAVE */
-}
-
 /* vCPU 1. */
 static void second(void)
 {

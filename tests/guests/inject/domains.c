@@ -279,13 +279,15 @@ static long run_domain_context(void)
         DOMCTL(setvcpucontext, .u.vcpucontext = {vcpu, (guest_ptr_t)&c});
         DOMCTL(getvcpucontext, .u.vcpucontext = {vcpu, (guest_ptr_t)&c});
     }
-    DOMCTL(getvcpuextstate, .u.vcpuextstate = {.vcpu = 0});
-    DOMCTL(getvcpuextstate, .u.vcpuextstate = {.size = op.u.vcpuextstate.size,
-                                               .xfeature_mask = op.u.vcpuextstate.xfeature_mask,
-                                               .buffer = (guest_ptr_t)extended});
-    DOMCTL(setvcpuextstate, .u.vcpuextstate = {.size = op.u.vcpuextstate.size,
-                                               .xfeature_mask = op.u.vcpuextstate.xfeature_mask,
-                                               .buffer = (guest_ptr_t)extended});
+    if (have_xsave()) {
+        DOMCTL(getvcpuextstate, .u.vcpuextstate = {.vcpu = 0});
+        DOMCTL(getvcpuextstate, .u.vcpuextstate = {.size = op.u.vcpuextstate.size,
+                                                   .xfeature_mask = op.u.vcpuextstate.xfeature_mask,
+                                                   .buffer = (guest_ptr_t)extended});
+        DOMCTL(setvcpuextstate, .u.vcpuextstate = {.size = op.u.vcpuextstate.size,
+                                                   .xfeature_mask = op.u.vcpuextstate.xfeature_mask,
+                                                   .buffer = (guest_ptr_t)extended});
+    }
     DOMCTL(get_vcpu_msrs, .u.vcpu_msrs = {.msr_count = 8, .msrs = (guest_ptr_t)msr});
     TRY_CALL(pin_theirs(MMUEXT_UNPIN_TABLE, frames[0]));
     TRY_CALL(pin_theirs(MMUEXT_PIN_L3_TABLE, frames[1]));

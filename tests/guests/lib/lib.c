@@ -345,3 +345,11 @@ void guest_main(struct start_info *si)
     print("DONE %u passed %u failed\n", passed, lost);
     power_off();
 }
+
+bool have_xsave(void)
+{
+    uint32_t a = 1, b, c = 0, d;
+
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return c & 1u << 27; /* OSXSAVE */
+}

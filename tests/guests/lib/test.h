@@ -52,6 +52,8 @@ const char *error_name(long value);
 bool cmdline_has(const char *word);
 /* Pavis recounts all references and finds nothing wrong.  Control domain only; Xen has no audit. */
 bool audit_clean(void);
+/* May this kernel use XSAVE and what goes with it? */
+bool have_xsave(void);
 bool hypervisor_told(const char *word); /* is it on the hypervisor's command line? */
 void power_off(void) __attribute__((noreturn));
 
