@@ -360,10 +360,9 @@ static long op_reset(int cmd, uint64_t arg)
         long rc_ = copy_from_guest(&op_, arg, sizeof(op_))                                         \
                        ? guest_error(-EFAULT, "an argument cannot be read")                        \
                        : fn(&op_);                                                                 \
+        /* Bound all the same: the guest can still find it by its status. */                       \
         if (!rc_ && (has_result) && copy_to_guest(arg, &op_, sizeof(op_)))                         \
-            rc_ = guest_error(                                                                     \
-                -EFAULT, "the result cannot be written"); /* bound all the same: the guest can     \
-                                                             still find it by its status */        \
+            rc_ = guest_error(-EFAULT, "the result cannot be written");                            \
         rc_;                                                                                       \
     })
 
@@ -392,9 +391,7 @@ long do_event_channel_op(int cmd, uint64_t arg)
     case EVTCHNOP_status: return RUN(evtchn_status, status, true);
     case EVTCHNOP_reset:
     case EVTCHNOP_reset_cont: return op_reset(cmd, arg);
-    default:
-        return guest_error(
-            -ENOSYS,
-            "no such event_channel_op"); /* FIFO (11-13) is left out on purpose: see docs */
+    /* FIFO (11-13) is left out on purpose: see docs. */
+    default: return guest_error(-ENOSYS, "no such event_channel_op");
     }
 }

@@ -74,7 +74,8 @@ static long op_set_iobitmap(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
-static long op_apic_read(uint64_t arg)
+/* A write is checked like a read, and without effect: IO-APICs are programmed by setup_gsi. */
+static long op_apic(uint64_t arg, bool is_write)
 {
     struct physdev_apic a;
     long rc = FETCH(arg, a);
@@ -83,20 +84,7 @@ static long op_apic_read(uint64_t arg)
         return rc;
     if (!ioapic_read_register(a.apic_physbase, a.reg, &a.value))
         return guest_error(-EINVAL, "no IO-APIC register there");
-    return STORE(arg, a);
-}
-
-/* Checked like a read, and without effect: IO-APICs are programmed by setup_gsi. */
-static long op_apic_write(uint64_t arg)
-{
-    struct physdev_apic a;
-    long rc = FETCH(arg, a);
-
-    if (rc)
-        return rc;
-    if (!ioapic_read_register(a.apic_physbase, a.reg, &a.value))
-        return guest_error(-EINVAL, "no IO-APIC register there");
-    return 0;
+    return is_write ? 0 : STORE(arg, a);
 }
 
 static long op_alloc_vector(uint64_t arg)
@@ -245,8 +233,8 @@ static long op_mmcfg_reserved(uint64_t arg)
 static long control_op(struct domain *d, unsigned cmd, uint64_t arg)
 {
     switch (cmd) {
-    case PHYSDEVOP_apic_read: return op_apic_read(arg);
-    case PHYSDEVOP_apic_write: return op_apic_write(arg);
+    case PHYSDEVOP_apic_read: return op_apic(arg, false);
+    case PHYSDEVOP_apic_write: return op_apic(arg, true);
     case PHYSDEVOP_alloc_irq_vector: return op_alloc_vector(arg);
     case PHYSDEVOP_setup_gsi: return op_setup_gsi(d, arg);
     case PHYSDEVOP_map_pirq: return op_map_pirq(d, arg);

@@ -139,7 +139,7 @@ long sysctl_pcitopoinfo(struct xen_sysctl *op)
         }
         if (copy_from_guest(&dev, arg->devs + i * sizeof(dev), sizeof(dev)) ||
             copy_to_guest(arg->nodes + i * sizeof(node), &node, sizeof(node)))
-            return guest_error(-EFAULT, "the result cannot be written");
+            return guest_error(-EFAULT, "a device cannot be read, or its node written");
     }
     return 0;
 }

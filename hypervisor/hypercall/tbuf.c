@@ -15,12 +15,16 @@
 #include "domain/domain.h"
 #include "hypercall/control.h"
 #include "hypercall/observe.h"
+#include "lib/atomic.h"
+#include "lib/spinlock.h"
 #include "mem/frame.h"
 #include "mem/heap.h"
 #include "sched/softirq.h"
 
 #define PAGES_MAX 1024 /* 4 MiB for each CPU */
 
+/* Two vCPUs of the control domain may ask for rings at once; readers see `info` complete or not. */
+static spinlock_t tbuf_lock;
 static struct t_info *info;
 static unsigned info_order;
 
@@ -55,11 +59,12 @@ static void *alloc_shared(unsigned order, bool writable)
     return p;
 }
 
-int tbuf_allocate(uint32_t pages)
+static int allocate(uint32_t pages)
 {
     uint32_t at = DIV_UP(sizeof(*info) + nr_cpus * sizeof(info->mfn_offset[0]), sizeof(uint32_t));
     unsigned cpu, order = order_of(pages * PAGE_SIZE);
     struct t_buf *buf[NR_CPUS] = {NULL};
+    struct t_info *list;
     uint32_t *words;
 
     if (info)
@@ -75,13 +80,13 @@ int tbuf_allocate(uint32_t pages)
             goto no_memory;
     }
     info_order = order_of((at + (uint64_t)pages * nr_cpus) * sizeof(uint32_t));
-    info = alloc_shared(info_order, false);
-    if (!info)
+    list = alloc_shared(info_order, false);
+    if (!list)
         goto no_memory;
-    info->tbuf_size = (uint16_t)pages;
-    words = (uint32_t *)info;
+    list->tbuf_size = (uint16_t)pages;
+    words = (uint32_t *)list;
     for (cpu = 0; cpu < nr_cpus; cpu++) {
-        info->mfn_offset[cpu] = (uint16_t)at;
+        list->mfn_offset[cpu] = (uint16_t)at;
         for (uint32_t i = 0; i < pages; i++) {
             void *page = (uint8_t *)buf[cpu] + i * PAGE_SIZE;
 
@@ -92,6 +97,7 @@ int tbuf_allocate(uint32_t pages)
     }
     work_init(&reader_work, tell_reader, NULL);
     trace_half_full = half_full;
+    store_release(&info, list);
     return 0;
 
 no_memory:
@@ -100,26 +106,38 @@ no_memory:
     return (int)guest_error(-ENOMEM, "no memory for trace rings");
 }
 
+int tbuf_allocate(uint32_t pages)
+{
+    int rc;
+
+    spin_lock(&tbuf_lock);
+    rc = allocate(pages);
+    spin_unlock(&tbuf_lock);
+    return rc;
+}
+
 bool tbuf_allocated(void)
 {
-    return info;
+    return load_acquire(&info);
 }
 
 long sysctl_tbuf_op(struct xen_sysctl *op)
 {
     struct xen_sysctl_tbuf_op *arg = &op->u.tbuf_op;
 
+    const struct t_info *list = load_acquire(&info);
+
     switch (arg->cmd) {
     case XEN_SYSCTL_TBUFOP_get_info:
         arg->evt_mask = trace_events;
-        arg->buffer_mfn = info ? virt_to_mfn(info).n : 0;
-        arg->size = info ? (uint32_t)(PAGE_SIZE << info_order) : 0;
+        arg->buffer_mfn = list ? virt_to_mfn(list).n : 0;
+        arg->size = list ? (uint32_t)(PAGE_SIZE << info_order) : 0;
         return 0;
     case XEN_SYSCTL_TBUFOP_set_cpu_mask: return cpumask_from_guest(&trace_cpus, &arg->cpu_mask);
     case XEN_SYSCTL_TBUFOP_set_evt_mask: trace_events = arg->evt_mask; return 0;
     case XEN_SYSCTL_TBUFOP_set_size: return tbuf_allocate(arg->size);
     case XEN_SYSCTL_TBUFOP_enable:
-        if (!info)
+        if (!list)
             return guest_error(-EINVAL, "no trace rings: set their size first");
         trace_stop(); /* whoever asks here is going to read */
         trace_start(true);

@@ -390,6 +390,15 @@ static int relinquished(struct relinquish *r, bool table)
     return hypercall_preempt_check() ? -ERESTART : 0;
 }
 
+/* Unpins a table of the dying owner and lets it cease to be one; the caller holds it.  0,
+ * -ERESTART. */
+static int finish_table(struct frame *f, struct mem_owner *o)
+{
+    if (load_once(&f->type) & TYPE_PINNED && page_unpin(f, o, PTF_PREEMPT) == -ERESTART)
+        frame_put(f); /* the pin's; what is left of the table is finished here */
+    return page_type_finish(f, PTF_PREEMPT);
+}
+
 static int unpin_one(struct frame *f, void *arg)
 {
     struct relinquish *r = arg;
@@ -398,9 +407,7 @@ static int unpin_one(struct frame *f, void *arg)
 
     r->at = frame_mfn(f).n;
     if (table && frame_get(f, r->owner->id)) {
-        if (load_once(&f->type) & TYPE_PINNED && page_unpin(f, r->owner, PTF_PREEMPT) == -ERESTART)
-            frame_put(f); /* the pin's; what is left of the table is finished below */
-        rc = page_type_finish(f, PTF_PREEMPT);
+        rc = finish_table(f, r->owner);
         frame_put(f);
         if (rc)
             return rc;
@@ -422,9 +429,7 @@ static int relinquish_one(struct frame *f, void *arg)
         return 0;
     }
     table = load_once(&f->type) & (TYPE_PINNED | TYPE_PARTIAL);
-    if (load_once(&f->type) & TYPE_PINNED && page_unpin(f, r->owner, PTF_PREEMPT) == -ERESTART)
-        frame_put(f); /* the pin's; what is left of the table is finished below */
-    rc = page_type_finish(f, PTF_PREEMPT);
+    rc = finish_table(f, r->owner);
     if (!rc)
         frame_put_alloc(f);
     frame_put(f);
