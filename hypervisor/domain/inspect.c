@@ -172,6 +172,11 @@ static void print_difference(const char *line)
     printk(XENLOG_ERR "audit: %s\n", line);
 }
 
+static void print_note(const char *line)
+{
+    printk("%s\n", line);
+}
+
 static void audit_turn(void *arg)
 {
     int differences;
@@ -189,7 +194,7 @@ static void audit_turn(void *arg)
         return;
     }
     watchdog_hold(true); /* seconds, on a large machine */
-    differences = audit_all(print_difference);
+    differences = audit_all(print_difference, print_note);
     watchdog_hold(false);
     if (differences < 0)
         printk(XENLOG_ERR "audit: could not run (%d)\n", differences);

@@ -22,6 +22,7 @@
 
 #define MAX_REPORTERS 16
 #define MAX_LINES     100
+#define MAX_NOTES     16
 #define WINDOW_ORDER  9 /* pages for the counts; less if there is no such block */
 
 struct cell {
@@ -32,7 +33,9 @@ struct cell {
 
 struct audit {
     void (*report)(const char *line);
+    void (*note)(const char *line);
     int found;
+    unsigned noted;
     uint64_t claims;     /* of all owners */
     bool first;          /* the first walk: judge entries, count owners' pages */
     uint64_t start, end; /* the window */
@@ -172,7 +175,21 @@ static void judge_upper(struct audit *a, const struct table_info *t, unsigned i,
                        t->level, t->mfn.n, i, pte_mfn(e).n, x);
 }
 
-static void count_entry(struct audit *a, const struct table_info *t, pte_t e)
+/* A domain that does not end for want of a page: here is who has it. */
+static void note_keeper(struct audit *a, const struct table_info *t, unsigned i, mfn_t mfn)
+{
+    const struct mem_owner *o = mem_owner_by_id(frame_owner(frame_of(mfn)));
+    char line[160];
+
+    if (!a->note || !o || !o->is_dying || a->noted++ >= MAX_NOTES)
+        return;
+    FORMAT_FN(snprintf)
+    (line, sizeof(line), "frame %#lx of d%u, which is dying, is kept by d%u: l%u %#lx[%u]", mfn.n,
+     o->id, t->owner->id, t->level, t->mfn.n, i);
+    a->note(line);
+}
+
+static void count_entry(struct audit *a, const struct table_info *t, unsigned i, pte_t e)
 {
     mfn_t mfn = pte_mfn(e);
     struct cell *c = cell_of(a, mfn);
@@ -182,8 +199,11 @@ static void count_entry(struct audit *a, const struct table_info *t, pte_t e)
     c->refs++;
     if (t->level > 1 || e & PTE_RW)
         c->types++;
-    if (frame_owner(frame_of(mfn)) != t->owner->id && !t->owner->is_privileged)
+    if (frame_owner(frame_of(mfn)) == t->owner->id)
+        return;
+    if (!t->owner->is_privileged)
         c->foreign++;
+    note_keeper(a, t, i, mfn);
 }
 
 static void walk_table(struct audit *a, struct frame *f, uint64_t x)
@@ -223,7 +243,7 @@ static void walk_table(struct audit *a, struct frame *f, uint64_t x)
             else
                 judge_upper(a, &t, i, e);
         }
-        count_entry(a, &t, e);
+        count_entry(a, &t, i, e);
     }
 }
 
@@ -361,9 +381,9 @@ static void one_window(struct audit *a)
     each_frame(a, a->start, a->end, compare);
 }
 
-int audit_all(void (*report)(const char *line))
+int audit_all(void (*report)(const char *line), void (*note)(const char *line))
 {
-    struct audit a = {.report = report, .first = true};
+    struct audit a = {.report = report, .note = note, .first = true};
     unsigned order = WINDOW_ORDER;
     uint64_t step;
 

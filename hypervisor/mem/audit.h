@@ -31,5 +31,6 @@ bool audit_first(const struct audit *a);
 void audit_complain(struct audit *a, const char *fmt, ...) __printf(2, 3);
 
 /* Returns the number of differences; report is called with one line (no newline) for each, the
- * first 100.  Negative: could not run (-ENOMEM). */
-int audit_all(void (*report)(const char *line));
+ * first 100.  Negative: could not run (-ENOMEM).  note, which may be NULL, is told what is no
+ * difference and still worth knowing: whose entries keep frames of a dying domain, the first 16. */
+int audit_all(void (*report)(const char *line), void (*note)(const char *line));

@@ -311,6 +311,28 @@ static void begin(uint64_t seed)
     memset(counts, 0, sizeof(counts));
 }
 
+/* A page to play with is dom0's own again: what is mapped there goes, and where the calls gave its
+ * frame away, perhaps lowering the limit as well, another one comes. */
+static bool own_again(void *page)
+{
+    static struct xen_domctl limit;
+    uint64_t pfn = pfn_of(page);
+    xen_pfn_t frame = pfn;
+    struct xen_memory_reservation r = {
+        .extent_start = (guest_ptr_t)&frame, .nr_extents = 1, .domid = DOMID_SELF};
+
+    if (!set_va(page, mfn_of(page) * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG | UVMF_ALL))
+        return true;
+    limit = (struct xen_domctl){.cmd = XEN_DOMCTL_max_mem,
+                                .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+                                .u.max_mem.max_memkb = 64 << 10};
+    HC_1(__HYPERVISOR_domctl, &limit);
+    if (hc_memory_op(XENMEM_populate_physmap, &r) != 1)
+        return false;
+    p2m()[pfn] = frame;
+    return !set_va(page, frame * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG | UVMF_ALL);
+}
+
 /* Gives back all that dom0 may have got of others. */
 static void let_go(void)
 {
@@ -327,11 +349,10 @@ static void let_go(void)
     for (unsigned i = 0; i < 512; i++)
         mmu_update1(pte_machine(&second_window.l1[i]), 0);
     for (unsigned i = 0; i < NR_PLAY; i++)
-        set_va(play[i], mfn_of(play[i]) * PAGE_SIZE | RW_FLAGS, UVMF_INVLPG | UVMF_ALL);
+        EXPECT(own_again(play[i]));
     /* The next victim is a copy of this program, with the hole. */
     for (unsigned n = 0; n < NR_VCPUS; n++)
-        set_va(fuzzers[n].hole, mfn_of(fuzzers[n].hole) * PAGE_SIZE | RW_FLAGS,
-               UVMF_INVLPG | UVMF_ALL);
+        EXPECT(own_again(fuzzers[n].hole));
     mmuext1(MMUEXT_TLB_FLUSH_ALL, 0, 0);
     hc_event_op(EVTCHNOP_reset, &reset);
     hc_memory_op(XENMEM_claim_pages, &claim);

@@ -167,7 +167,7 @@ WRAP(long, do_xenpmu_op, unsigned cmd, uint64_t a, uint64_t b)
     case INJECT_STOP:
     case INJECT_FAILED: return (long)order.failed;
     case INJECT_PASSED: return a < INJECT_KINDS ? (long)order.passed[a] : -EINVAL;
-    case INJECT_AUDIT: return audit_all(to_log);
+    case INJECT_AUDIT: return audit_all(to_log, NULL);
     case INJECT_FREE_FRAMES: return (long)heap_free_pages() + small_pages;
     case INJECT_SMALL_OBJECTS: return small_objects;
     case INJECT_PLANT: return plant_and_audit((unsigned)a);

@@ -144,16 +144,16 @@ long plant_and_audit(unsigned number)
     wanted = plants[number].says;
     found = false;
     planted = plants[number].plant();
-    n = planted ? audit_all(look_at) : 0;
+    n = planted ? audit_all(look_at, NULL) : 0;
     if (planted && !found) {
         printk(XENLOG_ERR "planted: %s, %d differences, none with \"%s\"\n", plants[number].name, n,
                wanted);
-        audit_all(tell);
+        audit_all(tell, NULL);
     }
     undo();
     if (!planted)
         return PLANT_NOWHERE;
-    if (audit_all(tell))
+    if (audit_all(tell, NULL))
         return PLANT_NOT_CLEAN;
     return found ? PLANT_FOUND : PLANT_MISSED;
 }

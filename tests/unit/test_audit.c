@@ -157,6 +157,19 @@ static void reporters(void **state)
     audit_clean();
 }
 
+static char noted[8]; /* the slot in the only note */
+
+static void note(const char *line)
+{
+    char keeper[48];
+    int at;
+
+    snprintf(keeper, sizeof(keeper), "is kept by d1: l1 %#lx[", frame_mfn(l1).n);
+    assert_true(strstr(line, "of d2, which is dying") && strstr(line, keeper) && !noted[0]);
+    at = atoi(strstr(line, keeper) + strlen(keeper));
+    snprintf(noted, sizeof(noted), "%d", at);
+}
+
 /* A mapping of another's frame is in order when a grant is reported for it, once. */
 static unsigned grants;
 
@@ -175,6 +188,10 @@ static void grants_count(void **state)
     assert_int_equal(audit_quietly(), 1);
     grants = 1;
     audit_clean();
+    owner[2].is_dying = true; /* nothing wrong, but it cannot end before this entry does */
+    assert_int_equal(audit_all(collect_line, note), 0);
+    owner[2].is_dying = false;
+    assert_string_equal(noted, "20");
     foreign->ref &= ~REF_FOREIGN;
     assert_int_equal(audit_quietly(), 1); /* I4: flushes would be spared that it needs */
     *e = 0;

@@ -89,6 +89,7 @@ uint64_t fuzz_handler(struct fuzzer *f);
 uint16_t fuzz_domain(struct fuzzer *f, char kind); /* d any, y mostly the own one, w another's */
 uint64_t fuzz_bulk(struct fuzzer *f, char kind);   /* buffer of a large structure: X Y W R U */
 uint64_t fuzz_time(struct fuzzer *f);
+extern volatile uint32_t fuzz_faults; /* that a domain that goes on after them had */
 bool fuzz_store(struct fuzzer *f);
 /* Last look at a call; false: not to be made, since it would rightly end the machine. */
 bool fuzz_may(struct fuzzer *f, const struct row *row, uint64_t *nr, uint64_t a[5]);

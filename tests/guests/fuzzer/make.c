@@ -336,6 +336,22 @@ static void any_call(struct fuzzer *f, const struct row *row, uint64_t *nr, uint
         *nr = fuzz_anything(f);
 }
 
+volatile uint32_t fuzz_faults;
+
+/* After a fault the domain goes on somewhere, perhaps with another call's result, and a breakpoint
+ * in the wrong place repeats that; so a success counts if it comes again and again without a fault.
+ */
+static bool succeeds_surely(uint64_t nr, const uint64_t a[5])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t before = fuzz_faults;
+
+        if (hypercall5(nr, a[0], a[1], a[2], a[3], a[4]) < 0 || fuzz_faults != before)
+            return false;
+    }
+    return true;
+}
+
 void fuzz_one_call(struct fuzzer *f, struct counts *count)
 {
     const struct row *row = any_row(f);
@@ -371,9 +387,7 @@ void fuzz_one_call(struct fuzzer *f, struct counts *count)
     fuzz_done(f, row, fine);
     if (fine) {
         count->fine[number]++;
-        /* Twice: after a fault the domain goes on somewhere, perhaps with another call's result. */
-        if (row->flags & CONTROL && !fuzz_is_dom0 &&
-            hypercall5(row->nr, a[0], a[1], a[2], a[3], a[4]) >= 0)
+        if (row->flags & CONTROL && !fuzz_is_dom0 && succeeds_surely(row->nr, a))
             count->broken = 1 + number;
         remember(f, row);
     }
