@@ -1,7 +1,7 @@
 # dom0-tools/: programs of dom0: the console daemon, installed under build/root, and
 #   build/pavis-trace   what xentrace has recorded, in words
 .PHONY: dom0-tools
-dom0-tools: xenconsoled $B/pavis-trace ## Build the control domain's programs: xenconsoled, pavis-trace
+dom0-tools: xenconsoled pavis $B/pavis-trace ## Build the control domain's programs: pavis, xenconsoled, pavis-trace
 
 CONSOLED_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/xenconsoled/*.c))
 TOOLS0_CFLAGS := $(USER_CFLAGS) -Idom0-tools -Ixenbus
@@ -37,3 +37,26 @@ $B/pavis-trace: $(TRACE_SRC) $(HV_H) hypervisor/hypercall/hypercalls.def
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(CC) $(TRACE_CFLAGS) $(TRACE_SRC) -o $@ -lyajl
+
+# libpavis.a: what `pavis` and other programs of dom0 share; the command itself is linked with it, with our
+# store library and with Debian's libraries as archives, since each shared library costs a start a million
+# instructions on a PV kernel.
+LIBPAVIS_C := $(wildcard dom0-tools/lib/*.c dom0-tools/build/*.c)
+LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o)
+LIBPAVIS := $B/dom0-tools/libpavis.a
+PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/pavis/*.c dom0-tools/config/*.c))
+PAVIS_LIBS := $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
+
+$(LIBPAVIS): $(LIBPAVIS_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(PAVIS_LIBS)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(USER_LDFLAGS) $^ -pthread -o $@
+
+.PHONY: pavis
+pavis: $B/root/usr/sbin/pavis
+all: pavis
+-include $(LIBPAVIS_OBJ:.o=.d) $(PAVIS_OBJ:.o=.d)
