@@ -12,10 +12,10 @@
 extern void *const trap_stubs[256];
 
 /*
- * pv/entry.S: where the per-CPU SYSCALL stubs jump.  The guest's RSP is in cpu_info.syscall_rsp,
- * RSP is the end of cpu_info.regs, interrupts are off, RCX and R11 hold RIP and RFLAGS.
- * sysenter_entry is entered with RSP at the end of cpu_info.regs; nothing is saved.  The second is
- * the first where guests may run on restricted roots.
+ * pv/entry_syscall.S: where the per-CPU SYSCALL stubs jump.  The guest's RSP is in
+ * cpu_info.syscall_rsp, RSP is the end of cpu_info.regs, interrupts are off, RCX and R11 hold RIP
+ * and RFLAGS. sysenter_entry is entered with RSP at the end of cpu_info.regs; nothing is saved. The
+ * second is the first where guests may run on restricted roots.
  */
 extern char syscall_entry[], syscall_entry_restricted[], syscall32_entry[], sysenter_entry[];
 

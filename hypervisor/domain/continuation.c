@@ -11,7 +11,8 @@
 #include "cpu/cpu_info.h"
 #include "debug/assert.h"
 
-/* The rest of the state is cpu_info.call_continued, which pv/entry.S looks at after each call. */
+/* The rest of the state is cpu_info.call_continued, which pv/entry_syscall.S looks at after each
+ * call. */
 static struct {
     struct multicall_entry *entry;
 } __attribute__((aligned(64))) state[NR_CPUS];

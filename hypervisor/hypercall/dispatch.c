@@ -2,13 +2,13 @@
 /*
  * Dispatch of hypercalls by number, from the table in hypercalls.def.
  *
- * The path of a single call is short on purpose, and in pv/entry.S: bounds, count, call, store the
- * result.  Whether a caller may do what it asks is the handler's business, since for most calls it
- * depends on the sub-operation; a call that only the control domain may make at all refuses in its
- * handler too, so that the reason can be a sentence.
+ * The path of a single call is short on purpose, and in pv/entry_syscall.S: bounds, count, call,
+ * store the result.  Whether a caller may do what it asks is the handler's business, since for most
+ * calls it depends on the sub-operation; a call that only the control domain may make at all
+ * refuses in its handler too, so that the reason can be a sentence.
  *
- * Observing calls (observe.c) costs nothing while nobody does: entry.S finds the handlers through
- * hypercall_table, which then leads to the other table.
+ * Observing calls (observe.c) costs nothing while nobody does: entry_syscall.S finds the handlers
+ * through hypercall_table, which then leads to the other table.
  */
 #include "hypercall/dispatch.h"
 
@@ -35,13 +35,13 @@ static hypercall_fn *const observed[NR_HYPERCALLS] = {
 };
 #undef HYPERCALL
 
-extern hypercall_fn *const *hypercall_table; /* known to pv/entry.S */
+extern hypercall_fn *const *hypercall_table; /* known to pv/entry_syscall.S */
 hypercall_fn *const *hypercall_table __read_mostly = handlers;
 
 /* Each CPU counts in lines of its own; readers add up and may be a few calls behind. */
 uint64_t hypercall_counts[NR_CPUS][NR_HYPERCALLS] __attribute__((aligned(64)));
 
-long hypercall_unknown(void); /* for pv/entry.S */
+long hypercall_unknown(void); /* for pv/entry_syscall.S */
 long hypercall_unknown(void)
 {
     return guest_error(-ENOSYS, "no such hypercall");

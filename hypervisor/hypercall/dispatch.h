@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Hypercalls by number, for multicall and for those who count.  A single call finds its handler in
- * pv/entry.S, through the same table.
+ * pv/entry_syscall.S, through the same table.
  */
 #pragma once
 

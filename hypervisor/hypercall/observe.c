@@ -5,7 +5,7 @@
  *
  * While neither is asked for, calls do not pass here at all.  A call that is to be made again
  * (domain/continuation.h) counts once for each time it was begun.  The short way of the iret call
- * in pv/entry.S passes by: it is counted, and neither measured nor traced.
+ * in pv/entry_syscall.S passes by: it is counted, and neither measured nor traced.
  */
 #include "hypercall/observe.h"
 
@@ -68,7 +68,8 @@ long hypercall_observe(uint64_t nr, const uint64_t args[6])
     return rc;
 }
 
-/* The number is still where pv/entry.S left the guest's RAX, and it has looked at its bounds. */
+/* The number is still where pv/entry_syscall.S left the guest's RAX, and it has looked at its
+ * bounds. */
 long hypercall_observed(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
     const uint64_t args[6] = {a, b, c, d, e, f};

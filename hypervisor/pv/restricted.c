@@ -12,10 +12,10 @@
  * always runs on the guest's L4, or on hv_l4.
  *
  * When a copy is stale: the owner counts changes of its L4 entries (root_generation, mem/pte.c),
- * and the way out compares (pv_restricted_root(), and the short ways of entry.S).  A stale copy is
- * as bad as a stale paging-structure cache and no worse, and for that every removal is flushed: the
- * flush interrupts the CPU, which must then pass the way out.  An addition is not flushed; who
- * meets the old copy faults, and tries again (restricted_root_stale()).
+ * and the way out compares (pv_restricted_root(), and the short ways of entry_syscall.S).  A stale
+ * copy is as bad as a stale paging-structure cache and no worse, and for that every removal is
+ * flushed: the flush interrupts the CPU, which must then pass the way out.  An addition is not
+ * flushed; who meets the old copy faults, and tries again (restricted_root_stale()).
  *
  * If this is wrong a guest reads other domains' memory, or runs on tables that were taken from it.
  */

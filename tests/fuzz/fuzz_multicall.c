@@ -83,7 +83,7 @@ long hypercall_run(uint64_t nr, const uint64_t a[6])
     return result[nr_done++];
 }
 
-/* As pv/entry.S has it: the call is made until it is not to be made again. */
+/* As pv/entry_syscall.S has it: the call is made until it is not to be made again. */
 static long guest_multicall(uint64_t nr)
 {
     struct cpu_regs *r = &host_cpu_info.regs;
