@@ -52,6 +52,7 @@ help: ## This list
 	    awk -F'\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@echo "Knobs of run:  CPUS=1 MEM=2048 (MiB) MACHINE=pc|q35 CPU=max ACCEL=tcg|kvm (tcg unless KVM works)"
 	@echo "               BATCH=1 (unattended, ends with a status)  XEN=1 (Debian's Xen instead of Pavis)"
+	@echo "               TOOLS=ours|debian (whose xenstored, xenconsoled and so on; ours)"
 	@echo "               HVARGS='hypervisor options' KERNELARGS='dom0 kernel options'"
 	@echo "               IMAGE=1 FIRMWARE=bios|uefi (a full Debian, by GRUB, from the disk of make image)"
 	@echo "Knobs of test: T=part-of-a-name  XEN=1  TIME_FACTOR=2 (longer timeouts)"
@@ -116,13 +117,17 @@ $B/pavis.img: $B/pavis-hv.gz $(IMAGE_PARTS)
 	@scripts/deps image
 	@scripts/disk-image $B/pavis-hv.gz $@
 
-# XEN=1 needs nothing of ours, so it works when the hypervisor does not build.
+# XEN=1 does without our hypervisor, TOOLS=debian without our programs: so each works when they do not build.
+RUN_PARTS := $(strip $(if $(filter 1,$(XEN)),,hypervisor) $(if $(filter debian,$(TOOLS)),,user))
 run: ## Boot Debian as dom0 in QEMU, let it host a guest, print a report, leave a prompt
 	@scripts/deps run
-	@[ "$(XEN)" = 1 ] || $(MAKE) --no-print-directory -j$(JOBS) all
+	@[ -z "$(RUN_PARTS)" ] || $(MAKE) --no-print-directory -j$(JOBS) $(RUN_PARTS)
 	@[ "$(IMAGE)" != 1 ] || $(MAKE) --no-print-directory image
 	@IMAGE="$(IMAGE)" FIRMWARE="$(FIRMWARE)" CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" ACCEL="$(ACCEL)" BATCH="$(BATCH)" \
-	    XEN="$(XEN)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
+	    XEN="$(XEN)" TOOLS="$(TOOLS)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
+
+.PHONY: user
+user: xenbus libxenstore xenstore-tools dom0-tools ## Build the programs of dom0: build/root
 
 debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its commands loaded (K=kernel: a tiny one)
 	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" HVARGS="$(HVARGS)" \

@@ -60,7 +60,7 @@ report "boot         power on to dom0's kernel ${boot_s% *} s, to dom0's init ${
 report "dom0         Linux $(uname -r), $(nproc) vCPU, $(xl list 0 | awk 'NR == 2 { print $3 }') MiB"
 report "  disk       $(verdict "$disk_sum" "$vda_sum" "virtio: $half_mib MiB read and $half_mib MiB written, checksums equal")"
 report "  network    $(verdict "$tcp_sum" "$tcp_wanted" 'virtio: 4 MiB over TCP from the host, checksum equal')"
-report "toolstack    Debian's xenstored, xenconsoled and xl, started in $toolstack_took s"
+report "toolstack    $(tools_text), started in $toolstack_took s"
 report "guest        Linux $(guest_seen demo '^GUEST init' | awk '{ print $4 }'), $guest_mib MiB: created in $created s, all below done after $guest_up s"
 report "  disk       $(verdict "$(guest_said demo disk-read) $(guest_said demo disk-written)" "$vdb_sum $written_back" \
     "blkfront to xen-blkback: $half_mib MiB read, $half_mib MiB written, equal on both sides")"

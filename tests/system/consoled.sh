@@ -3,22 +3,12 @@
 # CLAIM: our xenconsoled serves guests' consoles to Debian's xl: log, limit, replay on attach, killed and started again
 # TIMEOUT: 300
 # LONG
+TOOLS=ours
 . "$(dirname "$0")/lib.sh"
 new_disk vda
-make -s -C "$top" libxenstore xenconsoled >/dev/null
-root=$top/build/root/usr
-mkdir "$work/lib"
-cp "$root/lib/x86_64-linux-gnu/libxenstore.so.4.0" "$work/lib/libxenstore.so.4"
-run_dom0 -D "$work/vda" "$work/lib/libxenstore.so.4" "$root/sbin/xenconsoled" <<'END'
+run_dom0 -D "$work/vda" <<'END'
 . /payload/guest-checks.sh
-mkdir /tmp/ours
-cat >/tmp/ours/xenconsoled <<'SH'
-#!/bin/bash
-LD_LIBRARY_PATH=/payload:$LD_LIBRARY_PATH exec /payload/xenconsoled --log-limit=16 --replay=4 "$@"
-SH
-chmod +x /tmp/ours/xenconsoled
-PATH=/tmp/ours:$PATH
-daemon_start() { xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid; }
+consoled_options='--log-limit=16 --replay=4'
 daemon_fds() { ls "/proc/$(cat /run/xenconsoled.pid)/fd" | wc -l; }
 # What `xl console` shows to who types nothing (first argument) and is told to leave after a moment.
 attached() {
@@ -28,7 +18,7 @@ log=$(guest_log g)
 
 load_drivers
 check toolstack toolstack_start
-check daemon-is-ours eval 'grep -q /payload/xenconsoled /proc/$(cat /run/xenconsoled.pid)/maps'
+check daemon-is-ours eval 'xenconsoled -V | grep -q Pavis'
 bridge_start
 guest_servers_start
 fds=$(daemon_fds)
@@ -59,7 +49,7 @@ check hypervisor-log eval 'xl debug-keys h; wait_for 5 grep -q "key .h. => list"
 
 # Nobody misses what is said while no daemon runs: the guest's ring keeps it.
 kill -9 "$(cat /run/xenconsoled.pid)"
-check daemon-again daemon_start
+check daemon-again consoled_start
 check console-after-kill console_answers g
 
 check destroy xl destroy g

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# CLAIM: on restricted root tables dom0 hosts a guest (generic kernel, 1 vCPU, disk, bridge): its data, xl's verbs, nothing left
+# CLAIM: with all of Debian's tools and on restricted root tables dom0 hosts a guest (generic kernel, 1 vCPU, disk, bridge): its data, xl's verbs, nothing left
 # TIMEOUT: 200
+TOOLS=debian
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 run_dom0 -x "xpti=1 pv-l1tf=1" -D "$work/vda" <<'END'

@@ -32,6 +32,7 @@ more_payload=() # files that a test gives to dom0
 problem() { echo "PROBLEM $*"; failures=$((failures + 1)); }
 
 . "$top/tests/system/lib-disk.sh"
+. "$top/tests/system/lib-tools.sh"
 
 # run_dom0 [scripts/boot options] <program: boots, shows the results, counts failures.
 run_dom0() {
@@ -45,10 +46,11 @@ run_dom0() {
         echo "half_mib=$half_mib"
         echo "time_factor=$(awk -v f="${TIME_FACTOR:-1}" 'BEGIN { printf "%d", f < 1 ? 1 : f + 0.5 }')"
     } >>"$work/env.sh"
+    new_tools
     local status=0
     # A kernel that oopses ends the run at once instead of hanging until the time is over.
     "$top/scripts/boot" -p -t "$limit" -k 'oops=panic panic=1' -l "$console" "$@" "$work/main.sh" "$work/env.sh" \
-        "$top"/tests/system/payload/*.sh "${more_payload[@]}" &
+        "$top"/tests/system/payload/*.sh "${tools_files[@]}" "${more_payload[@]}" &
     child=$!
     wait $child || status=$?
     child=

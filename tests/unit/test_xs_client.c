@@ -808,6 +808,31 @@ static void test_fork(void **state)
     end();
 }
 
+/* A handle without watches goes along to a child that is a daemon, watches there, and ends. */
+static void test_fork_then_watch(void **state)
+{
+    unsigned n;
+    int status;
+    (void)state;
+    begin(answer_echo, NULL);
+    struct xs_handle *h = opened(false);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(LIMIT);
+        if (!xs_watch(h, "/a", "t"))
+            _exit(1);
+        free(xs_read_watch(h, &n));
+        if (!xs_write(h, 0, "/in/child", "1", 1))
+            _exit(2);
+        xs_close(h);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    xs_close(h);
+    end();
+}
+
 static void test_open(void **state)
 {
     char path[128];
@@ -973,6 +998,7 @@ int main(void)
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_no_sigpipe),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_fork_then_watch),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_device),
         cmocka_unit_test(test_subpath),

@@ -36,7 +36,7 @@ struct xs_handle {
     int fd;
     bool is_socket;
     bool unwatch_filter;
-    unsigned forks; /* how often the process had forked when this was opened: whose the thread is */
+    unsigned forks; /* how often the process that reads had forked before: whose the thread is */
 
     pthread_mutex_t request;
     /* under `request` */
@@ -83,8 +83,13 @@ bool reader_start(struct xs_handle *h);
 /* Ends it and waits for it.  Nobody may be using the handle. */
 void reader_stop(struct xs_handle *h);
 
-/* open.c: has the process forked since this handle was opened, so that its thread is elsewhere? */
+/* open.c: has the process forked since this handle was opened or its thread started, so that the
+ * thread is elsewhere?
+ */
 bool handle_is_inherited(const struct xs_handle *h);
+
+/* From here on it is this process's. */
+void handle_adopt(struct xs_handle *h);
 
 /* watch.c, with `state` held: hangs an event behind the others; false if it is none. */
 bool event_add(struct xs_handle *h, struct message *msg);

@@ -39,6 +39,11 @@ bool handle_is_inherited(const struct xs_handle *h)
     return atomic_load(&forks) != h->forks;
 }
 
+void handle_adopt(struct xs_handle *h)
+{
+    h->forks = atomic_load(&forks);
+}
+
 const char *xs_daemon_rundir(void)
 {
     const char *dir = getenv("XENSTORED_RUNDIR");
@@ -119,7 +124,7 @@ static struct xs_handle *handle_open(const char *path)
         return NULL;
     }
     pthread_once(&forks_counted, count_forks);
-    h->forks = atomic_load(&forks);
+    handle_adopt(h);
     pthread_mutex_init(&h->request, NULL);
     pthread_mutex_init(&h->state, NULL);
     pthread_cond_init(&h->replied, NULL);

@@ -268,6 +268,9 @@ bool reader_start(struct xs_handle *h)
         sigset_t old;
         sigfillset(&all);
         h->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        /* Who opens a handle may become a daemon before it watches anything, as xl does: the
+         * connection belongs to the process that reads it. */
+        handle_adopt(h);
         /* Signals are the program's own threads' business. */
         pthread_sigmask(SIG_SETMASK, &all, &old);
         ok = h->stop >= 0 && reader_create(h);

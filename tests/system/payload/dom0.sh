@@ -107,17 +107,36 @@ peer_put() { # file: sends it, prints the checksum that the host computed
 
 # ---- the toolstack ---------------------------------------------------------------------------------
 
+# What is ours goes over what is Debian's, which moves to /debian for tests that hold one against the other.
+tools_install() {
+    local file
+    [ "$tools" = ours ] || return 0
+    while read -r file; do
+        [ -e "/$file" ] || continue
+        mkdir -p "/debian/${file%/*}"
+        mv "/$file" "/debian/$file"
+    done < <(cpio -t </payload/ours.cpio 2>/dev/null)
+    (cd / && cpio -idu </payload/ours.cpio)
+}
+
+tools_text() {
+    if [ "$tools" = ours ]; then echo "our xenstored and xenconsoled, Debian's xl"; else echo "Debian's xenstored, xenconsoled and xl"; fi
+}
+
 toolstack_start() {
     [ ! -e /run/xenstored.pid ] || return 0
+    tools_install
     local module
     for module in xenfs xen-evtchn xen-gntdev xen-gntalloc xen-privcmd; do modprobe $module; done
     [ -e /proc/xen/capabilities ] || mount -t xenfs xenfs /proc/xen
-    # A test may bring a store of its own, in place of Debian's.
-    if [ -x /payload/xenstored ]; then /payload/xenstored --pid-file /run/xenstored.pid; else xenstored --pid-file /run/xenstored.pid; fi
+    xenstored --pid-file /run/xenstored.pid
     wait_for 20 xenstore-read / || { echo "xenstored does not answer"; return 1; }
     xen-init-dom0 >/dev/null || { echo "xen-init-dom0 failed"; return 1; }
-    xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid
+    consoled_start
 }
+
+# consoled_options: what a test wants of ours besides.
+consoled_start() { xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid ${consoled_options:-}; }
 
 bridge_start() {
     [ ! -e /sys/class/net/xenbr0 ] || return 0
