@@ -33,6 +33,8 @@ void grant_set_limits(unsigned max_frames, unsigned max_maptrack_frames)
 /* --- frames of the table ------------------------------------------------------------------------
  */
 
+#define GROW_STEP                                                                                  \
+    8 /* frames at a time, each three pages that are zeroed: some 15,000 instructions */
 #define ACTIVE_ORDER 1 /* two pages of 16-byte records for 512 entries */
 _Static_assert(GRANT_ENTRIES_PER_FRAME * sizeof(struct active_grant) == PAGE_SIZE << ACTIVE_ORDER,
                "active entries of a shared frame fill their pages");
@@ -57,10 +59,9 @@ static int add_frame(struct domain *d, struct grant_table *t)
     return 0;
 }
 
+/* nr is within the limit. */
 static int grow_locked(struct domain *d, struct grant_table *t, unsigned nr)
 {
-    if (nr > t->max_frames)
-        return guest_error(-EINVAL, "beyond max_grant_frames");
     if (nr > t->nr_frames && d->dying != DOMDYING_NO)
         return guest_error(-EINVAL, "no new grant frame for a dying domain");
     while (t->nr_frames < nr) {
@@ -82,14 +83,29 @@ static int grow(struct domain *d, unsigned nr)
     return rc;
 }
 
-int grant_resource_frame(struct domain *d, unsigned idx, mfn_t *mfn)
+int grant_table_grow(struct domain *d, unsigned nr)
 {
-    int rc = idx >= d->gnt.max_frames ? guest_error(-EINVAL, "beyond max_grant_frames")
-                                      : grow(d, idx + 1);
+    unsigned now;
 
-    if (!rc)
-        *mfn = virt_to_mfn(d->gnt.frames[idx].shared);
-    return rc;
+    if (nr > d->gnt.max_frames)
+        return guest_error(-EINVAL, "beyond max_grant_frames");
+    while ((now = load_once(&d->gnt.nr_frames)) < nr) {
+        int rc = grow(d, min(nr, now + GROW_STEP));
+
+        if (rc)
+            return rc;
+        if (now + GROW_STEP < nr && hypercall_preempt_check())
+            return -ERESTART; /* the frames so far stay: the next try begins there */
+    }
+    return 0;
+}
+
+int grant_resource_frame(const struct domain *d, unsigned idx, mfn_t *mfn)
+{
+    if (idx >= load_acquire(&d->gnt.nr_frames))
+        return guest_error(-EINVAL, "no such frame of the grant table");
+    *mfn = virt_to_mfn(d->gnt.frames[idx].shared);
+    return 0;
 }
 
 /* --- life ---------------------------------------------------------------------------------------
@@ -220,18 +236,21 @@ static long setup_table(uint64_t uop)
 {
     struct gnttab_setup_table op;
     struct domain *d;
+    int rc = 0;
 
     if (copy_from_guest(&op, uop, sizeof(op)) ||
         !guest_array_okay(op.frame_list, op.nr_frames, sizeof(xen_pfn_t)))
         return guest_error(-EFAULT, "an argument cannot be read");
     d = table_owner(op.dom, &op.status);
     if (d) {
+        rc = grant_table_grow(d, op.nr_frames);
         /* Refused also for lack of memory, as in Xen. */
-        op.status = grow(d, op.nr_frames)
-                        ? GNTST_general_error
-                        : (int16_t)write_frame_list(d, op.frame_list, op.nr_frames);
+        op.status =
+            rc ? GNTST_general_error : (int16_t)write_frame_list(d, op.frame_list, op.nr_frames);
         domain_put(d);
     }
+    if (rc == -ERESTART)
+        return HYPERCALL_CONTINUE(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, uop, 1);
     return copy_to_guest(uop + offsetof(struct gnttab_setup_table, status), &op.status,
                          sizeof(op.status));
 }

@@ -88,10 +88,12 @@ void grant_set_limits(unsigned max_frames, unsigned max_maptrack_frames);
 long do_grant_table_op(unsigned cmd, uint64_t uop, unsigned count);
 
 /*
- * Frame `idx` of d's shared table, for XENMEM_acquire_resource and the seeding of a new guest's
- * reserved entries; the table grows to reach it.  0, -EINVAL beyond the limit, -ENOMEM.
+ * d's shared table gets at least `nr` frames: 0, -EINVAL beyond the limit, -ENOMEM, -ERESTART after
+ * some of them when other work waits.
  */
-int grant_resource_frame(struct domain *d, unsigned idx, mfn_t *mfn);
+int grant_table_grow(struct domain *d, unsigned nr);
+/* Frame `idx` of it, for XENMEM_acquire_resource.  -EINVAL where the table does not reach it. */
+int grant_resource_frame(const struct domain *d, unsigned idx, mfn_t *mfn);
 
 /* Registered with mem/audit: the references that device mappings hold; checks pins against
  * handles, and the free list of handles.  All domains are paused. */

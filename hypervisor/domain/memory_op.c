@@ -9,6 +9,7 @@
 #include "abi/errno.h"
 #include "abi/memory.h"
 #include "debug/assert.h"
+#include "domain/continuation.h"
 #include "domain/domain.h"
 #include "domain/e820.h"
 #include "mem/frame.h"
@@ -110,20 +111,23 @@ static long claim_pages(uint64_t arg)
 
 static long put_resource(struct domain *d, const struct xen_mem_acquire_resource *res)
 {
+    int rc;
+
     if (res->frame >= d->gnt.max_frames || res->nr_frames > d->gnt.max_frames - res->frame)
         return guest_error(-EINVAL, "resource frames beyond its end");
     if (!guest_array_okay(res->frame_list, res->nr_frames, sizeof(uint64_t)))
         return guest_error(-EFAULT, "an array is not in guest memory");
-    for (unsigned i = 0; i < res->nr_frames; i++) {
+    rc = grant_table_grow(d, (unsigned)res->frame + res->nr_frames);
+    for (unsigned i = 0; !rc && i < res->nr_frames; i++) {
         mfn_t mfn;
-        int rc = grant_resource_frame(d, (unsigned)res->frame + i, &mfn);
 
+        rc = grant_resource_frame(d, (unsigned)res->frame + i, &mfn);
         if (rc)
             return rc;
         if (put_guest_u64(res->frame_list + i * sizeof(uint64_t), mfn.n))
             return guest_error(-EFAULT, "the result cannot be written");
     }
-    return 0;
+    return rc;
 }
 
 /* The shared frames of a guest's grant table, so that tools can seed its reserved entries. */
@@ -157,7 +161,9 @@ static long acquire_resource(uint64_t arg)
                  : 0;
     }
     domain_put(d);
-    return rc;
+    return rc == -ERESTART
+               ? HYPERCALL_CONTINUE(__HYPERVISOR_memory_op, XENMEM_acquire_resource, arg)
+               : rc;
 }
 
 long do_memory_op(unsigned cmd, uint64_t arg)

@@ -178,10 +178,12 @@ static void limits(void **state)
     assert_int_equal(OP(GNTTABOP_query_size, &q, 1), 0);
     assert_int_equal(q.nr_frames, 2);
     assert_int_equal(q.max_nr_frames, 2);
+    assert_int_equal(grant_resource_frame(&fake_domain[1], 1, &mfn), -EINVAL);
+    assert_int_equal(grant_table_grow(&fake_domain[1], 2), 0);
     assert_int_equal(grant_resource_frame(&fake_domain[1], 1, &mfn), 0);
     assert_ptr_equal(memory[mfn.n], fake_domain[1].gnt.frames[1].shared);
     assert_int_equal(grant_resource_frame(&fake_domain[1], 2, &mfn), -EINVAL);
-    assert_int_equal(grant_resource_frame(&fake_domain[1], ~0U, &mfn), -EINVAL);
+    assert_int_equal(grant_table_grow(&fake_domain[1], ~0U), -EINVAL);
 }
 
 /* Limits beyond the machine's are refused at creation, defaults are the machine's. */
@@ -202,6 +204,30 @@ static void creation(void **state)
     assert_int_equal(grant_table_init(&d, -1, -1), 0);
     assert_int_equal(d.gnt.max_frames, GRANT_DEFAULT_FRAMES);
     grant_table_destroy(&d); /* without relinquish: creation failed later on */
+}
+
+/* A table that grows by much stops when other work waits, keeps what it has, and gets on each time.
+ */
+static void growth_is_interrupted(void **state)
+{
+    struct domain d = {.mem.id = 1};
+    unsigned tries = 0, before = 1;
+    int rc;
+
+    assert_int_equal(grant_table_init(&d, 18, -1), 0);
+    assert_int_equal(grant_table_grow(&d, 19), -EINVAL);
+    assert_int_equal(d.gnt.nr_frames, 1); /* refused as a whole */
+    fake_preempt_always = true;
+    while ((rc = grant_table_grow(&d, 18)) == -ERESTART) {
+        assert_true(d.gnt.nr_frames > before);
+        before = d.gnt.nr_frames;
+        tries++;
+    }
+    fake_preempt_always = false;
+    assert_int_equal(rc, 0);
+    assert_int_equal(tries, 2); /* after 9 and 17 */
+    assert_int_equal(d.gnt.nr_frames, 18);
+    grant_table_destroy(&d);
 }
 
 /* What is left out answers as agreed; others' tables are for the control domain; bad pointers are
@@ -332,6 +358,7 @@ int main(void)
         T(granter_dies_first),
         T(limits),
         T(creation),
+        T(growth_is_interrupted),
         T(numbers_and_permissions),
         T(copies_in_pieces),
         T(audit_finds_faults),
