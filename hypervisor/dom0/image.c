@@ -82,8 +82,8 @@ static const char *recognise_payload(struct packed_image *out)
          6, IMAGE_XZ, NULL},
         {"\x02\x21\x4c\x18", 4, IMAGE_LZ4, NULL},
         {"\x28\xb5\x2f\xfd", 4, IMAGE_ZSTD, NULL},
-        {"BZh", 3, 0, "bzip2"},
-        {"\x5d\0\0", 3, 0, "LZMA (not XZ)"},
+        {"BZh", 3, IMAGE_BZIP2, NULL},
+        {"\x5d\0\0", 3, IMAGE_LZMA, NULL},
         {"\x89LZO", 4, 0, "LZO"},
         {"\x04\x22\x4d\x18", 4, 0, "the new LZ4 frame format"},
     };

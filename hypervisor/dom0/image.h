@@ -24,6 +24,8 @@ enum image_packing {
     IMAGE_XZ,
     IMAGE_LZ4, /* the legacy frame format, the only one that Linux uses for kernels */
     IMAGE_ZSTD,
+    IMAGE_BZIP2, /* this and the next: unpacked by the tools only */
+    IMAGE_LZMA,  /* the old format, not XZ */
 };
 
 struct packed_image {

@@ -126,10 +126,15 @@ static const char *zstd_unpack(const struct packed_image *p, void *dst, size_t d
     return NULL;
 }
 
+static const char refused[] = "the kernel is compressed with bzip2 or LZMA, which is not supported "
+                              "here: use XZ, LZ4, gzip or zstd";
+
 static const char *stated_size(const struct packed_image *p, uint64_t *out_size)
 {
     if (p->len <= 2 * TRAILER)
         return "the kernel's compressed data is too short to be anything";
+    if (p->packing == IMAGE_BZIP2 || p->packing == IMAGE_LZMA)
+        return refused;
     if (p->in_bzimage || p->packing == IMAGE_GZIP) {
         *out_size = read_le32(p->data + p->len - TRAILER);
         return NULL;
@@ -160,6 +165,8 @@ const char *unpack_size(const struct packed_image *p, uint64_t *out_size, uint64
 
     switch (p->packing) {
     case IMAGE_PLAIN: return "the kernel is not compressed";
+    case IMAGE_BZIP2:
+    case IMAGE_LZMA: return refused;
     case IMAGE_LZ4: break;
     case IMAGE_GZIP: needs = INFLATE_NEEDS; break;
     case IMAGE_ZSTD: needs = ZSTD_estimateDCtxSize() + UNPACK_ARENA_ALIGN; break;
@@ -187,6 +194,8 @@ const char *unpack(const struct packed_image *p, void *dst, size_t dst_size,
 
     switch (p->packing) {
     case IMAGE_PLAIN: break;
+    case IMAGE_BZIP2:
+    case IMAGE_LZMA: why = refused; break;
     case IMAGE_XZ: why = xz_unpack(p, dst, dst_size, arena, &got); break;
     case IMAGE_GZIP: why = gzip_unpack(p, dst, dst_size, arena, &got); break;
     case IMAGE_LZ4: why = lz4_unpack(p, dst, dst_size, &got); break;

@@ -118,7 +118,7 @@ static void pack(enum image_packing packing, bool in_bzimage)
     case IMAGE_GZIP: pack_gzip(); break;
     case IMAGE_LZ4: pack_lz4(); break;
     case IMAGE_ZSTD: pack_zstd(); break;
-    case IMAGE_PLAIN: break;
+    default: break;
     }
     if (in_bzimage && packing != IMAGE_GZIP) {
         memcpy(space + space_len, &size, TRAILER);
@@ -363,11 +363,26 @@ static void debian_kernels(void **state)
     globfree(&found);
 }
 
+static void not_here(void **state)
+{
+    static const uint8_t bytes[64] = "BZh9";
+    struct packed_image p = {.packing = IMAGE_BZIP2, .data = bytes, .len = sizeof(bytes)};
+    struct unpack_arena arena = {0};
+    uint64_t size, needs;
+    char to[8];
+
+    for (int i = 0; i < 2; i++, p.packing = IMAGE_LZMA, p.in_bzimage = true) {
+        assert_non_null(strstr(unpack_size(&p, &size, &needs), "not supported"));
+        assert_non_null(strstr(unpack(&p, to, sizeof(to), &arena), "not supported"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips),  cmocka_unit_test(limits), cmocka_unit_test(damage),
         cmocka_unit_test(aimed_damage), cmocka_unit_test(noise),  cmocka_unit_test(debian_kernels),
+        cmocka_unit_test(not_here),
     };
 
     return cmocka_run_group_tests(tests, make_plain, NULL);

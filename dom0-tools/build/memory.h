@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the pure part of the builder knows of a new domain's memory: page frames 0 to nr_pages - 1,
+ * which it can have mapped, and the machine frames behind them.
+ *
+ * The edge (build.c) implements this by foreign mappings, tests and fuzzers by a memory file.
+ * Frames are zero at first as far as anybody relies on it: kernel and tables are cleared
+ * explicitly, the rest of the domain's memory is what the hypervisor gave.
+ *
+ * Copies and clearing go sixteen bytes a step.  memcpy() would choose REP MOVSB for such sizes,
+ * which an emulated processor executes byte by byte.
+ */
+#pragma once
+
+#include <emmintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "lib/problem.h"
+
+#define GUEST_PAGE_SHIFT 12
+#define GUEST_PAGE       ((size_t)1 << GUEST_PAGE_SHIFT)
+
+struct guest_memory {
+    uint64_t nr_pages;
+    /* Maps frames [pfn, pfn + nr), which the domain has, writable at @at, which the caller has
+     * reserved, or anywhere if that is NULL.  NULL on failure.  A frame may be mapped twice. */
+    void *(*map)(struct guest_memory *m, void *at, uint64_t pfn, uint64_t nr, struct problem *why);
+    void (*unmap)(struct guest_memory *m, void *p, uint64_t nr);
+    /* Unmaps as well, but where the program ends soon it may be left to the end: frames that are to
+     * become page tables must not be mapped writable, to others it does not matter. */
+    void (*forget)(struct guest_memory *m, void *p, uint64_t nr);
+    /* The machine frame behind a page frame. */
+    uint64_t (*mfn)(const struct guest_memory *m, uint64_t pfn);
+};
+
+/* Address space for mappings, to be given to unmap() or forget(); NULL with errno. */
+static inline void *guest_reserve(uint64_t nr_pages)
+{
+    void *p = mmap(NULL, nr_pages << GUEST_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static inline void copy_wide(void *to, const void *from, size_t len)
+{
+    char *t = to;
+    const char *f = from;
+
+    for (; len >= 64; len -= 64, t += 64, f += 64) {
+        __m128i a = _mm_loadu_si128((const __m128i *)f);
+        __m128i b = _mm_loadu_si128((const __m128i *)(f + 16));
+        __m128i c = _mm_loadu_si128((const __m128i *)(f + 32));
+        __m128i d = _mm_loadu_si128((const __m128i *)(f + 48));
+
+        _mm_storeu_si128((__m128i *)t, a);
+        _mm_storeu_si128((__m128i *)(t + 16), b);
+        _mm_storeu_si128((__m128i *)(t + 32), c);
+        _mm_storeu_si128((__m128i *)(t + 48), d);
+    }
+    while (len--)
+        *t++ = *f++;
+}
+
+static inline void clear_wide(void *at, size_t len)
+{
+    char *t = at;
+    __m128i zero = _mm_setzero_si128();
+
+    for (; len >= 128; len -= 128, t += 128)
+        for (unsigned i = 0; i < 8; i++)
+            _mm_storeu_si128((__m128i *)(t + 16 * i), zero);
+    while (len--)
+        *t++ = 0;
+}
