@@ -161,7 +161,8 @@ check_free_mib() { # NAME mib-before
 
 # ---- guests ----------------------------------------------------------------------------------------
 
-# guest_config NAME FLAVOUR VCPUS MEMORY [KERNEL-OPTIONS [CONFIG-LINES]]: writes /tmp/NAME.cfg.
+# guest_config NAME FLAVOUR VCPUS MEMORY [KERNEL-OPTIONS [CONFIG-LINES]]: writes /tmp/NAME.cfg.  $guest_files,
+# relative to /, are in the guests' file system too.
 guest_config() {
     cat >"/tmp/$1.cfg" <<CFG
 name = "$1"
@@ -176,7 +177,8 @@ ${6:-}
 CFG
     [ -e /tmp/guest.cpio ] || {
         cat /guest/guest.cpio
-        cd / && echo payload/guest.sh | cpio -o -H newc 2>/dev/null
+        # shellcheck disable=SC2086  # a list
+        cd / && printf '%s\n' payload/guest.sh ${guest_files:-} | cpio -o -H newc 2>/dev/null
     } >/tmp/guest.cpio
 }
 
