@@ -325,7 +325,7 @@ static bool own_again(void *page)
         return true;
     limit = (struct xen_domctl){.cmd = XEN_DOMCTL_max_mem,
                                 .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-                                .u.max_mem.max_memkb = 64 << 10};
+                                .u.max_mem.max_memkb = 256 << 10};
     HC_1(__HYPERVISOR_domctl, &limit);
     if (hc_memory_op(XENMEM_populate_physmap, &r) != 1)
         return false;
