@@ -49,7 +49,7 @@ LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tool
 LIBPAVIS := $B/dom0-tools/libpavis.a
 PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/pavis/*.c dom0-tools/config/*.c))
 PAVIS_LIBS := $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
-PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2) -pthread
+PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s) -lm -pthread
 
 $B/dom0-tools/hv/%.o: hypervisor/%.c
 	@mkdir -p $(@D)

@@ -110,7 +110,8 @@ peer_put() { # file: sends it, prints the checksum that the host computed
 # What is ours goes over what is Debian's, which moves to /debian for tests that hold one against the other.
 tools_install() {
     local file
-    [ "$tools" = ours ] || return 0
+    [ "$tools" = ours ] && [ ! -d /debian ] || return 0
+    mkdir /debian
     while read -r file; do
         [ -e "/$file" ] || continue
         mkdir -p "/debian/${file%/*}"

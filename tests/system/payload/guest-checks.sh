@@ -9,10 +9,10 @@
 xl_row() { xl list "$1" | awk 'NR == 2'; }
 vcpus_listed() { xl vcpu-list "$1" | tail -n +2 | wc -l; }
 
-console_answers() { # NAME: what is typed on the console is run by the guest's shell
+console_answers() { # NAME [PROGRAM]: what is typed on the console is run by the guest's shell
     # xl reads its standard input only from a terminal, so give it one; Ctrl-] leaves.
     { sleep 2; printf '\necho answer-$((6 * 7))\n'; sleep 4; printf '\035'; } |
-        timeout 20 script -qec "xl console $1" /dev/null >/tmp/console.out 2>&1
+        timeout 20 script -qec "${2:-xl} console $1" /dev/null >/tmp/console.out 2>&1
     grep -q answer-42 /tmp/console.out || { tail -3 /tmp/console.out; return 1; }
 }
 
