@@ -66,6 +66,8 @@ $B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(PAVIS_LIBS)
 	@$(CC) $(USER_LDFLAGS) $^ $(PAVIS_DEBIAN_LIBS) -o $@
 
 .PHONY: pavis
-pavis: $B/root/usr/sbin/pavis
+pavis: $B/root/usr/sbin/pavis $B/root/usr/share/man/man1/pavis.1
+$B/root/usr/share/man/man1/pavis.1: dom0-tools/pavis/pavis.1
+	@install -D -m 644 $< $@
 all: pavis
 -include $(LIBPAVIS_OBJ:.o=.d) $(PAVIS_OBJ:.o=.d)

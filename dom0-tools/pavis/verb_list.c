@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pavis/json.h"
 #include "pavis/rows.h"
@@ -21,7 +20,7 @@ struct listing {
 static const char *name_of(const struct listing *l, unsigned domid, char name[DOMAIN_NAME_MAX])
 {
     if (!l->store || !domains_name(l->store, domid, name, DOMAIN_NAME_MAX))
-        strcpy(name, "(null)");
+        snprintf(name, DOMAIN_NAME_MAX, "(null)");
     return name;
 }
 
