@@ -205,7 +205,7 @@ static int show(struct session *s, struct view *v)
 {
     struct problem why;
     enum outcome outcome = CLOSED;
-    int console = await_terminal(v);
+    int error, console = await_terminal(v);
 
     if (console < 0) {
         problem_set(&why, errno,
@@ -221,15 +221,16 @@ static int show(struct session *s, struct view *v)
         close(console);
         console = outcome == CLOSED ? await_terminal(v) : -1;
     }
+    error = errno;
     terminal_restore();
     if (outcome == LEFT) {
         if (isatty(STDOUT_FILENO))
             puts("");
         return 0;
     }
-    if (outcome == CLOSED && errno == ESRCH)
+    if (outcome == CLOSED && error == ESRCH)
         return 0; /* the guest is gone */
-    problem_set(&why, errno, "Start xenconsoled, then attach again",
+    problem_set(&why, error, "Start xenconsoled, then attach again",
                 "the console of domain %u ended", v->domid);
     return verb_failed(s, &why);
 }
