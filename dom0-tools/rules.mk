@@ -49,7 +49,7 @@ LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tool
 LIBPAVIS := $B/dom0-tools/libpavis.a
 PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/pavis/*.c dom0-tools/config/*.c))
 PAVIS_LIBS := $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
-PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2) -pthread
+PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s) -lm -pthread
 
 $B/dom0-tools/hv/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
@@ -66,6 +66,8 @@ $B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(PAVIS_LIBS)
 	@$(CC) $(USER_LDFLAGS) $^ $(PAVIS_DEBIAN_LIBS) -o $@
 
 .PHONY: pavis
-pavis: $B/root/usr/sbin/pavis
+pavis: $B/root/usr/sbin/pavis $B/root/usr/share/man/man1/pavis.1
+$B/root/usr/share/man/man1/pavis.1: dom0-tools/pavis/pavis.1
+	@install -D -m 644 $< $@
 all: pavis
 -include $(LIBPAVIS_OBJ:.o=.d) $(PAVIS_OBJ:.o=.d)

@@ -35,7 +35,8 @@ toolstack_took=$(seconds_since "$start")
 free_before=$(free_mib)
 bridge_start
 guest_servers_start
-own_mib=$(xl info | awk -v dom="$(xl list | awk 'NR > 1 { n += $3 } END { print n }')" \
+! pavis_has doctor || check doctor pavis doctor
+own_mib=$(tool info | awk -v dom="$(tool list | awk 'NR > 1 { n += $3 } END { print n }')" \
     '$1 == "total_memory" { t = $3 } $1 == "free_memory" { f = $3 } END { print t - f - dom }')
 
 echo "creating a guest from Debian's cloud kernel"
@@ -43,7 +44,7 @@ guest_config demo cloud 1 "$guest_mib" 'pavis.ip=10.9.0.2 pavis.disk=xvda' "
 disk = [ 'phy:/dev/vdb,xvda,w' ]
 vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]"
 start=$(uptime_s)
-check create xl create -q /tmp/demo.cfg
+check create tool create -q /tmp/demo.cfg
 created=$(seconds_since "$start")
 check guest-up guest_wait demo 90 '^GUEST idle'
 guest_up=$(seconds_since "$start")
@@ -57,7 +58,7 @@ report "------------------------------------------------------------------------
 report "hypervisor   Xen ABI $version; $machine_text"
 report "             keeps $own_mib MiB for itself and its heap; $free_before MiB free before the guest"
 report "boot         power on to dom0's kernel ${boot_s% *} s, to dom0's init ${boot_s#* } s"
-report "dom0         Linux $(uname -r), $(nproc) vCPU, $(xl list 0 | awk 'NR == 2 { print $3 }') MiB"
+report "dom0         Linux $(uname -r), $(nproc) vCPU, $(tool list 0 | awk 'NR == 2 { print $3 }') MiB"
 report "  disk       $(verdict "$disk_sum" "$vda_sum" "virtio: $half_mib MiB read and $half_mib MiB written, checksums equal")"
 report "  network    $(verdict "$tcp_sum" "$tcp_wanted" 'virtio: 4 MiB over TCP from the host, checksum equal')"
 report "toolstack    $(tools_text), started in $toolstack_took s"
@@ -67,16 +68,16 @@ report "  disk       $(verdict "$(guest_said demo disk-read) $(guest_said demo d
 report "  network    netfront to xen-netback: $(guest_said demo ping) of 5 pings, $(verdict \
     "$(guest_said demo tcp-received) $(guest_said demo tcp-sent)" "$net_sum $net_sum" \
     '4 MiB over TCP each way, checksums equal')"
-xl list | while IFS= read -r line; do report "  $line"; done
+tool list | while IFS= read -r line; do report "  $line"; done
 report "checks       $passed passed, $failed failed; $uptime_all s since power on"
 report "---------------------------------------------------------------------------"
 
 if [ -z "$batch" ]; then
-    echo "The guest 'demo' is running.  Try: xl list; xl console demo (Ctrl-] leaves); xl shutdown demo."
+    echo "The guest 'demo' is running.  Try: $(tool_of list) list; $(tool_of console) console demo (Ctrl-] leaves); $(tool_of shutdown) shutdown demo."
     setsid -c bash -i </dev/hvc0 >/dev/hvc0 2>&1
 fi
 if ! guest_gone demo; then
-    check shutdown xl shutdown demo
+    check shutdown tool shutdown demo
     check guest-gone wait_for 40 guest_gone demo
     check_free_mib memory-back "$free_before"
 fi

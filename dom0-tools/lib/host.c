@@ -134,7 +134,7 @@ int host_version(struct hypercalls *h, unsigned what, void *out, unsigned size, 
         return problem_set(why, ENOMEM, NULL, no_memory);
     if (size)
         memcpy(copy, out, size);
-    result = hypercall(h, __HYPERVISOR_xen_version, what, (uintptr_t)copy, 0, 0);
+    result = hypercall(h, __HYPERVISOR_xen_version, what, size ? (uintptr_t)copy : 0, 0, 0);
     error = errno;
     if (size)
         memcpy(out, copy, size);

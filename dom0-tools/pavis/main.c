@@ -6,16 +6,30 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pavis/verb.h"
 
-static const struct verb verbs[] = {
+static struct verb verbs[] = {
 #define VERB(name, arguments, summary, help) {#name, arguments, summary, help, verb_##name},
 #include "pavis/verbs.def"
 #undef VERB
 };
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+/* A verb of two words has an underscore in verbs.def and is typed with a hyphen. */
+static void name_verbs(void)
+{
+    static char names[NR_VERBS][16];
+
+    for (size_t i = 0; i < NR_VERBS; i++) {
+        snprintf(names[i], sizeof(names[i]), "%s", verbs[i].name);
+        for (char *at = names[i]; (at = strchr(at, '_'));)
+            *at = '-';
+        verbs[i].name = names[i];
+    }
+}
 
 struct hypercalls *session_hypercalls(struct session *s)
 {
@@ -143,6 +157,10 @@ int main(int argc, char **argv)
         s.verbose = true;
         first++;
     }
+    name_verbs();
+    /* Else the library would turn to the kernel's device where no daemon listens, and requests
+     * there wait for one for ever. */
+    setenv("XENSTORED_PATH", xs_daemon_socket(), 0);
     status = run(&s, argc - first, argv + first);
     if (s.store)
         xs_close(s.store);

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from goals import GUEST_BOOT
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(TOP, 'build/bench')
@@ -30,27 +32,48 @@ def failed(kind, status, log):
     sys.exit(2)
 
 
-def boot_linux(kind, arguments, limit, name, options=''):
-    """guestbench in dom0 of `kind` (native, xen, pavis); returns console and plugin's output."""
+def boot(kind, script, texts, files, limit, name, options=''):
+    """dom0 of `kind` (native, xen, pavis) with a script, small files and others; returns status, console, plugin's output."""
     environment = {k: v for k, v in os.environ.items() if k not in ('XEN', 'NATIVE')}
     if kind != 'pavis':
         environment[kind.upper()] = '1'
     hv_options = os.environ.get('HVARGS', '') + (f' {XEN_OPTIONS}' if kind == 'xen' else '')
     log, counted = os.path.join(OUT, f'{name}.log'), os.path.join(OUT, f'{name}.out')
+    texts = dict(texts, **{'main.sh': open(os.path.join(HERE, script)).read()})
     with tempfile.TemporaryDirectory() as work:
-        with open(os.path.join(work, 'main.sh'), 'w') as f:
-            f.write(open(os.path.join(HERE, 'dom0.sh')).read())
-        with open(os.path.join(work, 'arguments'), 'w') as f:
-            f.write(' '.join(['-m', *arguments]))
-        files = [os.path.join(work, 'main.sh'), os.path.join(work, 'arguments'), os.path.join(OUT, 'guestbench')]
+        for file, text in texts.items():
+            with open(os.path.join(work, file), 'w') as f:
+                f.write(text)
+        files = [*(os.path.join(work, file) for file in texts), *files]
         command = [os.path.join(TOP, 'scripts/boot'), '-I', '-t', str(limit), '-l', log,
                    '-c', os.environ.get('CPU') or 'max', '-x', hv_options,
                    '-q', f'-plugin {PLUGIN},out={counted} {options}', *files]
         status = subprocess.call(command, env=environment, stdin=subprocess.DEVNULL)
-    text = open(log, errors='replace').read()
+    return status, open(log, errors='replace').read(), counted
+
+
+def boot_linux(kind, arguments, limit, name, options=''):
+    """guestbench in dom0 of `kind`; returns console and plugin's output."""
+    status, text, counted = boot(kind, 'dom0.sh', {'arguments': ' '.join(['-m', *arguments])},
+                                 [os.path.join(OUT, 'guestbench')], limit, name, options)
     if not LINE.search(text) or 'guestbench: done' not in text:
-        failed(kind, status, log)
+        failed(kind, status, os.path.join(OUT, f'{name}.log'))
     return text, counted
+
+
+def boot_guest(kind, limit, name):
+    """A guest that Debian's xl creates on `kind`, in millions of instructions executed by all, and by the hypervisor."""
+    texts = {'env.sh': 'tools=debian\nhalf_mib=1\n', 'guest.sh': '/payload/mark end\n'}
+    status, text, counted = boot(kind, 'guest.sh', texts,
+                                 [os.path.join(OUT, 'mark'), os.path.join(TOP, 'tests/system/payload/dom0.sh')], limit, name)
+    stretches = list(windows(counted))
+    if 'GUESTBOOT done' not in text or len(stretches) != 2:
+        failed(f'a guest on {kind}', status, os.path.join(OUT, f'{name}.log'))
+    result = {}
+    for what, w in zip(('xl create -p of a guest', GUEST_BOOT), stretches):
+        result[what] = (w['hypervisor'] + w['kernel'] + w['user']) / 1e6
+        result[f'  in the hypervisor: {what}'] = w['hypervisor'] / 1e6
+    return result
 
 
 def boot_tiny(kind, limit, name):

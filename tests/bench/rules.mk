@@ -1,6 +1,6 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
 .PHONY: bench bench-profile bench-io bench-stretch
-$B/bench/guestbench $B/bench/iobench: $B/bench/%: tests/bench/%.c
+$B/bench/guestbench $B/bench/iobench $B/bench/mark: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -static -pthread -Wall -Wextra -Werror $< -o $@
@@ -22,7 +22,7 @@ $B/bench/hvprofile.so $B/bench/stretch.so: $B/bench/%.so: tests/bench/%.c tests/
 	@echo "  CC      $@"
 	@$(CC) -O2 -shared -fPIC -Wall -Wextra -Werror $< -o $@
 
-bench: all $B/bench/guestbench $B/bench/tinybench.elf $B/bench/hvprofile.so
+bench: all $B/bench/guestbench $B/bench/mark $B/bench/tinybench.elf $B/bench/hvprofile.so
 	@tests/bench/run $(BENCH)
 
 bench-profile: all $B/bench/guestbench $B/bench/hvprofile.so

@@ -110,17 +110,30 @@ peer_put() { # file: sends it, prints the checksum that the host computed
 # What is ours goes over what is Debian's, which moves to /debian for tests that hold one against the other.
 tools_install() {
     local file
-    [ "$tools" = ours ] || return 0
+    [ "$tools" = ours ] && [ ! -d /debian ] || return 0
+    mkdir /debian
     while read -r file; do
         [ -e "/$file" ] || continue
         mkdir -p "/debian/${file%/*}"
         mv "/$file" "/debian/$file"
     done < <(cpio -t </payload/ours.cpio 2>/dev/null)
-    (cd / && cpio -idu </payload/ours.cpio)
+    (cd / && cpio -idu </payload/ours.cpio 2>/dev/null)
+    pavis_verbs=" $(pavis help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | tr '\n' ' ')"
 }
 
+# The command line of this run: pavis for the verbs that it has, else Debian's xl.
+pavis_has() { case ${pavis_verbs:-} in *" $1 "*) ;; *) return 1 ;; esac; }
+tool_of() { if pavis_has "$1"; then echo pavis; else echo xl; fi; }
+tool() { "$(tool_of "$1")" "$@"; }
+
 tools_text() {
-    if [ "$tools" = ours ]; then echo "our xenstored and xenconsoled, Debian's xl"; else echo "Debian's xenstored, xenconsoled and xl"; fi
+    if [ "$tools" != ours ]; then
+        echo "Debian's xenstored, xenconsoled and xl"
+    elif pavis_has create; then
+        echo "our xenstored, xenconsoled and pavis"
+    else
+        echo "our xenstored and xenconsoled, Debian's xl"
+    fi
 }
 
 toolstack_start() {
@@ -147,9 +160,9 @@ bridge_start() {
     ip link set xenbr0 up
 }
 
-free_mib() { xl info | awk '$1 == "free_memory" { print $3 }'; }
+free_mib() { tool info | awk '$1 == "free_memory" { print $3 }'; }
 
-# Memory of dead guests comes back when the last mapping of it goes, which may be a moment later.  xl counts
+# Memory of dead guests comes back when the last mapping of it goes, which may be a moment later.  info counts
 # in MiB, rounded down, and the first guest leaves a few pages in dom0's own tables: that may be one less.
 check_free_mib() { # NAME mib-before
     if wait_for 30 eval "[ \$(free_mib) -ge $(($2 - 1)) ]"; then
@@ -188,14 +201,14 @@ guest_seen() { tr -d '\r' <"$(guest_log "$1")" 2>/dev/null | grep -E "$2"; }
 guest_wait() { # NAME SECONDS REGEX
     local end=$((SECONDS + $2 * ${time_factor:-1}))
     until guest_seen "$1" "$3" >/dev/null; do
-        xl domid "$1" >/dev/null 2>&1 || { echo "guest $1 is gone"; return 1; }
+        tool domid "$1" >/dev/null 2>&1 || { echo "guest $1 is gone"; return 1; }
         [ $SECONDS -lt $end ] || { echo "no '$3' from $1 after $2 s"; return 1; }
         usleep 200000
     done
 }
 guest_said() { guest_seen "$1" "^GUEST $2 " | tail -1 | cut -d' ' -f3-; }
-guest_gone() { ! xl domid "$1" >/dev/null 2>&1; }
-guest_state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
+guest_gone() { ! tool domid "$1" >/dev/null 2>&1; }
+guest_state() { tool list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
 guest_show() { echo "--- console of $1, its end:"; tail -n "${2:-15}" "$(guest_log "$1")" | tr -d '\r'; echo ---; }
 
 # What dom0 serves to guests: 10.9.0.1 port 7001 sends /tmp/net.data, 7002 answers a checksum.

@@ -88,6 +88,8 @@ tools_under_kill() { # NAME SEED
     # Who is attached when the daemon dies loses the terminal, and attaches again.
     check "$name-console" wait_for 60 console_answers "$name"
     killer_stop
+    pavis_checks "$name"
+    pavis_console_checks "$name"
     before=$(xenstore-ls -fp)
     for victim in xenstored xenstore-keeper; do
         check "kill-$victim" kill -9 "$(pid_of $victim)"
@@ -110,7 +112,77 @@ tools_under_kill() { # NAME SEED
     [ "$failed" = 0 ] || guest_show "$name"
 }
 
+# Equal but for the seconds at the ends of lines, and where a processor is at the moment.
+same_as_xl() { # NAME VERB...
+    local name=$1
+    shift
+    pavis "$@" >/tmp/ours.out 2>&1
+    xl "$@" >/tmp/theirs.out 2>&1
+    # shellcheck disable=SC2016 # sed's
+    check_equal "$name" "$(sed -E "$masked" /tmp/ours.out)" "$(sed -E "$masked" /tmp/theirs.out)"
+}
+masked='s/ +[0-9]+\.[0-9]( |$)/ T\1/; s/^(free_memory|host) .*/\1/; s/^(Domain-0 .*) [0-9]+   ... /\1 /'
+
+pavis_refuses() { # WORDS VERB...: status 1, and the words in what it says
+    local words=$1
+    shift
+    ! pavis "$@" >/tmp/refused.out 2>&1 && grep -q "$words" /tmp/refused.out || { cat /tmp/refused.out; return 1; }
+}
+
+pavis_checks() { # NAME: a guest that xl made
+    local name=$1
+    check pavis-doctor pavis doctor
+    check pavis-doctor-json eval 'pavis doctor --json | grep -q "\"check\": \"xenstored\""'
+    check pavis-pause pavis pause "$name"
+    check_equal pavis-paused "$(guest_state "$name")" --p---
+    same_as_xl pavis-list list
+    same_as_xl pavis-list-one list "$name"
+    same_as_xl pavis-list-v list -v
+    same_as_xl pavis-list-c list -c
+    same_as_xl pavis-vcpu-list vcpu-list
+    check pavis-unpause pavis unpause "$name"
+    check_equal pavis-unpaused "$(guest_state "$name" | cut -c3)" -
+    same_as_xl pavis-info info
+    same_as_xl pavis-dmesg dmesg
+    same_as_xl pavis-domid domid "$name"
+    same_as_xl pavis-domname domname "$(pavis domid "$name")"
+    check pavis-list-json eval 'pavis list -l | grep -q "\"name\": \"'"$name"'\""'
+    check pavis-rename pavis rename "$name" other
+    check_equal pavis-renamed "$(xl domid other)" "$(pavis domid other)"
+    check pavis-rename-back pavis rename other "$name"
+    check pavis-no-domain pavis_refuses 'there is no domain' list nosuch
+    check pavis-dom0-goes-on pavis_refuses 'stop the control domain' pause 0
+    check pavis-name-taken pavis_refuses 'has the name' rename "$name" Domain-0
+    if on_pavis; then
+        check_equal pavis-audit "$(pavis audit)" clean
+    else
+        check pavis-audit pavis_refuses 'only Pavis has an audit' audit
+    fi
+    check pavis-console console_answers "$name" pavis
+}
+
+# The terminal is as it was; a daemon that is killed and started again meanwhile does not end the console.
+pavis_console_checks() { # NAME
+    {
+        sleep 2
+        kill -9 "$(pid_of xenconsoled)"
+        sleep 1
+        consoled_start
+        sleep 3
+        printf '\necho again-$((6 * 8))\n'
+        sleep 3
+        printf '\035'
+    } | timeout 30 script -qec "stty -a >/tmp/stty.0; pavis console $1; echo status \$?; stty -a >/tmp/stty.1" /dev/null >/tmp/console.out 2>&1
+    check pavis-console-goes-on grep -q again-48 /tmp/console.out
+    check pavis-console-status grep -q '^status 0' /tmp/console.out
+    check_equal pavis-terminal "$(cat /tmp/stty.1)" "$(cat /tmp/stty.0)"
+    timeout -s TERM 3 script -qec "stty -a >/tmp/stty.0; timeout -s TERM 1 pavis console $1; stty -a >/tmp/stty.1" /dev/null >/dev/null 2>&1 </dev/zero
+    check_equal pavis-terminal-killed "$(cat /tmp/stty.1)" "$(cat /tmp/stty.0)"
+}
+
 load_drivers
+tools_install
+check pavis-doctor-before pavis_refuses 'FAILURE  xenstored' doctor
 check toolstack toolstack_start
 bridge_start
 guest_servers_start
