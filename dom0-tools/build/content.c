@@ -125,18 +125,23 @@ int content_write(const struct content *c, struct guest_memory *m, struct proble
 {
     const struct dom0_plan *plan = c->plan;
     struct writer w = {.c = c, .m = m, .first = plan->kernel.pfn + plan->kernel.nr};
-    uint64_t padding = plan->stack.pfn + plan->stack.nr;
     uint64_t region_end = (plan->v_end - plan->v_start) >> GUEST_PAGE_SHIFT;
+    uint64_t p2m_pt = plan->first_free - plan->p2m_pt.nr;
     int ret;
 
     w.base = guest_reserve(plan->first_free - w.first);
     if (!w.base)
         return problem_set(why, errno, NULL, "no address space for the guest's memory");
-    ret = map_range(&w, w.first, padding, why);
-    if (ret == 0)
-        ret = map_range(&w, region_end, plan->first_free, why);
-    if (ret == 0)
+    /* Tables are mapped by themselves, since a mapping can be undone only as it was made. */
+    if (map_range(&w, w.first, plan->pt.pfn, why) ||
+        map_range(&w, plan->pt.pfn, plan->pt.pfn + plan->pt.nr, why) ||
+        map_range(&w, plan->stack.pfn, plan->stack.pfn + plan->stack.nr, why) ||
+        map_range(&w, region_end, p2m_pt, why) || map_range(&w, p2m_pt, plan->first_free, why)) {
+        ret = -1;
+    } else {
         write_all(&w);
+        ret = 0;
+    }
     m->forget(m, w.base, plan->first_free - w.first);
     return ret;
 }

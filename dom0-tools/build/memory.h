@@ -26,6 +26,7 @@ struct guest_memory {
     /* Maps frames [pfn, pfn + nr), which the domain has, writable at @at, which the caller has
      * reserved, or anywhere if that is NULL.  NULL on failure.  A frame may be mapped twice. */
     void *(*map)(struct guest_memory *m, void *at, uint64_t pfn, uint64_t nr, struct problem *why);
+    /* Undoes one or several mappings, each as a whole, and what is reserved around them. */
     void (*unmap)(struct guest_memory *m, void *p, uint64_t nr);
     /* Unmaps as well, but where the program ends soon it may be left to the end: frames that are to
      * become page tables must not be mapped writable, to others it does not matter. */

@@ -2,8 +2,9 @@
 /* Frames of other domains in this program's memory, through /dev/xen/privcmd.
  *
  * Only PV domains: frames are named by machine frame number.  A mapping holds a reference on each
- * frame until it is unmapped or the program ends, also where its domain is gone by then.  Unmapping
- * costs a trap per page, the end of the program much less.
+ * frame until it is unmapped or the program ends, also where its domain is gone by then.  It can be
+ * unmapped as a whole only, perhaps with others around it.  Unmapping costs a trap per page, the
+ * end of the program much less.
  */
 #pragma once
 
