@@ -44,8 +44,9 @@ static struct vcpu_guest_context context, contexts[NR_VCPUS]; /* for vCPU 1 */
 void fuzz_fault(void), fuzz_fault_code(void), fuzz_event(void);
 __asm__(".text\n"
         "fuzz_fault_code: pop %rcx; pop %r11; add $8, %rsp; jmp 1f\n"
-        "fuzz_fault: pop %rcx; pop %r11; 1: mov %r15, (%rsp)\n"
-        "lock incl fuzz_faults(%rip); jmp fuzz_iret\n"
+        "fuzz_fault: pop %rcx; pop %r11; 1: push %rax; mov %r15, %rax; sub 8(%rsp), %rax\n"
+        "cmp $64, %rax; jb 2f; lock incl fuzz_strayed(%rip); 2: pop %rax\n" /* not at a store */
+        "mov %r15, (%rsp); jmp fuzz_iret\n"
         "fuzz_event: pop %rcx; pop %r11\n"
         "fuzz_iret: andl $~0x200, 16(%rsp)\n"
         "push $0; push %rcx; push %r11; push %rax\n"

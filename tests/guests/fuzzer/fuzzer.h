@@ -89,7 +89,9 @@ uint64_t fuzz_handler(struct fuzzer *f);
 uint16_t fuzz_domain(struct fuzzer *f, char kind); /* d any, y mostly the own one, w another's */
 uint64_t fuzz_bulk(struct fuzzer *f, char kind);   /* buffer of a large structure: X Y W R U */
 uint64_t fuzz_time(struct fuzzer *f);
-extern volatile uint32_t fuzz_faults; /* that a domain that goes on after them had */
+/* Faults elsewhere than at a store: the domain goes on somewhere, with registers and a stack of
+ * somewhere else, and what it says from then on is no evidence. */
+extern volatile uint32_t fuzz_strayed;
 bool fuzz_store(struct fuzzer *f);
 /* Last look at a call; false: not to be made, since it would rightly end the machine. */
 bool fuzz_may(struct fuzzer *f, const struct row *row, uint64_t *nr, uint64_t a[5]);
