@@ -1,7 +1,8 @@
 # What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
-        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so
+        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
+        $B/tests/xenstored-sanitized
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -32,10 +33,22 @@ $B/tests/xenstored: $(filter-out %/xen.o,$(XENSTORED_OBJ)) tests/xenbus/fake_xen
 	@echo "  LD      $@"
 	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(USER_LDFLAGS) $(filter %.o %.c,$^) -o $@
 
+$B/tests/xenstored-sanitized: $(filter-out %/xen.c,$(XENSTORED_C)) tests/xenbus/fake_xen.c \
+        tests/xenbus/fake_world.c tests/xenbus/fake_world.h $(USER_H)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(filter-out -MMD -MP -D_FORTIFY_SOURCE=2 -O2,$(USER_CFLAGS)) -O1 -fsanitize=address,undefined \
+	    -fno-sanitize-recover=all -pie $(filter %.c,$^) -o $@
+
 $B/tests/xenstore-peer.so: tests/xenbus/peer.c tests/xenbus/fake_world.c tests/xenbus/fake_world.h
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE -shared -fPIC \
 	    $(filter %.c,$^) -o $@
+
+# Counts the daemon's instructions, or ends it at a chosen system call.
+$B/tests/xenstore-steps: tests/xenbus/steps.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O2 $(WARN) -D_GNU_SOURCE $< -o $@
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)

@@ -45,7 +45,7 @@ def peer_program():
 
 
 class World:
-    def __init__(self, peer=False, options=(), domains=(), wrap=()):
+    def __init__(self, peer=False, options=(), domains=(), wrap=(), sanitized=False):
         self.dir = tempfile.mkdtemp(prefix="xenstore-")
         atexit.register(self.end)
         os.mkdir(self.dir + "/run")
@@ -65,7 +65,7 @@ class World:
             env["LD_PRELOAD"] = os.path.join(TOP, "build/tests/xenstore-peer.so")
             env["LD_LIBRARY_PATH"] = "%s/x86_64-linux-gnu:%s/xen-4.17/lib/x86_64-linux-gnu" % (libs, libs)
         else:
-            program = OURS
+            program = OURS + "-sanitized" if sanitized else OURS
         command = list(wrap) + [program, "-N", "--pid-file", self.dir + "/pid"] + list(options)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=subprocess.STDOUT,
@@ -111,7 +111,7 @@ class World:
                 return
             except OSError:
                 time.sleep(0.01)
-        raise SystemExit("the daemon takes no events")
+        raise SystemExit("the daemon takes no events: " + self.said())
 
     def processes(self):
         """(daemon, keeper) of ours, by the names that they give themselves."""
@@ -138,13 +138,15 @@ class World:
 
     def end(self):
         if getattr(self, "process", None):
-            daemon, keeper = self.processes()
-            for pid in (keeper, daemon):
-                if pid:
+            for _ in range(100):  # each would replace the other
+                both = [pid for pid in self.processes() if pid]
+                for pid in both:
                     try:
                         os.kill(pid, signal.SIGKILL)
                     except ProcessLookupError:
                         pass
+                if not both:
+                    break
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
