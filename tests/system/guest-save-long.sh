@@ -31,6 +31,12 @@ check unpause-saved xl unpause g
 save_guest_intact unpaused
 save_turns g generic 4
 
+# A save for which there is no room ends with an error, and the guest goes on.
+mount -t tmpfs -o size=16m tmp /mnt
+check no-room eval '! xl save g /mnt/saved'
+save_guest_intact no-room
+umount /mnt
+
 # Whoever does not answer is asked for a minute, and then goes on as if nobody had asked.
 check deaf xl pause g
 check deaf-refused eval '! xl save g /tmp/saved'
