@@ -19,16 +19,17 @@
 #include "lib/string.h"
 
 /* Intel SDM volume 1, 13.1: state components. */
-#define XCR0_X87     BIT(0)
-#define XCR0_SSE     BIT(1)
-#define XCR0_AVX     BIT(2)
-#define XCR0_AVX512  (BIT(5) | BIT(6) | BIT(7))
-#define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
-#define FXSAVE_SIZE  512
+#define XCR0_X87        BIT(0)
+#define XCR0_SSE        BIT(1)
+#define XCR0_AVX        BIT(2)
+#define XCR0_AVX512     (BIT(5) | BIT(6) | BIT(7))
+#define XCR0_OFFERED    (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+#define FXSAVE_SIZE     512
+#define FXSAVE_SOFTWARE 48 /* bytes at its end */
 /* AMD APM volume 3, appendix E.4.7 */
 #define LEAF_EXT_SIZES            0x80000008
 #define EXT8_EBX_RSTR_FP_ERR_PTRS BIT(2)
-#define XSAVE_HEADER              512
+#define XSAVE_HEADER              FPU_AREA_HELD_AT
 #define XSAVE_MIN_SIZE            576
 #define FCW_OFFSET                0
 #define MXCSR_OFFSET              24
@@ -119,6 +120,29 @@ void fpu_area_init(void *area)
     memset(area, 0, area_size);
     memcpy((uint8_t *)area + FCW_OFFSET, &fcw, sizeof(fcw));
     memcpy((uint8_t *)area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+}
+
+void fpu_area_from_fxsave(void *area, const void *image)
+{
+    uint8_t *a = area;
+    uint32_t mxcsr;
+
+    fpu_area_init(area);
+    memcpy(a, image, FXSAVE_SIZE - FXSAVE_SOFTWARE);
+    memcpy(&mxcsr, a + MXCSR_OFFSET, sizeof(mxcsr));
+    mxcsr &= mxcsr_mask; /* another bit would fault in our XRSTOR: SDM volume 1, 10.2.3.1 */
+    memcpy(a + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+    if (supported)
+        a[XSAVE_HEADER] |= XCR0_X87 | XCR0_SSE; /* XSTATE_BV: both parts are there */
+}
+
+uint64_t fpu_area_held(const void *area)
+{
+    uint64_t held = XCR0_X87 | XCR0_SSE;
+
+    if (supported)
+        memcpy(&held, (const uint8_t *)area + XSAVE_HEADER, sizeof(held));
+    return held;
 }
 
 void fpu_set_guest_xcr0(uint64_t xcr0)

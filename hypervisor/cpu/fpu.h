@@ -29,6 +29,14 @@ void fpu_set_guest_xcr0(uint64_t xcr0);
 /* Makes `area` the state after a reset. */
 void fpu_area_init(void *area);
 
+/* Fills `area` from an FXSAVE image that came from outside; what that does not hold is as after a
+ * reset. */
+void fpu_area_from_fxsave(void *area, const void *image);
+
+/* Which components `area` holds (XSTATE_BV), and where it says so. */
+#define FPU_AREA_HELD_AT 512
+uint64_t fpu_area_held(const void *area);
+
 /*
  * Whether an area whose contents came from outside has a header that XRSTOR takes: XSTATE_BV within
  * xcr0, standard format, reserved bytes zero, MXCSR without reserved bits.

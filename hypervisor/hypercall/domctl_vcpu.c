@@ -228,7 +228,7 @@ long domctl_getvcpuextstate(struct domctl_call *c)
 {
     struct xen_domctl_vcpuextstate *arg = &c->op->u.vcpuextstate;
     struct extstate_header header;
-    uint64_t size;
+    uint64_t size, held;
     struct vcpu *v;
     long rc = find_vcpu(c->d, arg->vcpu, &v);
 
@@ -244,11 +244,14 @@ long domctl_getvcpuextstate(struct domctl_call *c)
         return guest_error(-EINVAL, "buffer for extended state too small");
     if (arg->buffer) {
         vcpu_pause(v);
-        /* The area is saved with all components that the machine has. */
+        /* The area has room for all components of the machine.  Those that the guest can never turn
+         * on are as after a reset, and a restore would not take them. */
         header.xcr0 = v->xcr0 ? v->xcr0 : 1;
-        header.xcr0_accum = fpu_xcr0_supported();
+        header.xcr0_accum = cpu_policy_xcr0(c->d->cpu_policy);
+        held = fpu_area_held(v->fpu) & header.xcr0_accum;
         if (copy_to_guest(arg->buffer, &header, sizeof(header)) ||
-            copy_to_guest(arg->buffer + sizeof(header), v->fpu, fpu_area_size()))
+            copy_to_guest(arg->buffer + sizeof(header), v->fpu, fpu_area_size()) ||
+            copy_to_guest(arg->buffer + sizeof(header) + FPU_AREA_HELD_AT, &held, sizeof(held)))
             rc = guest_error(-EFAULT, "the result cannot be written");
         vcpu_unpause(v);
     }

@@ -176,19 +176,11 @@ long do_fpu_taskswitch(int set)
     return 0;
 }
 
-/* Types that a 64-bit guest may switch; the 32-bit ones are accepted, since Linux sets them on
- * every kernel, and mean nothing. */
-#define VM_ASSIST_VALID                                                                            \
-    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |                        \
-     BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |                    \
-     BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) |                 \
-     BIT(VMASST_TYPE_m2p_strict))
-
 long do_vm_assist(unsigned cmd, unsigned type)
 {
     struct domain *d = current_domain;
 
-    if (type > VMASST_TYPE_m2p_strict || !(VM_ASSIST_VALID & BIT(type)))
+    if (type > VMASST_TYPE_m2p_strict || !(PV_VM_ASSIST_VALID & BIT(type)))
         return guest_error(-EINVAL, "no such assistance");
     switch (cmd) {
     case VMASST_CMD_enable: atomic_get_or(&d->vm_assist, BIT(type)); break;

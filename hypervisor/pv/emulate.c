@@ -115,8 +115,6 @@ static bool emulate_string_io(struct vcpu *v, struct cpu_regs *regs, const struc
 /* --- control and debug registers
  * ------------------------------------------------------------------ */
 
-#define GUEST_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
-
 static bool read_creg(struct vcpu *v, const struct privop_insn *in, uint64_t *val)
 {
     switch (in->creg) {

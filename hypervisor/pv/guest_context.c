@@ -20,6 +20,19 @@
 #include "pv/pv.h"
 #include "time/clock.h"
 
+/* Whether a second context moves registers only: roots and descriptor frames are referenced. */
+static bool keeps_tables(const struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    if (c->ctrlreg[3] >> PAGE_SHIFT != v->kernel_cr3 >> PAGE_SHIFT ||
+        c->ctrlreg[1] >> PAGE_SHIFT != v->user_cr3 >> PAGE_SHIFT || c->gdt_ents != v->gdt_nr ||
+        c->ldt_ents != v->ldt_nr || (c->ldt_ents && c->ldt_base != v->ldt_base))
+        return false;
+    for (unsigned i = 0; i < DIV_UP(c->gdt_ents, DESC_PER_PAGE); i++)
+        if (c->gdt_frames[i] != v->gdt_frames[i].n)
+            return false;
+    return (c->flags & VGCF_in_kernel) || v->user_cr3;
+}
+
 static int check_context(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
     for (unsigned i = 0; i < 256; i++)
@@ -39,33 +52,14 @@ static int check_context(const struct vcpu *v, const struct vcpu_guest_context *
         return guest_error(-EINVAL, "GDT reaches into the hypervisor's entries");
     if (!(c->flags & VGCF_in_kernel) && !c->ctrlreg[1])
         return guest_error(-EINVAL, "user mode without a user page table");
-    if (v->is_initialised && !(c->flags & VGCF_in_kernel) && !v->user_cr3)
-        return guest_error(-EINVAL, "user mode in a vCPU that has no user page table");
+    if (!v->id && (c->vm_assist & ~PV_VM_ASSIST_VALID))
+        return guest_error(-EINVAL, "no such assistance");
     /* All vCPUs without a place of their own share one, and with it each other's events. */
     if ((c->flags & VGCF_online) && vcpu_info_is_dummy(v))
         return guest_error(-EINVAL, "online vCPU whose vcpu_info is not registered");
-    if (v->is_initialised) {
-        /* A second context may move registers, not page tables: the first are referenced. */
-        if (c->ctrlreg[3] >> PAGE_SHIFT != v->kernel_cr3 >> PAGE_SHIFT)
-            return guest_error(-EINVAL, "page tables of a running vCPU cannot be replaced");
-    }
+    if (v->is_initialised && !keeps_tables(v, c))
+        return guest_error(-EOPNOTSUPP, "tables of a vCPU that has them cannot be replaced");
     return 0;
-}
-
-/* x87 and SSE state from an FXSAVE image; everything else as after a reset. */
-static void import_fxsave(struct vcpu *v, const char image[512])
-{
-    char *area = v->fpu;
-    uint32_t mxcsr;
-
-    fpu_area_init(area);
-    memcpy(area, image, 512 - 48); /* the last 48 bytes are software's */
-    /* MXCSR at offset 24: a reserved bit would fault in our XRSTOR (Intel SDM vol. 1, 10.2.3.1). */
-    memcpy(&mxcsr, area + 24, sizeof mxcsr);
-    mxcsr &= 0xffff;
-    memcpy(area + 24, &mxcsr, sizeof mxcsr);
-    if (fpu_xcr0_supported())
-        area[512] |= 3; /* XSTATE_BV: both parts are there */
 }
 
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -97,7 +91,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->guest_cr4 = pv_guest_cr4(v->domain, c->ctrlreg[4]);
     debugreg_set_all(v, c->debugreg);
     if (c->flags & VGCF_i387_valid)
-        import_fxsave(v, c->fpu_ctxt.x);
+        fpu_area_from_fxsave(v->fpu, c->fpu_ctxt.x);
     else
         fpu_area_init(v->fpu);
 }
@@ -134,10 +128,8 @@ int pv_set_guest_context(struct vcpu *v, const struct vcpu_guest_context *c)
         if (rc)
             return rc; /* the roots stay with the vCPU and go at its death */
         if (v->id == 0 && !v->domain->is_control)
-            v->domain->vm_assist |= c->vm_assist & (BIT(VMASST_TYPE_writable_pagetables) |
-                                                    BIT(VMASST_TYPE_architectural_iopl) |
-                                                    BIT(VMASST_TYPE_runstate_update_flag));
-        v->ldt_base = c->ldt_base;
+            v->domain->vm_assist = c->vm_assist;
+        v->ldt_base = c->ldt_ents ? c->ldt_base : 0;
         v->ldt_nr = c->ldt_ents;
     }
     set_registers(v, c);
@@ -199,8 +191,8 @@ void pv_get_guest_context(struct vcpu *v, struct vcpu_guest_context *c)
     c->gdt_ents = v->gdt_nr;
     c->kernel_ss = v->kernel_ss;
     c->kernel_sp = v->kernel_sp;
-    c->ctrlreg[0] = CR0_PE | CR0_ET | CR0_WP | CR0_PG | (v->ts_set ? CR0_TS : 0);
-    c->ctrlreg[1] = v->user_cr3 ? v->user_cr3 | 1 : 0; /* bit 0: valid */
+    c->ctrlreg[0] = GUEST_CR0 | (v->ts_set ? CR0_TS : 0);
+    c->ctrlreg[1] = v->user_cr3;
     c->ctrlreg[3] = v->kernel_cr3;
     c->ctrlreg[4] = v->guest_cr4;
     for (unsigned i = 0; i < 8; i++)

@@ -32,6 +32,19 @@ static inline uint64_t guest_rflags(uint64_t f)
            RFLAGS_IF | RFLAGS_MBS;
 }
 
+#define DESC_PER_PAGE (PAGE_SIZE / 8)
+
+/* CR0 as a guest reads it, but for TS, which is its own. */
+#define GUEST_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
+
+/* Types that a 64-bit guest may switch; the 32-bit ones are accepted, since Linux sets them on
+ * every kernel, and mean nothing. */
+#define PV_VM_ASSIST_VALID                                                                         \
+    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |                        \
+     BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |                    \
+     BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) |                 \
+     BIT(VMASST_TYPE_m2p_strict))
+
 /* --- pv/bounce.c: entering the guest's handlers ------------------------------------------------
  */
 /* Makes the frame continue in the guest's handler of exception `vector`.  error is pushed for the

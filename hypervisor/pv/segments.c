@@ -32,8 +32,6 @@
 #include "mem/validate.h"
 #include "pv/pv.h"
 
-#define DESC_PER_PAGE (PAGE_SIZE / 8)
-
 uint16_t pv_fix_selector(uint16_t sel)
 {
     return sel & 0xfffc ? sel | 3 : sel;

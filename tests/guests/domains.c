@@ -180,9 +180,12 @@ static long set_context(unsigned domid, unsigned vcpu)
     return domctl(XEN_DOMCTL_setvcpucontext, domid);
 }
 
+static uint64_t assistances; /* bits of VMASST_TYPE_* that the next context has */
+
 static void fill_context(void)
 {
     memset(&context, 0, sizeof(context));
+    context.vm_assist = assistances;
     context.flags = VGCF_in_kernel | VGCF_online;
     context.user_regs.rip = GUEST_VA;
     context.user_regs.rsp = GUEST_VA + 0xff0;
@@ -305,6 +308,103 @@ static void test_context(void)
     memset(&ctl, 0, sizeof(ctl));
     EXPECT_RC(domctl(XEN_DOMCTL_get_vcpu_msrs, domid), 0);
     EXPECT(ctl.u.vcpu_msrs.msr_count > 0);
+    unmap_frame(4);
+    tree_drop(&window);
+    EXPECT_RC(destroy(domid), 0);
+}
+
+static struct vcpu_guest_context get_context(unsigned domid, unsigned vcpu)
+{
+    static struct vcpu_guest_context back;
+
+    memset(&ctl, 0, sizeof(ctl));
+    ctl.u.vcpucontext.vcpu = vcpu;
+    ctl.u.vcpucontext.ctxt = (uint64_t)&back;
+    EXPECT_RC(domctl(XEN_DOMCTL_getvcpucontext, domid), 0);
+    return back;
+}
+
+#define ASSISTANCES                                                                                \
+    (1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_m2p_strict |                      \
+     1UL << VMASST_TYPE_runstate_update_flag)
+#define FXSAVE_MXCSR 24
+#define FXSAVE_XMM0  160
+
+/* As a restore sets it: user root, callbacks, bases, registers of every kind. */
+static void fill_restored_context(void)
+{
+    fill_context();
+    context.flags |= VGCF_i387_valid | VGCF_failsafe_disables_events;
+    context.ctrlreg[1] = context.ctrlreg[3];
+    context.user_regs.rax = 0x1234;
+    context.trap_ctxt[14] = (struct trap_info){14, 4, FLAT_KERNEL_CS, GUEST_VA + 0x123};
+    context.event_callback_eip = GUEST_VA + 1;
+    context.failsafe_callback_eip = GUEST_VA + 2;
+    context.syscall_callback_eip = GUEST_VA + 3;
+    *(uint32_t *)&context.fpu_ctxt.x[FXSAVE_MXCSR] = 0x1f80;
+    *(uint64_t *)&context.fpu_ctxt.x[FXSAVE_XMM0] = 0x55aa;
+    context.fs_base = 0x1000;
+    context.gs_base_kernel = 0xffff880000001000;
+    context.gs_base_user = 0x3000;
+    context.debugreg[0] = 0x4000;
+    context.ldt_base = GUEST_VA; /* of no entries: forgotten */
+}
+
+static void expect_restored_context(const struct vcpu_guest_context *back)
+{
+    EXPECT_EQ(back->flags,
+              VGCF_online | VGCF_in_kernel | VGCF_i387_valid | VGCF_failsafe_disables_events);
+    EXPECT_EQ(back->ctrlreg[0], 0x80050033); /* whatever the context said */
+    EXPECT_EQ(back->ctrlreg[1], context.ctrlreg[1]);
+    EXPECT_EQ(back->ctrlreg[3], context.ctrlreg[3]);
+    EXPECT_EQ(back->user_regs.rax, 0x1234);
+    EXPECT_EQ(back->trap_ctxt[14].address, GUEST_VA + 0x123);
+    EXPECT_EQ(back->event_callback_eip, GUEST_VA + 1);
+    EXPECT_EQ(back->failsafe_callback_eip, GUEST_VA + 2);
+    EXPECT_EQ(back->syscall_callback_eip, GUEST_VA + 3);
+    EXPECT_EQ(*(uint64_t *)&back->fpu_ctxt.x[FXSAVE_XMM0], 0x55aa);
+    EXPECT_EQ(back->fs_base, 0x1000);
+    EXPECT_EQ(back->gs_base_kernel, 0xffff880000001000);
+    EXPECT_EQ(back->gs_base_user, 0x3000);
+    EXPECT_EQ(back->debugreg[0], 0x4000);
+    EXPECT_EQ(back->ldt_base, 0);
+}
+
+/* A vCPU's context comes back as a restore has set it; a second one moves registers, not tables. */
+static void test_restored_context(void)
+{
+    static struct vcpu_guest_context back;
+    volatile uint64_t *data;
+    unsigned domid;
+
+    assistances = ASSISTANCES;
+    REQUIRE(build(&domid, 2, &data));
+    assistances = 0;
+    back = get_context(domid, 0);
+    EXPECT_EQ(back.vm_assist & ASSISTANCES, ASSISTANCES);
+    context.vm_assist = 1UL << 63;
+    EXPECT_RC(set_context(domid, 0), -EINVAL);
+
+    fill_restored_context();
+    EXPECT_RC(set_context(domid, 1), 0);
+    back = get_context(domid, 1);
+    expect_restored_context(&back);
+    context = back;
+    EXPECT_RC(set_context(domid, 1), 0);
+    context.ctrlreg[1] = 0;
+    EXPECT_RC(set_context(domid, 1), -EOPNOTSUPP);
+    context = back;
+    context.ctrlreg[3] = guest_mfn[4] * PAGE_SIZE;
+    EXPECT_RC(set_context(domid, 1), -EOPNOTSUPP);
+    context = back;
+    context.ldt_ents = 1;
+    EXPECT_RC(set_context(domid, 1), -EOPNOTSUPP);
+    context = back;
+    context.gdt_ents = 1;
+    EXPECT_RC(set_context(domid, 1), -EOPNOTSUPP);
+    context = back;
+    context.gdt_frames[0] = guest_mfn[3]; /* beyond gdt_ents */
+    EXPECT_RC(set_context(domid, 1), 0);
     unmap_frame(4);
     tree_drop(&window);
     EXPECT_RC(destroy(domid), 0);
@@ -598,4 +698,5 @@ static void test_audit(void)
 }
 
 TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(resource),
-      T(cpu_policy), T(life), T(context), T(late_vcpu), T(nodes), T(frame_info), T(audit));
+      T(cpu_policy), T(life), T(context), T(restored_context), T(late_vcpu), T(nodes),
+      T(frame_info), T(audit));
