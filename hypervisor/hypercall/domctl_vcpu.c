@@ -370,6 +370,9 @@ long domctl_sendtrigger(struct domctl_call *c)
     struct vcpu *v;
     long rc;
 
+    if (arg->trigger == XEN_DOMCTL_SENDTRIGGER_POWER ||
+        arg->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP)
+        return guest_error(-EINVAL, "a PV domain has no buttons");
     if (arg->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return guest_error(-ENOSYS, "a PV domain takes no trigger but NMI");
     rc = find_vcpu(c->d, arg->vcpu, &v);

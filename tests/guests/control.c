@@ -412,6 +412,8 @@ static void test_sendtrigger(void)
     EXPECT(second_domctl(XEN_DOMCTL_sendtrigger) < 0);
     *t = (struct xen_domctl_sendtrigger){XEN_DOMCTL_SENDTRIGGER_RESET, 0};
     EXPECT_RC(second_domctl(XEN_DOMCTL_sendtrigger), -ENOSYS);
+    *t = (struct xen_domctl_sendtrigger){XEN_DOMCTL_SENDTRIGGER_POWER, 0};
+    EXPECT_RC(second_domctl(XEN_DOMCTL_sendtrigger), -EINVAL);
     second_expect_absent(XEN_DOMCTL_sendtrigger);
     second_destroy();
 }
