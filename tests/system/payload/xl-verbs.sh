@@ -3,9 +3,10 @@
 # What the tests of xl's verbs have in common: tiny guests (tests/guests/domu.c), processor time, and
 # typing on a guest's console.
 
-# tiny NAME WORDS [CONFIG-LINES]: writes /tmp/NAME.cfg; WORDS say what the guest does.
+# tiny NAME WORDS [CONFIG-LINES]: writes /tmp/NAME.cfg; WORDS say what the guest does.  xl heeds cpus= only
+# with vcpus=.
 tiny() {
-    printf '%s\n' "name = \"$1\"" 'type = "pv"' 'memory = 4' 'kernel = "/payload/domu.elf"' "extra = \"$2\"" \
+    printf '%s\n' "name = \"$1\"" 'type = "pv"' 'memory = 4' 'vcpus = 1' 'kernel = "/payload/domu.elf"' "extra = \"$2\"" \
         "${3:-}" >"/tmp/$1.cfg"
 }
 tiny_start() { tiny "$@" && xl create -q "/tmp/$1.cfg"; }
@@ -36,18 +37,13 @@ typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, soon
 destroyed_for_good() { xl destroy "$1"; sleep 1; guest_gone "$1"; }
 lives() { grep -c '^LIMITS ok' "$(guest_log "$1")"; }
 
-# When, and how much processor time the guest has had by then: milliseconds.
-sample() { echo "$(awk '{ printf "%d", $1 * 1000 }' /proc/uptime) $(xl list "$1" | awk 'NR == 2 { printf "%d", $6 * 1000 }')"; }
-
-# shares SECONDS NAME...: the processor time of each in that while, in per mille of one processor.
-shares() {
-    local guest begin=() end=() i=0
-    for guest in "${@:2}"; do begin+=("$(sample "$guest")"); done
-    sleep "$1"
-    for guest in "${@:2}"; do end+=("$(sample "$guest")"); done
-    for guest in "${@:2}"; do
-        echo "${begin[i]} ${end[i]}" | awk '{ printf "%d ", ($4 - $2) * 1000 / ($3 - $1) }'
-        i=$((i + 1))
-    done
+# share SECONDS ONE OTHER: what the first gets of the time that both get, in per mille.  Both are read in
+# one call, so that the time the call itself takes does not matter.
+share() {
+    local i
+    for i in 1 2; do
+        xl list | awk -v one="$2" -v other="$3" '$1 == one { a = $6 } $1 == other { b = $6 } END { print a, b }'
+        [ $i = 2 ] || sleep "$1"
+    done | paste -sd ' ' | awk '{ printf "%d", ($3 - $1) * 1000 / ($3 - $1 + $4 - $2) }'
 }
 between() { [ "$1" -ge "$2" ] && [ "$1" -le "$3" ] || { echo "$1 is not between $2 and $3"; return 1; }; }
