@@ -98,7 +98,8 @@ check cap xl sched-credit2 -d s1 -c 30
 sleep 1
 part=$(share 5 s1 s2)
 echo "FIGURE cap 30: $part per mille"
-check cap-holds between "$part" 270 330
+# On a machine so busy that QEMU's processors stand still for tens of milliseconds a capped guest gets less.
+check cap-holds between "$part" $((time_factor > 1 ? 150 : 270)) 330
 xl destroy s1
 xl destroy s2
 xl vcpu-pin 0 all all
