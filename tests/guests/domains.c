@@ -572,6 +572,39 @@ static void test_claim(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
+/* What one domain claims no other gets, and dom0's tools are told that there is too little; the
+ * claimant gets it, once and no more than its limit. */
+static void test_claim_holds(void)
+{
+    static uint64_t list[GUEST_PAGES];
+    struct xen_memory_reservation r = {0};
+    uint64_t before = free_pages();
+    unsigned one, other;
+
+    REQUIRE_RC(create(0, 1, &one), 0);
+    REQUIRE_RC(create(0, 1, &other), 0);
+    EXPECT_RC(max_mem(one, (unsigned)before), 0);
+    EXPECT_RC(max_mem(other, (unsigned)before), 0);
+    r.domid = (domid_t)one;
+    r.nr_extents = before + 1; /* above its limit */
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -EINVAL);
+    r.nr_extents = before; /* but the two domains themselves took some */
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -ENOMEM);
+    r.nr_extents = free_pages() - GUEST_PAGES / 2;
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), 0);
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -EINVAL); /* one at a time */
+    EXPECT(populate(other, list, GUEST_PAGES, 0) <= GUEST_PAGES / 2);
+    EXPECT_RC(populate(one, list, GUEST_PAGES, 0), GUEST_PAGES);
+    EXPECT_EQ(info_of(one).outstanding_pages, r.nr_extents - GUEST_PAGES);
+    EXPECT_RC(destroy(one), 0);
+    memset(&sys, 0, sizeof(sys));
+    EXPECT_RC(sysctl(XEN_SYSCTL_physinfo), 0);
+    EXPECT_EQ(sys.u.physinfo.outstanding_pages, 0);
+    EXPECT_EQ(populate(other, list, GUEST_PAGES / 2, 0), GUEST_PAGES / 2);
+    EXPECT_RC(destroy(other), 0);
+    expect_free(before);
+}
+
 /* The grant table of another domain can be asked for, mapped and seeded. */
 static void test_resource(void)
 {
@@ -661,6 +694,6 @@ static void test_audit(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(resource),
-      T(cpu_policy), T(life), T(context), T(context_bad), T(late_vcpu), T(nodes), T(frame_info),
-      T(audit));
+TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(claim_holds),
+      T(resource), T(cpu_policy), T(life), T(context), T(context_bad), T(late_vcpu), T(nodes),
+      T(frame_info), T(audit));
