@@ -32,12 +32,7 @@
 #define URGENT_SLICE  (1 * MS)   /* ahead of the others after a wake-up */
 #define LAG_MAX       (10 * MS)  /* what may be owed, either way, at a wake-up */
 #define BALANCE_EVERY (30 * MS)
-/* A group that ran dry waits for the cap's share of CAP_REFILL.  The bucket holds that of CAP_HOLD,
- * which is longer than others' slices, so that a group which has to wait behind them gets its cap
- * all the same. */
-#define CAP_REFILL    (2500 * US)
-#define CAP_HOLD      (50 * MS)
-#define CAP_DEBT_MAX  (10000 * MS) /* what is refilled at once, so that products stay small */
+#define CAP_PERIOD    (10 * MS) /* the bucket holds the cap's share of this */
 #define CAP_SLICE_MIN (100 * US)
 
 #define VT_SHIFT 16
@@ -92,7 +87,7 @@ static void account_del(struct sched_rq *rq, struct sched_unit *u)
 
 static int64_t cap_full(const struct sched_group *g)
 {
-    return (int64_t)(CAP_HOLD * g->cap);
+    return (int64_t)(CAP_PERIOD * g->cap);
 }
 
 /* Brings the bucket up to date and takes `ran` ns out of it; what is left, in ns * 100. */
@@ -102,7 +97,7 @@ static int64_t cap_charge(struct sched_group *g, uint64_t now, uint64_t ran)
 
     spin_lock(&g->lock);
     if (now > g->budget_time) {
-        uint64_t dt = min(now - g->budget_time, CAP_DEBT_MAX);
+        uint64_t dt = min(now - g->budget_time, 1000 * CAP_PERIOD);
 
         g->budget = min(g->budget + (int64_t)(dt * g->cap), cap_full(g));
         g->budget_time = now;
@@ -121,7 +116,7 @@ static uint64_t cap_wait(struct sched_group *g, uint64_t now)
 
     if (!cap)
         return 0;
-    missing = (int64_t)(CAP_REFILL * cap) - cap_charge(g, now, 0);
+    missing = cap_full(g) / 4 - cap_charge(g, now, 0);
     return missing <= 0 ? 0 : DIV_UP((uint64_t)missing, cap);
 }
 
