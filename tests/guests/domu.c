@@ -6,7 +6,7 @@
  *
  *   spin      takes all the processor time it gets
  *   stay      does nothing, for ever
- *   poweroff, reboot, crash   after a second
+ *   poweroff, reboot, crash   after two seconds
  */
 #include "abi/io/console.h"
 #include "test.h"
@@ -91,7 +91,7 @@ static void test_act(void)
 
     if (start_info->flags & SIF_INITDOMAIN)
         return;
-    for (bool wait = cmdline_has("stay"); wait || system_time() < begin + 1000000000;) {
+    for (bool wait = cmdline_has("stay"); wait || system_time() < begin + 2000000000;) {
         struct sched_poll poll = {.timeout = system_time() + 100000000};
 
         if (!cmdline_has("spin"))

@@ -33,9 +33,14 @@ typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, soon
     return 1
 }
 
-# Guests that start again by themselves: asked until nothing of them appears any more.
-destroyed_for_good() { xl destroy "$1"; sleep 1; guest_gone "$1"; }
 lives() { grep -c '^LIMITS ok' "$(guest_log "$1")"; }
+# One that starts again for ever is ended early in a new life: not while xl's daemon takes the old one down
+# or makes the new one, which would leave it half made, on Xen too.
+ended_for_good() {
+    local before
+    before=$(lives "$1")
+    wait_for 20 eval "[ \$(lives $1) -gt $before ]" && xl pause "$1" && [ "$(guest_state "$1")" = --p--- ] && xl destroy "$1"
+}
 
 # share SECONDS ONE OTHER: what the first gets of the time that both get, in per mille.  Both are read in
 # one call, so that the time the call itself takes does not matter.
