@@ -22,24 +22,17 @@ refused() { # STATUS-TEXT COMMAND...: the command fails and says so
 }
 
 type_to() { printf '%s\n' "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"; }
-typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, soon
-    local mark="mark$RANDOM" end=$((SECONDS + 20 * ${time_factor:-1}))
+typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, at the latest after some seconds
+    local mark end=$((SECONDS + 30 * ${time_factor:-1}))
     while [ $SECONDS -lt $end ]; do
+        mark="mark$RANDOM"
         type_to "$1" "echo \"$mark \$($2)\""
+        wait_for 10 guest_seen "$1" "^$mark " || continue
+        ! guest_seen "$1" "^$mark " | grep -E "$3" || return 0
         usleep 500000
-        ! guest_seen "$1" "^$mark " | tail -1 | grep -E "$3" || return 0
     done
     guest_seen "$1" "^$mark " | tail -1
     return 1
-}
-
-lives() { grep -c '^LIMITS ok' "$(guest_log "$1")"; }
-# One that starts again for ever is ended early in a new life: not while xl's daemon takes the old one down
-# or makes the new one, which would leave it half made, on Xen too.
-ended_for_good() {
-    local before
-    before=$(lives "$1")
-    wait_for 20 eval "[ \$(lives $1) -gt $before ]" && xl pause "$1" && [ "$(guest_state "$1")" = --p--- ] && xl destroy "$1"
 }
 
 # share SECONDS ONE OTHER: what the first gets of the time that both get, in per mille.  Both are read in
