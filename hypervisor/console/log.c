@@ -300,9 +300,9 @@ uint32_t log_ring_start(void)
     return end - ring_start > ring_size ? end - ring_size : ring_start;
 }
 
-void log_ring_clear(void)
+void log_ring_clear(uint32_t position)
 {
-    ring_start = load_acquire(&ring_end);
+    ring_start = position;
 }
 
 void log_ring_resize(char *buf, uint32_t size)

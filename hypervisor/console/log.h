@@ -58,7 +58,8 @@ bool rate_limit_ok(struct rate_limit *state, unsigned int interval_ms, unsigned 
  * `size` bytes, advances *position past it (skipping what was overwritten), returns the count.
  */
 uint32_t log_ring_read(uint32_t *position, char *buf, uint32_t size);
-void log_ring_clear(void);
+/* Reading begins there from now on. */
+void log_ring_clear(uint32_t position);
 /* Where reading begins after the last clear. */
 uint32_t log_ring_start(void);
 #define LOG_RING_MIN       16384 /* what it has without; Xen's smallest */

@@ -78,8 +78,6 @@ static void init_fields(struct domain *d, domid_t id, const struct xen_domctl_cr
     spin_lock_init(&d->pause_lock);
     spin_lock_init(&d->shutdown_lock);
     memcpy(d->handle, cfg->handle, sizeof(d->handle));
-    d->ssidref = cfg->ssidref;
-    d->createdomain_flags = cfg->flags;
     d->arch_config = cfg->arch;
     d->is_xenstore = cfg->flags & XEN_DOMCTL_CDF_xs_domain;
     d->max_vcpus = cfg->max_vcpus;

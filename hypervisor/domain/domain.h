@@ -150,8 +150,6 @@ struct domain {
     uint8_t shutdown_code; /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
     uint32_t suspend_port; /* XEN_DOMCTL_subscribe: told of a suspend instead of VIRQ_DOM_EXC */
 
-    uint32_t ssidref;
-    uint32_t createdomain_flags;
     struct xen_arch_domainconfig arch_config;
     int64_t time_offset_s;
 

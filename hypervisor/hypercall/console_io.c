@@ -24,7 +24,7 @@
 
 #define GUEST_LINE_MAX    120
 #define GUEST_LINES_BURST 10   /* a guest's lines in ... */
-#define GUEST_LINES_MS    5000 /* ... this time; the rest is dropped and counted */
+#define GUEST_LINES_MS    5000 /* ... this time; the rest is dropped, as the log says once */
 
 static struct {
     spinlock_t lock; /* irqsave: the UART's interrupt fills the ring */
@@ -35,6 +35,7 @@ static struct {
 struct guest_console {
     spinlock_t lock;
     struct rate_limit rate;
+    bool told; /* that lines are dropped */
     unsigned len;
     char line[GUEST_LINE_MAX];
 };
@@ -64,8 +65,13 @@ static long console_read(unsigned count, uint64_t buffer)
 
 static void flush_line(const struct domain *d, struct guest_console *c)
 {
-    if (c->len && rate_limit_ok(&c->rate, GUEST_LINES_MS, GUEST_LINES_BURST))
+    if (c->len && rate_limit_ok(&c->rate, GUEST_LINES_MS, GUEST_LINES_BURST)) {
         printk(XENLOG_G_WARNING "(d%u) %.*s\n", d->mem.id, (int)c->len, c->line);
+    } else if (c->len && !c->told) {
+        c->told = true;
+        printk(XENLOG_G_WARNING "(d%u) writes too much: %u lines in %u s are kept\n", d->mem.id,
+               GUEST_LINES_BURST, GUEST_LINES_MS / 1000);
+    }
     c->len = 0;
 }
 

@@ -117,7 +117,6 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->outstanding_pages = d->mem.claimed;
     spin_unlock(&d->mem.lock);
     info->shared_info_frame = d->shared_info_mfn.n;
-    info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));
     info->gpaddr_bits = cpu_caps.phys_bits;
     info->arch_config = d->arch_config;

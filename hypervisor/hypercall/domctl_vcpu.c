@@ -32,12 +32,18 @@ struct extstate_header {
 #define CONTEXT_ORDER 1
 _Static_assert(sizeof(struct vcpu_guest_context) <= PAGE_SIZE << CONTEXT_ORDER, "context buffer");
 
+static long find_any_vcpu(struct domain *d, unsigned id, struct vcpu **v)
+{
+    *v = id < d->max_vcpus ? d->vcpu[id] : NULL;
+    return *v ? 0 : guest_error(-ESRCH, "no such vCPU");
+}
+
+/* The older calls tell tools that a number can be of no vCPU. */
 static long find_vcpu(struct domain *d, unsigned id, struct vcpu **v)
 {
     if (id >= d->max_vcpus)
         return guest_error(-EINVAL, "vCPU number above max_vcpus");
-    *v = d->vcpu[id];
-    return *v ? 0 : guest_error(-ESRCH, "no such vCPU");
+    return find_any_vcpu(d, id, v);
 }
 
 long domctl_setvcpucontext(struct domctl_call *c)
@@ -181,7 +187,7 @@ long domctl_get_ext_vcpucontext(struct domctl_call *c)
     struct xen_domctl_ext_vcpucontext *arg = &c->op->u.ext_vcpucontext;
     unsigned id = arg->vcpu;
     struct vcpu *v;
-    long rc = find_vcpu(c->d, id, &v);
+    long rc = find_any_vcpu(c->d, id, &v);
 
     if (rc)
         return rc;
@@ -207,7 +213,7 @@ long domctl_set_ext_vcpucontext(struct domctl_call *c)
 {
     const struct xen_domctl_ext_vcpucontext *arg = &c->op->u.ext_vcpucontext;
     struct vcpu *v;
-    long rc = find_vcpu(c->d, arg->vcpu, &v);
+    long rc = find_any_vcpu(c->d, arg->vcpu, &v);
 
     if (rc)
         return rc;
@@ -230,7 +236,7 @@ long domctl_getvcpuextstate(struct domctl_call *c)
     struct extstate_header header;
     uint64_t size, held;
     struct vcpu *v;
-    long rc = find_vcpu(c->d, arg->vcpu, &v);
+    long rc = find_any_vcpu(c->d, arg->vcpu, &v);
 
     if (rc)
         return rc;
@@ -281,7 +287,7 @@ long domctl_setvcpuextstate(struct domctl_call *c)
     struct extstate_header header;
     void *area = NULL;
     struct vcpu *v;
-    long rc = find_vcpu(c->d, arg->vcpu, &v);
+    long rc = find_any_vcpu(c->d, arg->vcpu, &v);
 
     if (rc)
         return rc;
@@ -316,7 +322,7 @@ long domctl_get_vcpu_msrs(struct domctl_call *c)
     struct xen_domctl_vcpu_msrs *arg = &c->op->u.vcpu_msrs;
     struct xen_domctl_vcpu_msr msr = {.index = MSR_TSC_AUX};
     struct vcpu *v;
-    long rc = find_vcpu(c->d, arg->vcpu, &v);
+    long rc = find_any_vcpu(c->d, arg->vcpu, &v);
 
     if (rc)
         return rc;
@@ -344,7 +350,7 @@ long domctl_set_vcpu_msrs(struct domctl_call *c)
 {
     struct xen_domctl_vcpu_msrs *arg = &c->op->u.vcpu_msrs;
     struct vcpu *v;
-    long rc = find_vcpu(c->d, arg->vcpu, &v);
+    long rc = find_any_vcpu(c->d, arg->vcpu, &v);
 
     if (rc)
         return rc;
@@ -373,6 +379,9 @@ long domctl_sendtrigger(struct domctl_call *c)
     struct vcpu *v;
     long rc;
 
+    if (arg->trigger == XEN_DOMCTL_SENDTRIGGER_POWER ||
+        arg->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP)
+        return guest_error(-EINVAL, "a PV domain has no buttons");
     if (arg->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return guest_error(-ENOSYS, "a PV domain takes no trigger but NMI");
     rc = find_vcpu(c->d, arg->vcpu, &v);

@@ -21,12 +21,16 @@
 
 typedef long (*sysctl_fn)(struct xen_sysctl *op);
 
-/* The hypervisor's log, for `xl dmesg`. */
+/* The hypervisor's log, for `xl dmesg`, which begins its reading in pieces at index 0: what was
+ * cleared stays so for that one too.  Only what this call has read is cleared: no line is lost. */
 static long sysctl_readconsole(struct xen_sysctl *op)
 {
     struct xen_sysctl_readconsole *arg = &op->u.readconsole;
-    uint32_t at = arg->incremental ? arg->index : log_ring_start(), done = 0;
+    uint32_t at = log_ring_start(), done = 0;
     char part[512];
+
+    if (arg->incremental && (int32_t)(arg->index - at) > 0)
+        at = arg->index;
 
     while (done < arg->count) {
         uint32_t n = log_ring_read(&at, part, min(arg->count - done, (uint32_t)sizeof(part)));
@@ -38,7 +42,7 @@ static long sysctl_readconsole(struct xen_sysctl *op)
         done += n;
     }
     if (arg->clear)
-        log_ring_clear();
+        log_ring_clear(at);
     arg->count = done;
     arg->index = at;
     return 0;

@@ -412,6 +412,8 @@ static void test_sendtrigger(void)
     EXPECT(second_domctl(XEN_DOMCTL_sendtrigger) < 0);
     *t = (struct xen_domctl_sendtrigger){XEN_DOMCTL_SENDTRIGGER_RESET, 0};
     EXPECT_RC(second_domctl(XEN_DOMCTL_sendtrigger), -ENOSYS);
+    *t = (struct xen_domctl_sendtrigger){XEN_DOMCTL_SENDTRIGGER_POWER, 0};
+    EXPECT_RC(second_domctl(XEN_DOMCTL_sendtrigger), -EINVAL);
     second_expect_absent(XEN_DOMCTL_sendtrigger);
     second_destroy();
 }
@@ -534,6 +536,42 @@ static void test_memory_facts(void)
     second_destroy();
 }
 
+/* Which resources of which domain there are, and where the list of their frames may be. */
+static void test_resource_bad(void)
+{
+    static uint64_t frames[8];
+    static struct xen_mem_acquire_resource good, r;
+
+    if (!(start_info->flags & SIF_INITDOMAIN)) {
+        test_skip("builds a domain: dom0 only");
+        return;
+    }
+    REQUIRE(second_create());
+    good = (struct xen_mem_acquire_resource){.domid = second,
+                                             .type = XENMEM_resource_grant_table,
+                                             .nr_frames = 2,
+                                             .frame_list = (guest_ptr_t)frames};
+#define TRY_RESOURCE(change, wanted)                                                               \
+    do {                                                                                           \
+        r = good;                                                                                  \
+        change;                                                                                    \
+        EXPECT_RC(hc_memory_op(XENMEM_acquire_resource, &r), wanted);                              \
+    } while (0)
+    TRY_RESOURCE(r.domid = NO_DOMAIN, -ESRCH);
+    TRY_RESOURCE(r.domid = 0, -EPERM); /* our own */
+    TRY_RESOURCE(r.type = 99, -EOPNOTSUPP);
+    TRY_RESOURCE(r.id = 1, -EINVAL); /* status frames: version 2 */
+    TRY_RESOURCE(r.id = 2, -EINVAL);
+    TRY_RESOURCE(r.frame = 3, -EINVAL); /* one of two is beyond the limit */
+    TRY_RESOURCE(r.frame = ~0UL, -EINVAL);
+    TRY_RESOURCE(r.frame_list = 0, -EINVAL);
+    TRY_RESOURCE(r.frame_list = 0x800000000000, -EFAULT);
+    TRY_RESOURCE((void)r, 0);
+    EXPECT(frames[0] && frames[1] && frames[0] != frames[1]);
+    EXPECT_RC(hc_memory_op(XENMEM_acquire_resource, (void *)0x800000000000), -EFAULT);
+    EXPECT_RC(second_domctl(XEN_DOMCTL_destroydomain), 0);
+}
+
 static long map_other(uint64_t va, uint64_t entry, unsigned domid)
 {
     return HC_4(__HYPERVISOR_update_va_mapping_otherdomain, va, entry, UVMF_INVLPG, domid);
@@ -567,4 +605,4 @@ static void test_otherdomain(void)
 
 TESTS("control", T(ioport_permission), T(iomem_permission), T(irq_permission), T(hypercall_init),
       T(resume), T(subscribe), T(virq_handler), T(sendtrigger), T(vcpu_state), T(memory_facts),
-      T(otherdomain));
+      T(resource_bad), T(otherdomain));

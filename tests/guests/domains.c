@@ -410,6 +410,70 @@ static void test_restored_context(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
+static long on_vcpu(unsigned cmd, unsigned domid, unsigned vcpu, uint64_t buffer)
+{
+    memset(&ctl, 0, sizeof(ctl));
+    switch (cmd) { /* where each has the number and the pointer */
+    case XEN_DOMCTL_getvcpuextstate:
+    case XEN_DOMCTL_setvcpuextstate:
+        ctl.u.vcpuextstate =
+            (struct xen_domctl_vcpuextstate){vcpu, 0, buffer ? 1 << 16 : 0, buffer};
+        break;
+    case XEN_DOMCTL_get_vcpu_msrs:
+    case XEN_DOMCTL_set_vcpu_msrs:
+        ctl.u.vcpu_msrs = (struct xen_domctl_vcpu_msrs){vcpu, buffer ? 1 : 0, buffer};
+        break;
+    case XEN_DOMCTL_getvcpuinfo: ctl.u.getvcpuinfo.vcpu = vcpu; break;
+    case XEN_DOMCTL_get_ext_vcpucontext:
+    case XEN_DOMCTL_set_ext_vcpucontext:
+        ctl.u.ext_vcpucontext.vcpu = vcpu;
+        ctl.u.ext_vcpucontext.size = sizeof(ctl.u.ext_vcpucontext);
+        break;
+    default: ctl.u.vcpucontext.vcpu = vcpu; ctl.u.vcpucontext.ctxt = buffer;
+    }
+    return domctl(cmd, domid);
+}
+
+/* Contexts of vCPUs that there are not, that were never given one, from and to nowhere; and a
+ * second context that would replace the page tables. */
+static void test_context_bad(void)
+{
+    static struct vcpu_guest_context back;
+    static const unsigned cmds[] = {
+        XEN_DOMCTL_getvcpucontext,      XEN_DOMCTL_setvcpucontext,      XEN_DOMCTL_getvcpuinfo,
+        XEN_DOMCTL_get_ext_vcpucontext, XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_getvcpuextstate,
+        XEN_DOMCTL_setvcpuextstate,     XEN_DOMCTL_get_vcpu_msrs,       XEN_DOMCTL_set_vcpu_msrs};
+    volatile uint64_t *data;
+    unsigned domid;
+
+    REQUIRE_RC(create(0, 2, &domid), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) {
+        EXPECT(on_vcpu(cmds[i], domid, 0, (uint64_t)&back) < 0); /* not made yet */
+        EXPECT_RC(on_vcpu(cmds[i], domid, 2, (uint64_t)&back), i < 3 ? -EINVAL : -ESRCH);
+        EXPECT_RC(on_vcpu(cmds[i], domid, ~0u, (uint64_t)&back), i < 3 ? -EINVAL : -ESRCH);
+    }
+    EXPECT_RC(destroy(domid), 0);
+
+    REQUIRE(build(&domid, 2, &data));
+    EXPECT_RC(on_vcpu(XEN_DOMCTL_getvcpucontext, domid, 1, (uint64_t)&back), -ENODATA);
+    EXPECT_RC(on_vcpu(XEN_DOMCTL_getvcpucontext, domid, 0, 0x800000000000), -EFAULT);
+    EXPECT_RC(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 0, 0x800000000000), -EFAULT);
+    EXPECT_RC(on_vcpu(XEN_DOMCTL_getvcpucontext, domid, 0, (uint64_t)&back), 0);
+    back.user_regs.rip = 1UL << 63;
+    EXPECT(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 0, (uint64_t)&back) < 0);
+    back.user_regs.rip = GUEST_VA;
+    EXPECT_RC(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 0, (uint64_t)&back), 0);
+    back.ctrlreg[3] = guest_mfn[1] * PAGE_SIZE;
+    EXPECT(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 0, (uint64_t)&back) < 0);
+    back.ctrlreg[3] = mfn_of(&ctl) * PAGE_SIZE; /* nor others' frames on a first one */
+    EXPECT(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 1, (uint64_t)&back) < 0);
+    back.ctrlreg[3] = ~0UL;
+    EXPECT(on_vcpu(XEN_DOMCTL_setvcpucontext, domid, 1, (uint64_t)&back) < 0);
+    unmap_frame(4);
+    tree_drop(&window);
+    EXPECT_RC(destroy(domid), 0);
+}
+
 /* vCPUs from 32 on have no vcpu_info before their kernel registers one: until then none may run. */
 static void test_late_vcpu(void)
 {
@@ -608,6 +672,39 @@ static void test_claim(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
+/* What one domain claims no other gets, and dom0's tools are told that there is too little; the
+ * claimant gets it, once and no more than its limit. */
+static void test_claim_holds(void)
+{
+    static uint64_t list[GUEST_PAGES];
+    struct xen_memory_reservation r = {0};
+    uint64_t before = free_pages();
+    unsigned one, other;
+
+    REQUIRE_RC(create(0, 1, &one), 0);
+    REQUIRE_RC(create(0, 1, &other), 0);
+    EXPECT_RC(max_mem(one, (unsigned)before), 0);
+    EXPECT_RC(max_mem(other, (unsigned)before), 0);
+    r.domid = (domid_t)one;
+    r.nr_extents = before + 1; /* above its limit */
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -EINVAL);
+    r.nr_extents = before; /* but the two domains themselves took some */
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -ENOMEM);
+    r.nr_extents = free_pages() - GUEST_PAGES / 2;
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), 0);
+    EXPECT_RC(hc_memory_op(XENMEM_claim_pages, &r), -EINVAL); /* one at a time */
+    EXPECT(populate(other, list, GUEST_PAGES, 0) <= GUEST_PAGES / 2);
+    EXPECT_RC(populate(one, list, GUEST_PAGES, 0), GUEST_PAGES);
+    EXPECT_EQ(info_of(one).outstanding_pages, r.nr_extents - GUEST_PAGES);
+    EXPECT_RC(destroy(one), 0);
+    memset(&sys, 0, sizeof(sys));
+    EXPECT_RC(sysctl(XEN_SYSCTL_physinfo), 0);
+    EXPECT_EQ(sys.u.physinfo.outstanding_pages, 0);
+    EXPECT_EQ(populate(other, list, GUEST_PAGES / 2, 0), GUEST_PAGES / 2);
+    EXPECT_RC(destroy(other), 0);
+    expect_free(before);
+}
+
 /* The grant table of another domain can be asked for, mapped and seeded. */
 static void test_resource(void)
 {
@@ -697,6 +794,6 @@ static void test_audit(void)
     EXPECT_RC(destroy(domid), 0);
 }
 
-TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(resource),
-      T(cpu_policy), T(life), T(context), T(restored_context), T(late_vcpu), T(nodes),
-      T(frame_info), T(audit));
+TESTS("domains", T(domctl_bad), T(create_bad), T(many), T(limit), T(claim), T(claim_holds),
+      T(resource), T(cpu_policy), T(life), T(context), T(restored_context), T(context_bad),
+      T(late_vcpu), T(nodes), T(frame_info), T(audit));

@@ -37,6 +37,7 @@ static void test_sysctl(void)
     static struct xen_domctl_getdomaininfo list[4];
     static uint32_t words[32];
     static char text[256];
+    uint32_t index;
     uint8_t map[8] = {0};
 
     memset(&sys, 0, sizeof(sys));
@@ -64,6 +65,16 @@ static void test_sysctl(void)
     sys.u.readconsole.count = sizeof(text);
     EXPECT_RC(sysctl(XEN_SYSCTL_readconsole), 0);
     EXPECT(sys.u.readconsole.count > 0 && sys.u.readconsole.count <= sizeof(text));
+    sys.u.readconsole.count = 1; /* clears what it reads, and no more */
+    sys.u.readconsole.clear = 1;
+    EXPECT_RC(sysctl(XEN_SYSCTL_readconsole), 0);
+    index = sys.u.readconsole.index;
+    sys.u.readconsole.count = 1;
+    sys.u.readconsole.index = 0;
+    sys.u.readconsole.clear = 0;
+    sys.u.readconsole.incremental = 1;
+    EXPECT_RC(sysctl(XEN_SYSCTL_readconsole), 0);
+    EXPECT_EQ(sys.u.readconsole.index, index + 1);
 
     memset(&sys, 0, sizeof(sys));
     sys.u.cpu_featureset.index = XEN_SYSCTL_cpu_featureset_host;
