@@ -48,7 +48,8 @@ def report(results):
             if not met or name in RATIO and what.startswith('part'):
                 print(f'{name}: {what}: goal {goal:.2f}, got {got:.2f}: {"met" if met else "NOT MET"}')
     rest = sum(len(judge(n, x, results['pavis'][n])) for n, x in results['xen'].items() if n in results['pavis'])
-    print(f'{rest - missed} of {rest} goals met')
+    if rest:
+        print(f'{rest - missed} of {rest} goals met')
     return missed
 
 

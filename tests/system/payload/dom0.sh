@@ -118,11 +118,11 @@ tools_install() {
         mv "/$file" "/debian/$file"
     done < <(cpio -t </payload/ours.cpio 2>/dev/null)
     (cd / && cpio -idu </payload/ours.cpio 2>/dev/null)
-    pavis_verbs=" $(pavis help | sed -n 's/^  \([a-z-]*\) .*/\1/p' | tr '\n' ' ')"
+    pavis help | sed -n 's/^  \([a-z-]*\) .*/\1/p' >/run/pavis.verbs
 }
 
 # The command line of this run: pavis for the verbs that it has, else Debian's xl.
-pavis_has() { case ${pavis_verbs:-} in *" $1 "*) ;; *) return 1 ;; esac; }
+pavis_has() { grep -qx "$1" /run/pavis.verbs 2>/dev/null; }
 tool_of() { if pavis_has "$1"; then echo pavis; else echo xl; fi; }
 tool() { "$(tool_of "$1")" "$@"; }
 
