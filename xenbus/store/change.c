@@ -12,11 +12,6 @@
 #include "txn.h"
 #include "watch.h"
 
-static uint64_t node_bytes(const struct node *n)
-{
-    return sizeof(*n) + n->name->len + n->value->len + n->perms->nr * sizeof(struct perm);
-}
-
 /* ---- accounts */
 
 static bool charges_reserve(struct charges *u, size_t more)
@@ -46,15 +41,17 @@ static void node_charge(struct view *v, const struct node *n, int sign)
     }
     d->nodes += (uint32_t)sign;
     d->bytes += (uint64_t)bytes;
+    v->s->live_bytes += (uint64_t)bytes;
     if (v->undo)
         v->undo->charge[v->undo->nr++] = (struct charge){d, sign, bytes};
 }
 
-void charges_undo(struct charges *u)
+void charges_undo(struct store *s, struct charges *u)
 {
     for (size_t i = 0; i < u->nr; i++) {
         u->charge[i].domain->nodes -= (uint32_t)u->charge[i].nodes;
         u->charge[i].domain->bytes -= (uint64_t)u->charge[i].bytes;
+        s->live_bytes -= (uint64_t)u->charge[i].bytes;
     }
     u->nr = 0;
 }
@@ -64,6 +61,7 @@ void tree_charge(struct store *s, const struct node *n)
     struct domain *d = s->domain[n->perms->entry[0].domid];
     d->nodes++;
     d->bytes += node_bytes(n);
+    s->live_bytes += node_bytes(n);
 }
 
 static bool may_add_nodes(const struct view *v, uint32_t nr)
@@ -173,7 +171,7 @@ static void branch_commit(struct view *v, const struct path *p, const struct pla
     above[len - 1] = 0; /* the slash; the root's path is empty then */
     for (struct node *n = branch->top; n; n = n->children)
         node_charge(v, n, 1);
-    struct node *parent = tree_own(&v->s->pool, v->root, above);
+    struct node *parent = tree_own(&v->s->pool, v->root, above, at->above);
     parent->list_gen = ++v->s->gen;
     tree_insert(&v->s->pool, parent, branch->top);
 }
@@ -219,10 +217,9 @@ int change_write(struct view *v, const struct path *p, struct blob *value)
     if ((status = gather(v, p, false, at.node->perms, at.above->perms, NULL)) != 0)
         return status;
 
-    struct node *n = tree_own(&v->s->pool, v->root, p->text);
+    struct node *n = tree_own(&v->s->pool, v->root, p->text, at.node);
     node_charge(v, n, -1);
-    blob_put(n->value);
-    n->value = blob_get(value);
+    node_set_value(&v->s->pool, n, blob_get(value));
     node_charge(v, n, 1);
     v->s->gen++;
     return 0;
@@ -279,7 +276,7 @@ int change_remove(struct view *v, const struct path *p)
     walk.leave = uncharge_removed;
     tree_walk(&walk, at.node);
     node_charge(v, at.node, -1);
-    tree_remove(&v->s->pool, v->root, p->text, ++v->s->gen);
+    tree_remove(&v->s->pool, v->root, p->text, at.above, ++v->s->gen);
     return 0;
 }
 
@@ -297,10 +294,9 @@ int change_perms(struct view *v, const struct path *p, struct perms *perms)
     if (status)
         return status;
 
-    struct node *n = tree_own(&v->s->pool, v->root, p->text);
+    struct node *n = tree_own(&v->s->pool, v->root, p->text, at.node);
     node_charge(v, n, -1);
-    perms_put(n->perms);
-    n->perms = perms_get(perms);
+    node_set_perms(&v->s->pool, n, perms_get(perms));
     node_charge(v, n, 1);
     v->s->gen++;
     return 0;

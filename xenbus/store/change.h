@@ -14,7 +14,7 @@ struct charges {
     size_t nr, room;
 };
 
-void charges_undo(struct charges *u);
+void charges_undo(struct store *s, struct charges *u);
 
 /* Charges a node to its owner, as a snapshot is read. */
 void tree_charge(struct store *s, const struct node *n);

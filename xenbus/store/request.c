@@ -72,7 +72,7 @@ static struct view view_of(struct request *r)
 {
     return (struct view){.s = r->s,
                          .c = r->c,
-                         .root = r->txn ? &r->txn->root : &r->s->root,
+                         .root = r->txn && r->txn->root ? &r->txn->root : &r->s->root,
                          .txn = r->txn,
                          .quiet = r->txn != NULL};
 }
@@ -415,6 +415,7 @@ static int do_set_target(struct request *r)
         return error;
     d->has_target = true;
     d->target = target->id;
+    d->target_birth = target->birth;
     return 0;
 }
 
@@ -521,6 +522,7 @@ int store_request(struct store *s, struct conn *c, const struct xsd_sockmsg *hdr
         return -ENOMEM;
     int status = execute(&r);
     c->reserved -= REPLY_MAX;
+    txns_settle(s);
     if (status)
         watch_forget(s);
     if (status == -ENOMEM)

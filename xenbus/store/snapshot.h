@@ -11,3 +11,9 @@
 size_t snapshot_write(struct store *s, char *out, size_t room);
 /* NULL if the bytes make no sense, or no memory. */
 struct store *snapshot_read(const char *in, size_t len, const struct store_hooks *hooks);
+
+/* ---- between the two files */
+
+#define SNAPSHOT_MAGIC 0x32307273 /* "sr02" */
+
+enum tag { TAG_END, TAG_BLOB, TAG_PERMS, TAG_NODE };

@@ -57,7 +57,7 @@ unsigned perms_of(const struct store *s, const struct perms *perms, const struct
     const struct domain *d = c->domain, *target = NULL;
     if (conn_privileged(c))
         return WIRE_PERM_READ | WIRE_PERM_WRITE | PERM_OWNER;
-    if (d->has_target)
+    if (d->has_target && s->domain[d->target]->birth == d->target_birth)
         target = s->domain[d->target];
     for (unsigned i = 0; i < perms->nr; i++) {
         const struct perm *entry = &perms->entry[i];
@@ -128,6 +128,7 @@ void store_disconnect(struct store *s, struct conn *c)
     s->conn[c->id] = NULL;
     free(c->out);
     free(c);
+    txns_settle(s);
 }
 
 void store_reset(struct store *s, struct conn *c)
@@ -137,6 +138,7 @@ void store_reset(struct store *s, struct conn *c)
         txn_abort(s, c->txns);
     c->head = c->tail = 0;
     c->acked = c->produced;
+    txns_settle(s);
 }
 
 bool conn_reserve(struct conn *c, size_t len)
@@ -266,6 +268,7 @@ int store_purge(struct store *s, const struct domain *d)
         blob_put(purge.paths[i]);
     }
     free(purge.paths);
+    txns_settle(s);
     return status;
 }
 

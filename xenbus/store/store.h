@@ -39,7 +39,7 @@ struct quota {
     uint32_t transactions; /* open at once */
     uint32_t txn_nodes;    /* paths that one transaction touches */
     uint32_t path_len;     /* below the domain's home */
-    uint32_t memory;       /* bytes of nodes, watches and transactions */
+    uint32_t memory;       /* bytes of nodes, watches, transactions; as many of old versions */
     uint32_t output; /* bytes that wait for it before events are merged; privileged ones too */
 };
 
@@ -54,6 +54,7 @@ struct domain {
     bool named;      /* in permissions or an introduction, since an earlier one of that id died */
     bool has_target; /* it acts for target, as a device model does */
     uint16_t target;
+    uint32_t target_birth; /* of the one that was meant */
     uint32_t
         birth; /* raised when it dies: entries in permissions that name an earlier one are void */
     struct conn *conn;
@@ -62,6 +63,7 @@ struct domain {
     /* what it is charged with */
     uint32_t nodes, watches, txns;
     uint64_t bytes;
+    uint64_t kept; /* old versions that its transactions keep; apart, since others make them */
 };
 
 struct conn {
@@ -104,6 +106,11 @@ struct store {
     struct node *root;
     struct pool pool;
     uint64_t gen; /* counts changes */
+    uint64_t live_bytes; /* of the pool's those of the live tree */
+    /* Transactions by age, youngest first, and what the pool has for them: see txn.h. */
+    struct txn *youngest;
+    uint64_t private_bytes, kept_bytes;
+    bool overdrawn; /* some domain's transactions keep more than they may */
     struct blob *empty;
     struct perms *introduce_perms, *release_perms; /* of the two special watches */
     struct domain *domains;                        /* known ones, newest first */

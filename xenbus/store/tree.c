@@ -31,6 +31,7 @@ struct blob *blob_new(const char *data, size_t len)
     if (!b)
         return NULL;
     b->refs = 1;
+    b->nodes = 0;
     b->len = (uint32_t)len;
     if (len)
         memcpy(b->data, data, len);
@@ -120,26 +121,57 @@ static uint64_t name_key(const char *text, size_t len)
     return key;
 }
 
+static uint64_t perms_bytes(const struct perms *perms)
+{
+    return perms->nr * sizeof(struct perm);
+}
+
+/* One more node has the text, or one less and its reference is gone. */
+static void text_counts(struct pool *pool, struct blob *b)
+{
+    if (b->nodes++ == 0)
+        pool->bytes += b->len;
+}
+
+static void text_drop(struct pool *pool, struct blob *b)
+{
+    if (--b->nodes == 0)
+        pool->bytes -= b->len;
+    blob_put(b);
+}
+
+static void node_counts(struct pool *pool, const struct node *n)
+{
+    pool->bytes += sizeof(*n) + perms_bytes(n->perms);
+    text_counts(pool, n->name);
+    text_counts(pool, n->value);
+}
+
 struct node *node_new(struct pool *pool, struct blob *name, struct blob *value, struct perms *perms)
 {
     struct node *n = pool_take(pool);
     *n = (struct node){.refs = 1, .size = 1, .name = name, .value = value, .perms = perms};
-    if (name)
-        n->key = name_key(name->data, name->len);
+    n->key = name_key(name->data, name->len);
+    node_counts(pool, n);
     return n;
 }
 
-struct node *node_get(struct node *n)
+struct node *node_get(struct pool *pool, struct node *n)
 {
-    if (n)
-        n->refs++;
+    if (n && n->refs++ == 1)
+        pool->shared++;
     return n;
 }
 
 /* Drops a reference; a node that loses its last one goes on the list of the dead. */
-static void node_drop(struct node *n, struct node **dead)
+static void node_drop(struct pool *pool, struct node *n, struct node **dead)
 {
-    if (n && --n->refs == 0) {
+    if (!n)
+        return;
+    n->refs--;
+    if (n->refs == 1)
+        pool->shared--;
+    if (n->refs == 0) {
         n->next = *dead;
         *dead = n;
     }
@@ -148,15 +180,16 @@ static void node_drop(struct node *n, struct node **dead)
 void node_put(struct pool *pool, struct node *n)
 {
     struct node *dead = NULL;
-    node_drop(n, &dead);
+    node_drop(pool, n, &dead);
     while (dead) {
         n = dead;
         dead = n->next;
-        node_drop(n->left, &dead);
-        node_drop(n->right, &dead);
-        node_drop(n->children, &dead);
-        blob_put(n->name);
-        blob_put(n->value);
+        node_drop(pool, n->left, &dead);
+        node_drop(pool, n->right, &dead);
+        node_drop(pool, n->children, &dead);
+        pool->bytes -= sizeof(*n) + perms_bytes(n->perms);
+        text_drop(pool, n->name);
+        text_drop(pool, n->value);
         perms_put(n->perms);
         n->next = pool->free;
         pool->free = n;
@@ -175,17 +208,33 @@ static struct node *slot_own(struct pool *pool, struct node **slot)
     struct node *n = pool_take(pool);
     *n = *old;
     n->refs = 1;
-    node_get(n->left);
-    node_get(n->right);
-    node_get(n->children);
+    node_get(pool, n->left);
+    node_get(pool, n->right);
+    node_get(pool, n->children);
     blob_get(n->name);
     blob_get(n->value);
     /* The analyzer does not follow counts: these permissions have a reference of this node's still.
      */
     perms_get(n->perms); // NOLINT(clang-analyzer-unix.Malloc)
-    old->refs--;         /* somebody else holds it still */
+    node_counts(pool, n);
+    if (--old->refs == 1) /* somebody else holds it still */
+        pool->shared--;
     *slot = n;
     return n;
+}
+
+void node_set_value(struct pool *pool, struct node *n, struct blob *value)
+{
+    text_drop(pool, n->value);
+    n->value = value;
+    text_counts(pool, value);
+}
+
+void node_set_perms(struct pool *pool, struct node *n, struct perms *perms)
+{
+    pool->bytes += perms_bytes(perms) - perms_bytes(n->perms);
+    perms_put(n->perms);
+    n->perms = perms;
 }
 
 /* ---- names and paths */
@@ -283,10 +332,13 @@ bool tree_reserve(struct pool *pool, const struct node *root, const char *path, 
     return pool_fill(pool, visited < POOL_MIN ? POOL_MIN : visited) || pool->nr >= visited;
 }
 
-struct node *tree_own(struct pool *pool, struct node **root, const char *path)
+struct node *tree_own(struct pool *pool, struct node **root, const char *path, struct node *found)
 {
-    struct node *at = slot_own(pool, root);
+    struct node *at = found;
     struct name name;
+    if (!pool->shared)
+        return at;
+    at = slot_own(pool, root);
     while (path_next(&path, &name)) {
         struct node **slot = &at->children;
         for (;;) {
@@ -410,14 +462,15 @@ static void take(struct pool *pool, struct node **slot, const struct name *name)
     node_put(pool, n);
 }
 
-void tree_remove(struct pool *pool, struct node **root, const char *path, uint64_t gen)
+void tree_remove(struct pool *pool, struct node **root, const char *path, struct node *above,
+                 uint64_t gen)
 {
-    char above[XENSTORE_ABS_PATH_MAX + 1];
+    char up[XENSTORE_ABS_PATH_MAX + 1];
     const char *slash = strrchr(path, '/');
     size_t len = (size_t)(slash - path);
-    memcpy(above, path, len);
-    above[len] = 0;
-    struct node *parent = tree_own(pool, root, above);
+    memcpy(up, path, len);
+    up[len] = 0;
+    struct node *parent = tree_own(pool, root, up, above);
     const struct name name = {slash + 1, strlen(slash + 1), name_key(slash + 1, strlen(slash + 1))};
     take(pool, &parent->children, &name);
     parent->list_gen = gen;

@@ -24,6 +24,7 @@
 /* Bytes that never change once they are shared. */
 struct blob {
     uint32_t refs;
+    uint32_t nodes; /* of the references those of nodes */
     uint32_t len;
     char data[]; /* a NUL follows, not counted */
 };
@@ -69,7 +70,11 @@ struct node {
 struct pool {
     struct node *free;
     size_t nr;
-    void *slabs; /* of nodes, linked, for pool_destroy */
+    void *slabs;   /* of nodes, linked, for pool_destroy */
+    size_t shared; /* nodes in use with more than one reference */
+    /* What nodes in use take in all, of whatever tree: node_bytes() of each, but a name or a value
+     * that several have counts once. */
+    uint64_t bytes;
 };
 
 static inline uint32_t node_size(const struct node *n)
@@ -81,9 +86,17 @@ static inline uint32_t node_size(const struct node *n)
  * references. */
 struct node *node_new(struct pool *pool, struct blob *name, struct blob *value,
                       struct perms *perms);
-struct node *node_get(struct node *n);
+struct node *node_get(struct pool *pool, struct node *n);
 void node_put(struct pool *pool, struct node *n);
 void pool_destroy(struct pool *pool);
+/* Of a node that is its tree's alone.  The new one's reference is taken over. */
+void node_set_value(struct pool *pool, struct node *n, struct blob *value);
+void node_set_perms(struct pool *pool, struct node *n, struct perms *perms);
+
+static inline uint64_t node_bytes(const struct node *n)
+{
+    return sizeof(*n) + n->name->len + n->value->len + n->perms->nr * sizeof(struct perm);
+}
 
 /* Fills the pool so that any one change of the node @path below @root, which adds up to @more
  * levels, succeeds.  False: no memory.
@@ -96,15 +109,16 @@ bool tree_reserve(struct pool *pool, const struct node *root, const char *path, 
  */
 struct node *tree_find(struct node *root, const char *path, struct node **above, const char **rest);
 
-/* The node, which must exist, for changing it: everything from *@root to it belongs to this tree
- * alone. */
-struct node *tree_own(struct pool *pool, struct node **root, const char *path);
+/* The node @path, which is @found, for changing it: everything from *@root to it belongs to this
+ * tree alone then.  Costs nothing while no tree shares anything with another. */
+struct node *tree_own(struct pool *pool, struct node **root, const char *path, struct node *found);
 
 /* Hangs @child below @parent (which tree_own gave), where no node of that name is. */
 void tree_insert(struct pool *pool, struct node *parent, struct node *child);
 
-/* Takes the node @path out of the tree; it must exist and not be the root. */
-void tree_remove(struct pool *pool, struct node **root, const char *path, uint64_t gen);
+/* Takes the node @path, a child of @above, out of the tree; it must not be the root. */
+void tree_remove(struct pool *pool, struct node **root, const char *path, struct node *above,
+                 uint64_t gen);
 
 /* Children one after the other, in the order below.  The tree must not change meanwhile. */
 #define CHILD_STACK 96 /* a search tree of 2^32 nodes is at most 77 high: log(2^32) / log(4/3) */

@@ -46,8 +46,12 @@ int txn_start(struct store *s, struct conn *c, struct txn **out)
         free(t);
         return -ENOSPC;
     }
-    t->base = node_get(s->root);
-    t->root = node_get(s->root);
+    t->base = node_get(&s->pool, s->root);
+    t->root = node_get(&s->pool, s->root);
+    t->older = s->youngest;
+    if (t->older)
+        t->older->younger = t;
+    s->youngest = t;
     t->next = c->txns;
     c->txns = t;
     c->domain->txns++;
@@ -55,6 +59,81 @@ int txn_start(struct store *s, struct conn *c, struct txn **out)
         s->first = c;
     *out = t;
     return 0;
+}
+
+/* ---- what it keeps */
+
+/* Its tree takes so much more, or less: as a difference, modulo 2^64. */
+static void txn_owns(struct store *s, struct txn *t, uint64_t more)
+{
+    t->own += more;
+    t->bytes += more;
+    t->conn->domain->bytes += more;
+    s->private_bytes += more;
+}
+
+static void txn_keeps(struct store *s, struct txn *t, uint64_t bytes)
+{
+    struct domain *d = t->conn->domain;
+    t->kept += bytes;
+    d->kept += bytes;
+    s->kept_bytes += bytes;
+    if (d->kept > s->quota.memory && !conn_privileged(t->conn))
+        s->overdrawn = true;
+}
+
+static void txn_keeps_no_more(struct store *s, struct txn *t)
+{
+    t->conn->domain->kept -= t->kept;
+    s->kept_bytes -= t->kept;
+    t->kept = 0;
+}
+
+/* What the pool has beyond the live tree and transactions' changes, and nobody's account has yet,
+ * was superseded just now. */
+static void account(struct store *s)
+{
+    uint64_t news = s->pool.bytes - s->live_bytes - s->private_bytes - s->kept_bytes;
+    if (s->youngest && news)
+        txn_keeps(s, s->youngest, news);
+}
+
+/* Lets go of its trees.  What others keep too goes to the next older one's account. */
+static void txn_drop_trees(struct store *s, struct txn *t)
+{
+    if (!t->base)
+        return;
+    node_put(&s->pool, t->root);
+    txn_owns(s, t, -t->own);
+    account(s); /* now that what was committed is no longer here and in the live tree */
+    uint64_t before = s->pool.bytes;
+    node_put(&s->pool, t->base);
+    uint64_t rest = t->kept - (before - s->pool.bytes);
+    t->base = t->root = NULL;
+    t->nodes = 0;
+    txn_keeps_no_more(s, t);
+    if (t->older)
+        txn_keeps(s, t->older, rest);
+    if (t->younger)
+        t->younger->older = t->older;
+    else
+        s->youngest = t->older;
+    if (t->older)
+        t->older->younger = t->younger;
+    t->older = t->younger = NULL;
+}
+
+void txns_settle(struct store *s)
+{
+    account(s);
+    while (s->overdrawn) {
+        s->overdrawn = false; /* what is handed on may overdraw another one's account */
+        for (struct txn *t = s->youngest, *older; t; t = older) {
+            older = t->older;
+            if (!conn_privileged(t->conn) && t->conn->domain->kept > s->quota.memory)
+                txn_drop_trees(s, t);
+        }
+    }
 }
 
 static void op_free(struct txn_op *op)
@@ -72,6 +151,7 @@ void txn_abort(struct store *s, struct txn *t)
     while (*link != t)
         link = &(*link)->next;
     *link = t->next;
+    txn_drop_trees(s, t);
     c->domain->txns--;
     c->domain->bytes -= t->bytes;
     if (s->first == c)
@@ -83,8 +163,6 @@ void txn_abort(struct store *s, struct txn *t)
     for (uint32_t i = 0; i < t->room; i++)
         blob_put(t->paths[i].path);
     free(t->paths);
-    node_put(&s->pool, t->base);
-    node_put(&s->pool, t->root);
     free(t);
 }
 
@@ -197,14 +275,16 @@ int txn_change(struct view *v, uint32_t type, const struct path *p, struct blob 
     struct txn_path *e;
     size_t bytes = sizeof(struct txn_op) + p->len + (value ? value->len : 0);
     int status = txn_touch(v->s, t, p->text, p->len, &e);
-    if (status)
+    if (status || !t->base)
         return status;
     if (!domain_may_charge(v->s, t->conn, bytes))
         return -ENOSPC;
     struct txn_op *op = calloc(1, sizeof(*op));
     if (!op)
         return -ENOMEM;
+    uint64_t before = v->s->pool.bytes;
     status = change(v, type, p, value, perms);
+    txn_owns(v->s, t, v->s->pool.bytes - before);
     if (status) {
         if (status != -ENOMEM)
             e->reads |= READ_EXISTS | READ_PERMS; /* that it was refused is something read */
@@ -261,7 +341,7 @@ static bool reads_hold(const struct store *s, const struct txn *t)
 static int apply(struct store *s, struct txn *t)
 {
     struct charges undo = {0};
-    struct node *root = node_get(s->root);
+    struct node *root = node_get(&s->pool, s->root);
     struct view v = {.s = s, .c = t->conn, .root = &root, .undo = &undo};
     uint64_t gen = s->gen;
     int status = 0;
@@ -271,7 +351,7 @@ static int apply(struct store *s, struct txn *t)
         status = change(&v, op->type, &p, op->value, op->perms);
     }
     if (status) {
-        charges_undo(&undo);
+        charges_undo(s, &undo);
         watch_forget(s);
         s->gen = gen;
         node_put(&s->pool, root);
@@ -288,7 +368,7 @@ int txn_commit(struct store *s, struct txn *t)
     struct conn *c = t->conn;
     /* What the transaction was charged with makes room for what it changes. */
     c->domain->bytes -= t->bytes;
-    int status = reads_hold(s, t) ? 0 : -EAGAIN;
+    int status = t->base && reads_hold(s, t) ? 0 : -EAGAIN;
     if (!status && t->ops)
         status = apply(s, t);
     c->domain->bytes += t->bytes;

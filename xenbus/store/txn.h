@@ -6,6 +6,13 @@
  * live tree. What it only wrote needs no comparison.  Otherwise it says EAGAIN and nothing has
  * happened.
  *
+ * What is superseded while a transaction is open stays in memory for it.  Each such byte is on the
+ * account of one transaction, the youngest of those that keep it; when that one ends, what it alone
+ * kept is freed and the rest goes to the next older one.  So the sum of these accounts is what the
+ * pool has beyond the live tree and the transactions' own changes, to the byte.  A domain whose
+ * transactions keep more than quota.memory has them ended: they see the live tree from then on,
+ * change nothing, and their end says EAGAIN.
+ *
  * A client whose transactions failed three times in a row goes first the next time: until that
  * transaction ends, others that would change something wait (store_must_wait); for how long at
  * most, the caller decides with a clock (store_end_priority).
@@ -39,16 +46,19 @@ struct txn_path {
 
 struct txn {
     struct txn *next; /* of the connection */
+    struct txn *older, *younger;
     struct conn *conn;
     uint32_t id;
     uint32_t era;      /* raised by each removal: writes before and after it are not one */
-    struct node *base; /* the tree as it was */
+    struct node *base; /* the tree as it was; NULL: the transaction can only fail */
     struct node *root; /* with our changes */
     struct txn_op *ops, **ops_end;
     struct txn_path *paths; /* hash table */
     uint32_t nr_paths, room;
     int64_t nodes;  /* that it makes its own domain own, less those that it removes */
     uint64_t bytes; /* charged to the domain for this transaction */
+    uint64_t own;   /* of them, what its tree takes beyond base's */
+    uint64_t kept;  /* superseded and kept for it: see above */
 };
 
 struct txn *txn_find(const struct conn *c, uint32_t id);
@@ -57,6 +67,8 @@ int txn_start(struct store *s, struct conn *c, struct txn **out);
 /* 0, -EAGAIN, -ENOMEM (then the transaction goes on). */
 int txn_commit(struct store *s, struct txn *t);
 void txn_abort(struct store *s, struct txn *t);
+/* After each input: accounts for what has been superseded, ends what keeps too much. */
+void txns_settle(struct store *s);
 
 /* Notes that @reads of the path were read.  0, -ENOSPC (quota), -ENOMEM. */
 int txn_note_read(struct store *s, struct txn *t, const char *path, size_t len, uint32_t reads);
