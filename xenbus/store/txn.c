@@ -215,12 +215,17 @@ struct txn_path *txn_path(struct txn *t, const char *path, size_t len)
     return e;
 }
 
+static bool path_known(const struct txn *t, const char *path, size_t len)
+{
+    return t->room && path_slot(t->paths, t->room, path_hash(path, len), path, len)->path;
+}
+
 /* The entry of a path, within the limits of the domain. */
 static int txn_touch(struct store *s, struct txn *t, const char *path, size_t len,
                      struct txn_path **out)
 {
     uint32_t before = t->nr_paths;
-    if (!conn_privileged(t->conn) && before >= s->quota.txn_nodes)
+    if (!conn_privileged(t->conn) && before >= s->quota.txn_nodes && !path_known(t, path, len))
         return -ENOSPC;
     *out = txn_path(t, path, len);
     if (!*out)
