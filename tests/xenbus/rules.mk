@@ -1,7 +1,7 @@
 # What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
-        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so
+        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -36,6 +36,11 @@ $B/tests/xenstore-peer.so: tests/xenbus/peer.c tests/xenbus/fake_world.c tests/x
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE -shared -fPIC \
 	    $(filter %.c,$^) -o $@
+
+# Counts the daemon's instructions, or ends it at a chosen system call.
+$B/tests/xenstore-steps: tests/xenbus/steps.c
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O2 $(WARN) -D_GNU_SOURCE $< -o $@
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)
