@@ -31,7 +31,7 @@ def main():
         failed += not met
         print("%-4s %-12s %-34s %7.2f of at most %.2f" % ("ok" if met else "FAIL", name, what, value, limit))
 
-    ours, peer, large = measure(False, 100, 10), measure(True, 100, 10), measure(False, 100000, 10000)
+    ours, peer, large = measure(False, 100, 10), measure(True, 100, 10, 5), measure(False, 100000, 10000)
     for name in OPERATIONS:
         bar(name, "instructions beside the peer's", ours[name][0] / peer[name][0], RATIO)
         bar(name, "system calls", ours[name][1], peer[name][1] + NOISE)

@@ -89,8 +89,10 @@ static int quota_of_domain(struct args *a)
         return -ENOENT;
     return say(a,
                "Domain %u:\nnodes           : %8u\nwatches         : %8u\ntransactions    : %8u\n"
-               "memory          : %8llu\n",
-               d->id, d->nodes, d->watches, d->txns, (unsigned long long)d->bytes);
+               "memory          : %8llu\nold versions    : %8llu\noutput          : %8llu\n",
+               d->id, d->nodes, d->watches, d->txns, (unsigned long long)d->bytes,
+               (unsigned long long)d->kept,
+               (unsigned long long)(d->conn ? d->conn->produced - d->conn->acked : 0));
 }
 
 static int control_quota(struct args *a)
@@ -113,13 +115,13 @@ static int count_node(struct tree_walk *walk, struct node *n)
 {
     struct recount *r = walk->arg;
     r->nodes++;
-    r->bytes += sizeof(*n) + n->name->len + n->value->len;
+    r->bytes += node_bytes(n);
     return 0;
 }
 
 static struct recount recount(const struct store *s)
 {
-    struct recount r = {.nodes = 1, .bytes = sizeof(struct node)};
+    struct recount r = {.nodes = 1, .bytes = node_bytes(s->root)};
     struct tree_walk walk = {.enter = count_node, .arg = &r};
     tree_walk(&walk, s->root);
     return r;
@@ -132,28 +134,35 @@ static int control_check(struct args *a)
     uint64_t charged = 0;
     for (const struct domain *d = a->s->domains; d; d = d->next)
         charged += d->nodes;
+    if (r.bytes != a->s->live_bytes || a->s->pool.bytes - r.bytes != a->s->private_bytes + a->s->kept_bytes)
+        return say(a, "%llu bytes of nodes, but %llu and %llu, %llu for transactions charged",
+                   (unsigned long long)a->s->pool.bytes, (unsigned long long)a->s->live_bytes,
+                   (unsigned long long)a->s->private_bytes, (unsigned long long)a->s->kept_bytes);
     if (charged == r.nodes)
         return say(a, "OK");
     return say(a, "%llu nodes, but %llu charged", (unsigned long long)r.nodes,
                (unsigned long long)charged);
 }
 
+/* Answers are played again after a restart: so nothing here may depend on what was sent meanwhile,
+ * or on how much memory is spare. */
 static int control_memreport(struct args *a)
 {
     struct recount r = recount(a->s);
     unsigned conns = 0;
-    size_t waiting = 0;
+    uint64_t waiting = 0;
     for (unsigned i = 0; i < STORE_CONNS; i++) {
         if (a->s->conn[i]) {
             conns++;
-            waiting += a->s->conn[i]->tail - a->s->conn[i]->head;
+            waiting += a->s->conn[i]->produced - a->s->conn[i]->acked;
         }
     }
     return say(a,
-               "nodes %llu\nnode bytes %llu\nfree nodes %zu\nwatched paths %zu\nconnections %u\n"
-               "unsent bytes %zu\n",
-               (unsigned long long)r.nodes, (unsigned long long)r.bytes, a->s->pool.nr,
-               a->s->nr_points, conns, waiting);
+               "nodes %llu\nnode bytes %llu\nbytes of transactions %llu\nbytes of old versions %llu\n"
+               "watched paths %zu\nconnections %u\nunacknowledged bytes %llu\n",
+               (unsigned long long)r.nodes, (unsigned long long)r.bytes,
+               (unsigned long long)a->s->private_bytes, (unsigned long long)a->s->kept_bytes,
+               a->s->nr_points, conns, (unsigned long long)waiting);
 }
 
 static int control_log(struct args *a)

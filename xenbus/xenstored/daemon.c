@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "keeper.h"
@@ -20,8 +19,7 @@
 #define LISTENER (STORE_CONNS + 1) /* what epoll says instead of a slot's number */
 #define EVTCHN   (STORE_CONNS + 2)
 #define EVENTS   64
-#define FIRST_MS 100 /* that a transaction which goes first may take */
-#define RETRY_MS 100 /* after memory was short */
+#define RETRY_MS 100 /* when somebody waits: for memory, or for another one's transaction */
 
 static volatile sig_atomic_t stopped, keeper_died;
 static sigset_t while_waiting; /* signals are taken while the loop waits, and only there */
@@ -48,13 +46,6 @@ void daemon_signals(void)
         sigaction(signals[i], &act, NULL);
     }
     sigprocmask(SIG_SETMASK, &block, NULL);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 bool daemon_room(struct daemon *d)
@@ -277,26 +268,6 @@ static void event(struct daemon *d, const struct epoll_event *e)
     }
 }
 
-/* Whose input had to wait, once more. */
-static void retry_stalled(struct daemon *d)
-{
-    if (!d->s->first)
-        d->first_until = 0;
-    else if (!d->first_until)
-        d->first_until = now_ms() + FIRST_MS;
-    else if (now_ms() >= d->first_until) {
-        store_end_priority(d->s);
-        d->first_until = 0;
-    }
-    uint32_t left = d->nr_stalled;
-    for (uint32_t i = 0; i < STORE_CONNS && left; i++) {
-        if (d->links[i].stalled) {
-            left--;
-            link_execute(d, i);
-        }
-    }
-}
-
 /* dom0's kernel waits for a store at a port and in a page that it made when it booted. */
 static bool introduce_dom0(struct daemon *d)
 {
@@ -371,12 +342,12 @@ void daemon_run(struct daemon *d)
     while (!stopped) {
         if (d->domains_changed)
             look_at_domains(d);
-        if (d->nr_stalled)
-            retry_stalled(d);
+        if (d->nr_waiting)
+            priority_retry(d);
         link_output_all(d);
         if (keep_wants_snapshot(d->k))
             keep_snapshot(d->k, d->s, d->executed);
-        int wait = d->nr_stalled || d->domains_changed ? RETRY_MS : -1;
+        int wait = d->nr_waiting || d->domains_changed ? RETRY_MS : -1;
         int nr = epoll_pwait(d->epoll, events, EVENTS, wait, &while_waiting);
         if (keeper_died) {
             keeper_died = 0;

@@ -13,21 +13,34 @@
 
 #define EVTCHN_PORTS (1u << 17) /* of dom0, with either ABI */
 
+/* Why a connection's input is not executed. */
+enum stall {
+    STALL_NONE,
+    STALL_UNREAD, /* its own answers have to be read first */
+    STALL_WAITS   /* for another one's transaction, or for memory: see priority.c */
+};
+
 struct link {
     struct xenstore_domain_interface *ring;
-    bool stalled; /* has input that must wait: for its reader, another's transaction, or memory */
-    uint32_t events; /* of a socket, that epoll shall tell of */
+    enum stall stall;
+    uint32_t waiting_at; /* in daemon.waiting */
+    uint32_t events;     /* of a socket, that epoll shall tell of */
+    uint64_t rest_until; /* us: before then its transactions do not go first */
 };
 
 struct daemon {
     struct keep *k;
     struct store *s;
     int epoll;
-    uint64_t first_until; /* ms: when the transaction that goes first has had its time; 0: none */
+    /* For whose transaction others wait, since when (us; 0: nobody's), and when there may be such a
+     * one again. */
+    uint32_t first_slot;
+    uint64_t first_since, rest_until;
     int32_t answer;       /* of the last hook, for the journal; when playing, from it */
     bool playing;
     bool domains_changed;
-    uint32_t nr_stalled;
+    uint32_t waiting[STORE_CONNS], nr_waiting; /* slots */
+    uint32_t free_from;                        /* no slot below is free */
     struct link links[STORE_CONNS];
     uint64_t executed[STORE_CONNS]; /* bytes of each input */
     uint32_t closing[STORE_CONNS];  /* rings that the store has let go, for link_reap */
@@ -49,6 +62,8 @@ void daemon_run(struct daemon *d);
 void link_execute(struct daemon *d, uint32_t slot);
 /* Takes in what has come; then executes. */
 void link_input(struct daemon *d, uint32_t slot);
+/* Notes why the input is not executed, or that it is. */
+void link_stall(struct daemon *d, uint32_t slot, enum stall why);
 /* Both directions, and a ring that wants to begin anew. */
 void link_event(struct daemon *d, uint32_t slot);
 /* Sends what can be sent. */
@@ -77,6 +92,11 @@ bool recover(struct daemon *d);
 void recover_events(struct daemon *d);
 /* Closes what an earlier daemon had open and nobody will use. */
 void recover_descriptors(struct daemon *d);
+
+/* True if a request has to wait now for a transaction that goes first. */
+bool priority_wait(struct daemon *d, const struct conn *c, const struct xsd_sockmsg *hdr);
+/* Ends what has gone first for too long, and tries again whatever waits. */
+void priority_retry(struct daemon *d);
 
 void daemon_hooks(struct daemon *d, struct store_hooks *hooks);
 /* Room in the journal, after a snapshot if need be. */

@@ -132,13 +132,21 @@ static void input_copy(struct daemon *d, uint32_t slot, uint64_t from, void *out
     memcpy((char *)out + first, in, len - first);
 }
 
-static void stall(struct daemon *d, uint32_t slot, bool stalled)
+void link_stall(struct daemon *d, uint32_t slot, enum stall why)
 {
     struct link *l = &d->links[slot];
-    if (l->stalled == stalled)
+    if (l->stall == why)
         return;
-    l->stalled = stalled;
-    d->nr_stalled += stalled ? 1 : -1u;
+    if (l->stall == STALL_WAITS) {
+        uint32_t last = d->waiting[--d->nr_waiting];
+        d->waiting[l->waiting_at] = last;
+        d->links[last].waiting_at = l->waiting_at;
+    }
+    l->stall = why;
+    if (why == STALL_WAITS) {
+        l->waiting_at = d->nr_waiting;
+        d->waiting[d->nr_waiting++] = slot;
+    }
     if (d->k->slots[slot].state == SLOT_LIVE && !d->k->slots[slot].ring)
         link_arm(d, slot, true);
 }
@@ -174,39 +182,43 @@ static bool execute_one(struct daemon *d, uint32_t slot, const struct xsd_sockms
     return true;
 }
 
-void link_execute(struct daemon *d, uint32_t slot)
+/* Executes requests while it may; why it does not go on. */
+static enum stall execute_all(struct daemon *d, uint32_t slot)
 {
     struct slot *sl = &d->k->slots[slot];
     struct conn *c = d->s->conn[slot];
     char copy[XENSTORE_PAYLOAD_MAX];
-    stall(d, slot, false);
     while (sl->state == SLOT_LIVE && !sl->broken &&
            sl->received - d->executed[slot] >= sizeof(struct xsd_sockmsg)) {
         struct xsd_sockmsg hdr;
         input_copy(d, slot, d->executed[slot], &hdr, sizeof(hdr));
         if (hdr.len > XENSTORE_PAYLOAD_MAX) {
             protocol_error(d, slot);
-            return;
+            return STALL_NONE;
         }
         if (sl->received - d->executed[slot] < sizeof(hdr) + hdr.len)
-            return;
-        if (c->tail - c->head > UNSENT_MAX || store_must_wait(d->s, c, &hdr)) {
-            stall(d, slot, true);
-            return;
-        }
+            return STALL_NONE;
+        if (c->tail - c->head > UNSENT_MAX)
+            return STALL_UNREAD;
+        if (priority_wait(d, c, &hdr))
+            return STALL_WAITS;
         size_t at = (d->executed[slot] + sizeof(hdr)) % KEEP_INPUT;
         const char *payload = keep_input(d->k, slot) + at;
         if (at + hdr.len > KEEP_INPUT) {
             input_copy(d, slot, d->executed[slot] + sizeof(hdr), copy, hdr.len);
             payload = copy;
         }
-        if (!execute_one(d, slot, &hdr, payload)) {
-            stall(d, slot, true);
-            return;
-        }
+        if (!execute_one(d, slot, &hdr, payload))
+            return STALL_WAITS;
         d->executed[slot] += sizeof(hdr) + hdr.len;
         link_reap(d);
     }
+    return STALL_NONE;
+}
+
+void link_execute(struct daemon *d, uint32_t slot)
+{
+    link_stall(d, slot, execute_all(d, slot));
 }
 
 /* ---- output */
@@ -217,7 +229,7 @@ void link_arm(struct daemon *d, uint32_t slot, bool added)
     struct link *l = &d->links[slot];
     const struct conn *c = d->s->conn[slot];
     struct epoll_event e = {.data.u32 = slot};
-    e.events = (l->stalled ? 0 : EPOLLIN) | (c->head != c->tail ? EPOLLOUT : 0);
+    e.events = (l->stall ? 0 : EPOLLIN) | (c->head != c->tail ? EPOLLOUT : 0);
     if (added && l->events == e.events)
         return;
     l->events = e.events;
@@ -280,16 +292,20 @@ static void acknowledge(struct daemon *d, uint32_t slot)
 
 void link_output(struct daemon *d, uint32_t slot)
 {
+    const struct slot *sl = &d->k->slots[slot];
     const struct conn *c = d->s->conn[slot];
-    if (d->k->slots[slot].state != SLOT_LIVE || !c)
+    if (sl->state != SLOT_LIVE || !c)
         return;
     if (c->head != c->tail) {
-        if (d->k->slots[slot].ring)
+        if (sl->ring)
             ring_output(d, slot);
         else
             socket_output(d, slot);
     }
     acknowledge(d, slot);
+    if (sl->state == SLOT_LIVE && d->links[slot].stall == STALL_UNREAD &&
+        c->tail - c->head <= UNSENT_MAX)
+        link_input(d, slot);
 }
 
 void link_output_all(struct daemon *d)
@@ -303,10 +319,18 @@ void link_output_all(struct daemon *d)
 
 uint32_t slot_find(struct daemon *d)
 {
-    for (uint32_t i = 0; i < STORE_CONNS; i++)
-        if (d->k->slots[i].state == SLOT_FREE && !d->s->conn[i])
-            return i;
+    for (; d->free_from < STORE_CONNS; d->free_from++)
+        if (d->k->slots[d->free_from].state == SLOT_FREE && !d->s->conn[d->free_from])
+            return d->free_from;
     return NO_SLOT;
+}
+
+static void slot_free(struct daemon *d, uint32_t slot)
+{
+    barrier();
+    d->k->slots[slot].state = SLOT_FREE;
+    if (slot < d->free_from)
+        d->free_from = slot;
 }
 
 bool link_connect(struct daemon *d, uint32_t slot)
@@ -350,10 +374,9 @@ void link_close(struct daemon *d, uint32_t slot)
         store_disconnect(d->s, c);
         keep_append(d->k, RECORD_DISCONNECT, slot, 0, 0, NULL, NULL);
     }
-    stall(d, slot, false);
+    link_stall(d, slot, STALL_NONE);
     close(sl->fd);
-    barrier();
-    sl->state = SLOT_FREE;
+    slot_free(d, slot);
 }
 
 int link_map(struct daemon *d, uint32_t slot)
@@ -381,10 +404,9 @@ static void ring_close(struct daemon *d, uint32_t slot)
         if (sl->port < EVTCHN_PORTS)
             d->port_slot[sl->port] = 0;
     }
-    stall(d, slot, false);
+    link_stall(d, slot, STALL_NONE);
     *l = (struct link){0};
-    barrier();
-    sl->state = SLOT_FREE;
+    slot_free(d, slot);
 }
 
 void link_reap(struct daemon *d)
