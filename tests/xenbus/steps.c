@@ -7,7 +7,7 @@
  *                                    What a REP prefix repeats counts once.
  *   steps kill SEED CALLS PIDS... FILE  sends SIGKILL to each of two processes that replace each
  *                                    other, and to their successors, at some system call of its
- *                                    life, before it or after it, CALLS of them on average; but
+ *                                    life, before it or after it, about CALLS after it began; but
  *                                    never to the last one of the two.  FILE has the number of
  *                                    kills of daemons and of keepers; a third number, set by the
  *                                    test, says that it is enough.
@@ -109,7 +109,8 @@ struct victim {
     unsigned long left; /* stops that it lives for still */
 };
 
-#define VICTIMS 64
+#define VICTIMS  64
+#define TAKEOVER 100 /* stops, about, until a daemon serves */
 
 static struct victim victims[VICTIMS];
 static uint64_t seed;
@@ -137,8 +138,12 @@ static struct victim *victim_new(pid_t pid, bool keeper)
     if (!v)
         fail("too many processes");
     if (!v->pid)
-        /* Two stops for each call.  Some die early: while they take over. */
-        *v = (struct victim){.pid = pid, .left = rnd(rnd(4) ? 4ul * calls : 200)};
+        /* Two stops for each call.  A quarter die early: while they take over.  A keeper makes few
+         * calls. */
+        *v = (struct victim){.pid = pid,
+                             .left = keeper   ? rnd(TAKEOVER)
+                                     : rnd(4) ? TAKEOVER + rnd(4ul * calls)
+                                              : rnd(2 * TAKEOVER)};
     v->keeper = keeper;
     return v;
 }

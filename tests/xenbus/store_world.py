@@ -111,7 +111,7 @@ class World:
                 return
             except OSError:
                 time.sleep(0.01)
-        raise SystemExit("the daemon takes no events")
+        raise SystemExit("the daemon takes no events: " + self.said())
 
     def processes(self):
         """(daemon, keeper) of ours, by the names that they give themselves."""
