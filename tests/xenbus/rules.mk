@@ -1,7 +1,8 @@
 # What the tests of xenbus/ need beside the product: Debian's programs to compare with, and the library
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
-        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps
+        $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
+        $B/tests/xenstored-sanitized
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -31,6 +32,13 @@ $B/tests/xenstored: $(filter-out %/xen.o,$(XENSTORED_OBJ)) tests/xenbus/fake_xen
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(USER_LDFLAGS) $(filter %.o %.c,$^) -o $@
+
+$B/tests/xenstored-sanitized: $(filter-out %/xen.c,$(XENSTORED_C)) tests/xenbus/fake_xen.c \
+        tests/xenbus/fake_world.c tests/xenbus/fake_world.h $(USER_H)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(filter-out -MMD -MP -D_FORTIFY_SOURCE=2 -O2,$(USER_CFLAGS)) -O1 -fsanitize=address,undefined \
+	    -fno-sanitize-recover=all -pie $(filter %.c,$^) -o $@
 
 $B/tests/xenstore-peer.so: tests/xenbus/peer.c tests/xenbus/fake_world.c tests/xenbus/fake_world.h
 	@mkdir -p $(@D)

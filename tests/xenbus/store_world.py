@@ -45,7 +45,7 @@ def peer_program():
 
 
 class World:
-    def __init__(self, peer=False, options=(), domains=(), wrap=()):
+    def __init__(self, peer=False, options=(), domains=(), wrap=(), sanitized=False):
         self.dir = tempfile.mkdtemp(prefix="xenstore-")
         atexit.register(self.end)
         os.mkdir(self.dir + "/run")
@@ -65,7 +65,7 @@ class World:
             env["LD_PRELOAD"] = os.path.join(TOP, "build/tests/xenstore-peer.so")
             env["LD_LIBRARY_PATH"] = "%s/x86_64-linux-gnu:%s/xen-4.17/lib/x86_64-linux-gnu" % (libs, libs)
         else:
-            program = OURS
+            program = OURS + "-sanitized" if sanitized else OURS
         command = list(wrap) + [program, "-N", "--pid-file", self.dir + "/pid"] + list(options)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=subprocess.STDOUT,

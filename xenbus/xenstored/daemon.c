@@ -298,7 +298,7 @@ struct daemon *daemon_new(struct keep *k)
 {
     struct daemon *d = calloc(1, sizeof(*d));
     struct store_hooks hooks;
-    int status;
+    int status = 0;
     if (!d)
         return NULL;
     d->k = k;
