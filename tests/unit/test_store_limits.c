@@ -446,7 +446,8 @@ static void test_long_answers(void **state)
     EXPECT("OK", ask2(0, XS_WATCH, 0, "/many", token));
     struct conn *c = store->conn[0];
     EXPECT("OK", ask(0, XS_RM, 0, path));
-    assert_int_equal(c->tail - c->head, sizeof(struct xsd_sockmsg) + sizeof("/many") + strlen(token) + 1);
+    assert_int_equal(c->tail - c->head,
+                     sizeof(struct xsd_sockmsg) + sizeof("/many") + strlen(token) + 1);
     assert_string_equal(c->out + c->head + sizeof(struct xsd_sockmsg), "/many");
 }
 
@@ -476,15 +477,12 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(test_nodes),          CASE(test_node_size),
-        CASE(test_perms),          CASE(test_watches),
-        CASE(test_transactions),   CASE(test_transaction_nodes),
-        CASE(test_path),           CASE(test_memory),
-        CASE(test_kept),           CASE(test_kept_too_much),
-        CASE(test_kept_dom0),      CASE(test_reused),
-        CASE(test_rights_before),  CASE(test_first),
-        CASE(test_odd_requests),   CASE(test_long_answers),
-        CASE(test_unread),
+        CASE(test_nodes),         CASE(test_node_size),    CASE(test_perms),
+        CASE(test_watches),       CASE(test_transactions), CASE(test_transaction_nodes),
+        CASE(test_path),          CASE(test_memory),       CASE(test_kept),
+        CASE(test_kept_too_much), CASE(test_kept_dom0),    CASE(test_reused),
+        CASE(test_rights_before), CASE(test_first),        CASE(test_odd_requests),
+        CASE(test_long_answers),  CASE(test_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ def events(c):
     c.bad.flush_events()
     c.dom0.write(b"/noise")
     c.dom0.ok(SET_PERMS, b"/noise\0r0\0")
-    for i in range(1000):
+    for i in range(2000):
         c.dom0.write(b"/noise/%d" % (i % 7), b"x" * 1000)
     c.bounded()
     c.served()
@@ -272,19 +272,19 @@ def comes_through(c):
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             for tries in range(1, 100):
                 tx = int(c.good.ok(TRANSACTION_START, b"\0")[:-1])
                 value = c.good.read(b"/fought", tx)
                 before = len(wrote)
-                limit = time.monotonic() + 0.05
+                limit = time.monotonic() + 0.09
                 while len(wrote) < before + 2 and time.monotonic() < limit:
                     time.sleep(0.001)  # what the domain does meanwhile
                 c.good.write(b"/fought", value, tx)
                 if c.good.ask(TRANSACTION_END, b"T\0", tx)[0] == TRANSACTION_END:
                     break
-            assert tries < 100, "never"
-            time.sleep(0.5)  # its share of the time comes again
+            assert tries <= 12, "%d tries" % tries
+            time.sleep(1.2)  # its share of the time comes again
     finally:
         stop.append(1)
         thread.join()

@@ -134,7 +134,8 @@ static int control_check(struct args *a)
     uint64_t charged = 0;
     for (const struct domain *d = a->s->domains; d; d = d->next)
         charged += d->nodes;
-    if (r.bytes != a->s->live_bytes || a->s->pool.bytes - r.bytes != a->s->private_bytes + a->s->kept_bytes)
+    if (r.bytes != a->s->live_bytes ||
+        a->s->pool.bytes - r.bytes != a->s->private_bytes + a->s->kept_bytes)
         return say(a, "%llu bytes of nodes, but %llu and %llu, %llu for transactions charged",
                    (unsigned long long)a->s->pool.bytes, (unsigned long long)a->s->live_bytes,
                    (unsigned long long)a->s->private_bytes, (unsigned long long)a->s->kept_bytes);
@@ -157,12 +158,13 @@ static int control_memreport(struct args *a)
             waiting += a->s->conn[i]->produced - a->s->conn[i]->acked;
         }
     }
-    return say(a,
-               "nodes %llu\nnode bytes %llu\nbytes of transactions %llu\nbytes of old versions %llu\n"
-               "watched paths %zu\nconnections %u\nunacknowledged bytes %llu\n",
-               (unsigned long long)r.nodes, (unsigned long long)r.bytes,
-               (unsigned long long)a->s->private_bytes, (unsigned long long)a->s->kept_bytes,
-               a->s->nr_points, conns, (unsigned long long)waiting);
+    return say(
+        a,
+        "nodes %llu\nnode bytes %llu\nbytes of transactions %llu\nbytes of old versions %llu\n"
+        "watched paths %zu\nconnections %u\nunacknowledged bytes %llu\n",
+        (unsigned long long)r.nodes, (unsigned long long)r.bytes,
+        (unsigned long long)a->s->private_bytes, (unsigned long long)a->s->kept_bytes,
+        a->s->nr_points, conns, (unsigned long long)waiting);
 }
 
 static int control_log(struct args *a)

@@ -105,7 +105,7 @@ struct event;
 struct store {
     struct node *root;
     struct pool pool;
-    uint64_t gen; /* counts changes */
+    uint64_t gen;        /* counts changes */
     uint64_t live_bytes; /* of the pool's those of the live tree */
     /* Transactions by age, youngest first, and what the pool has for them: see txn.h. */
     struct txn *youngest;

@@ -36,7 +36,7 @@ struct daemon {
      * one again. */
     uint32_t first_slot;
     uint64_t first_since, rest_until;
-    int32_t answer;       /* of the last hook, for the journal; when playing, from it */
+    int32_t answer; /* of the last hook, for the journal; when playing, from it */
     bool playing;
     bool domains_changed;
     uint32_t waiting[STORE_CONNS], nr_waiting; /* slots */

@@ -12,8 +12,8 @@
 
 #include "daemon.h"
 
-#define FIRST_US   100000 /* that a transaction which goes first may take */
-#define REST_ALL   1      /* times the time that somebody went first */
+#define FIRST_US    100000 /* that a transaction which goes first may take */
+#define REST_ALL    1      /* times the time that somebody went first */
 #define REST_CLIENT 9
 
 static uint64_t now_us(void)
