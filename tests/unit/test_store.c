@@ -468,19 +468,24 @@ static void begin(uint64_t with_seed)
     }
 }
 
+static void one_operation(void)
+{
+    unsigned c = rnd(CONNS), what = rnd(16);
+    if (what < 8)
+        random_change(c);
+    else if (what < 12)
+        random_read(c);
+    else if (what < 14)
+        random_transaction(c);
+    else
+        random_watch(c);
+}
+
 static void run(uint64_t with_seed, unsigned steps)
 {
     begin(with_seed);
     for (unsigned i = 0; i < steps; i++) {
-        unsigned c = rnd(CONNS), what = rnd(16);
-        if (what < 8)
-            random_change(c);
-        else if (what < 12)
-            random_read(c);
-        else if (what < 14)
-            random_transaction(c);
-        else
-            random_watch(c);
+        one_operation();
         check_state();
         if (rnd(100) == 0)
             through_snapshot();

@@ -105,7 +105,8 @@ static int count(pid_t pid)
 
 struct victim {
     pid_t pid;
-    bool keeper, in_call, doomed;
+    bool keeper, doomed;
+    bool told;          /* its maker has told of it: not before that may it go */
     unsigned long left; /* stops that it lives for still */
 };
 
@@ -164,7 +165,7 @@ static bool dies_now(struct victim *v)
         v->left--;
         return false;
     }
-    return !v->doomed && !report[2] && has_other(v->keeper);
+    return v->told && !v->doomed && !report[2] && has_other(v->keeper);
 }
 
 static void stopped(struct victim *v, int status)
@@ -173,7 +174,7 @@ static void stopped(struct victim *v, int status)
     unsigned long child;
     if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_VFORK) {
         if (ptrace(PTRACE_GETEVENTMSG, v->pid, 0, &child) == 0)
-            victim_new((pid_t)child, !v->keeper); /* each makes the other */
+            victim_new((pid_t)child, !v->keeper)->told = true; /* each makes the other */
     } else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
         if (dies_now(v)) {
             v->doomed = true;
@@ -199,7 +200,7 @@ static int murder(char *pids[], int nr)
         if (!f || !fgets(name, sizeof(name), f))
             fail(path);
         fclose(f);
-        victim_new(pid, strstr(name, "keeper"));
+        victim_new(pid, strstr(name, "keeper"))->told = true;
         seize(pid, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                        PTRACE_O_TRACECLONE);
     }

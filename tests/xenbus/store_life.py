@@ -86,12 +86,7 @@ class Life:
         return self.sockets + self.domains
 
     def answers(self, pair, ids, kind, payload, tx):
-        try:
-            got = [c.answer(i) for c, i in zip(pair, ids)]
-        except (EOFError, TimeoutError) as e:
-            print("step %d: %r: %s" % (self.steps, (kind, payload, tx), e))
-            print("killed one:\n" + self.worlds[0].said() + "the other:\n" + self.worlds[1].said())
-            raise
+        got = [c.answer(i) for c, i in zip(pair, ids)]
         self.steps += 1
         if kind == CONTROL:
             got = [(k, without_polls(data)) for k, data in got]
@@ -156,6 +151,13 @@ class Life:
                 self.fail("events", *events)
 
     def step(self):
+        try:
+            self.one_step()
+        except (EOFError, OSError, AssertionError) as e:
+            raise SystemExit("FAIL seed %d step %d: %s: %s\nkilled one:\n%s\nthe other:\n%s" % (
+                self.seed, self.steps, type(e).__name__, e, self.worlds[0].said(), self.worlds[1].said()))
+
+    def one_step(self):
         chance = self.random.random()
         pair = self.random.choice(self.everybody())
         if chance < 0.005:

@@ -138,13 +138,15 @@ class World:
 
     def end(self):
         if getattr(self, "process", None):
-            daemon, keeper = self.processes()
-            for pid in (keeper, daemon):
-                if pid:
+            for _ in range(100):  # each would replace the other
+                both = [pid for pid in self.processes() if pid]
+                for pid in both:
                     try:
                         os.kill(pid, signal.SIGKILL)
                     except ProcessLookupError:
                         pass
+                if not both:
+                    break
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()

@@ -7,13 +7,15 @@
 SIGKILL at random moments, mostly while a request is on its way; now and then the keeper gets it instead.  What is
 compared is in store_life.py.
 """
+import os
 import random
+import signal
 import sys
 import threading
 import time
 
 from store_life import Life
-from store_world import FACTOR
+from store_world import Client, FACTOR
 
 
 class Killer(threading.Thread):
@@ -44,6 +46,24 @@ class Killer(threading.Thread):
                 time.sleep(0.05)
 
 
+def stopped_keeper(world):
+    """A keeper that is a child of its daemon, and is stopped for a while, is not taken for dead."""
+    daemon, old = world.processes()
+    os.kill(old, signal.SIGKILL)
+    limit = time.monotonic() + 20 * FACTOR
+    while world.processes()[1] in (None, old) and time.monotonic() < limit:
+        time.sleep(0.002)
+    keeper = world.processes()[1]
+    assert keeper and world.processes()[0] == daemon
+    os.kill(keeper, signal.SIGSTOP)
+    for _ in range(20):
+        Client(world).read(b"/")
+    os.kill(keeper, signal.SIGCONT)
+    with open("/proc/%d/task/%d/children" % (daemon, daemon)) as f:
+        children = f.read().split()
+    assert children == [str(keeper)], "%s and not only %d" % (children, keeper)
+
+
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     kills = int(sys.argv[2]) if len(sys.argv) > 2 else 40
@@ -55,6 +75,7 @@ def main():
         life.step()
     killer.stop = True
     killer.join()
+    stopped_keeper(life.worlds[1])
     print("%d kills: no difference in %s" % (killer.kills, life.finish()))
     if killer.kills < kills:
         raise SystemExit("FAIL only %d of %d kills happened in the time" % (killer.kills, kills))

@@ -173,12 +173,25 @@ int keeper_run(struct keep *k, const char *file)
     return watch_daemons();
 }
 
+/* It is our parent, or a child of ours that is not a zombie.  The signals that bring the daemon
+ * here say less: a keeper that was merely stopped, or one that was replaced already, sends them
+ * too.
+ */
+static bool keeper_lives(void)
+{
+    return getppid() == keep->keeper || waitpid(keep->keeper, NULL, WNOHANG) == 0;
+}
+
 void keeper_replace(void)
 {
     pid_t daemon = getpid(), pid;
+    if (keeper_lives())
+        return;
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ;
     pid = fork_sharing();
+    if (pid > 0)
+        keep->keeper = pid; /* as it says itself, but perhaps later */
     if (pid != 0)
         return; /* or there is none, for now: the daemon can do without */
     prctl(PR_SET_PDEATHSIG, 0);

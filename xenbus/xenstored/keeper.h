@@ -7,5 +7,5 @@
 /* Starts daemons, one after the other, until one ends of its own will; its status. */
 int keeper_run(struct keep *k, const char *pid_file);
 
-/* Called by a daemon whose keeper was killed: makes another one. */
+/* Called by a daemon whose keeper was perhaps killed: makes another one then. */
 void keeper_replace(void);
