@@ -281,9 +281,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interrupted), cmocka_unit_test(test_no_sigpipe),
-        cmocka_unit_test(test_fork),        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_device),      cmocka_unit_test(test_subpath),
-        cmocka_unit_test(test_write_all),
+        cmocka_unit_test(test_fork),        cmocka_unit_test(test_fork_then_watch),
+        cmocka_unit_test(test_open),        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_subpath),     cmocka_unit_test(test_write_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
