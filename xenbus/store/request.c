@@ -522,7 +522,6 @@ int store_request(struct store *s, struct conn *c, const struct xsd_sockmsg *hdr
         return -ENOMEM;
     int status = execute(&r);
     c->reserved -= REPLY_MAX;
-    txns_settle(s);
     if (status)
         watch_forget(s);
     if (status == -ENOMEM)
@@ -531,6 +530,7 @@ int store_request(struct store *s, struct conn *c, const struct xsd_sockmsg *hdr
     reply(&r, status);
     if (r.watch)
         watch_fire_first(r.watch);
+    txns_settle(s); /* after the answer, which may be in a tree that goes */
     return 0;
 }
 
