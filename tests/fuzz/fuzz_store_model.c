@@ -5,7 +5,7 @@
  * store goes through a snapshot now and then.
  */
 // OPTIONS: -len_control=0 -max_len=512
-// SHORT: 2000
+// SHORT: 1000
 // MODEL: tests/unit/test_store.c
 #define main unit_main
 #include "../unit/test_store.c"
