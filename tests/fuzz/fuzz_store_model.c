@@ -5,12 +5,19 @@
  * store goes through a snapshot now and then.
  */
 // OPTIONS: -len_control=0 -max_len=512
-// SHORT: 2000
+// SHORT: 500
 // MODEL: tests/unit/test_store.c
 #define main unit_main
 #include "../unit/test_store.c"
 
 #include "fuzz.h"
+
+/* A store is large and short-lived here: freed memory is used again sooner than by default. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=8";
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

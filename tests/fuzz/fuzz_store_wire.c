@@ -5,7 +5,7 @@
  * permissions are taken from exactly the bytes that there are, what is accepted is canonical, and
  * printing it gives it back.
  */
-// SHORT: 60000
+// SHORT: 40000
 // OPTIONS: -max_len=4200
 // SOURCES: xenbus/wire.c xenbus/store/path.c xenbus/xenstored/ring.c
 #include <cmocka.h>

@@ -531,6 +531,7 @@ int store_request(struct store *s, struct conn *c, const struct xsd_sockmsg *hdr
     reply(&r, status);
     if (r.watch)
         watch_fire_first(r.watch);
+    txns_settle(s); /* after the answer, which may be in a tree that goes */
     return 0;
 }
 
