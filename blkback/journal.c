@@ -40,7 +40,8 @@ struct journal_queue *journal_find(struct journal *journal, const struct journal
     return NULL;
 }
 
-struct journal_queue *journal_begin(struct journal *journal, const struct journal_key *key)
+struct journal_queue *journal_begin(struct journal *journal, const struct journal_key *key,
+                                    const struct ring *ring)
 {
     for (unsigned i = 0; i < JOURNAL_QUEUES; i++) {
         struct journal_queue *queue = &journal->queue[i];
@@ -51,7 +52,8 @@ struct journal_queue *journal_begin(struct journal *journal, const struct journa
         queue->port = key->port;
         queue->nr_pages = key->nr_pages;
         memcpy(queue->refs, key->refs, sizeof(queue->refs));
-        queue->req_cons = queue->rsp_shown = queue->rsp_showing = 0;
+        queue->req_cons = ring->req_cons;
+        queue->rsp_shown = queue->rsp_showing = ring->rsp_published;
         for (unsigned s = 0; s < RING_MAX_SLOTS; s++)
             queue->slot[s].state = JOURNAL_FREE;
         store(&queue->used, 1);

@@ -69,8 +69,9 @@ struct journal_key {
 
 /* The queue that a predecessor left for exactly this connection, or NULL. */
 struct journal_queue *journal_find(struct journal *journal, const struct journal_key *key);
-/* A queue for a new connection, all free; NULL if there are too many. */
-struct journal_queue *journal_begin(struct journal *journal, const struct journal_key *key);
+/* A queue for a new connection, all free, with @ring's indices; NULL if there are too many. */
+struct journal_queue *journal_begin(struct journal *journal, const struct journal_key *key,
+                                    const struct ring *ring);
 /* The connection is over, and nothing of it will be taken over. */
 void journal_end(struct journal_queue *queue);
 /* Ends all of disk @device's. */

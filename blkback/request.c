@@ -98,7 +98,8 @@ int request_parse(const union ring_request *raw, const struct disk_limits *limit
 }
 
 int request_pieces(struct request *request, const struct blkif_request_segment *segments,
-                   const struct disk_limits *limits, struct piece *pieces, const char **reason)
+                   const struct disk_limits *limits, struct grant_piece *pieces,
+                   const char **reason)
 {
     request->nr_sectors = 0;
     for (unsigned i = 0; i < request->nr_pieces; i++) {
@@ -106,9 +107,9 @@ int request_pieces(struct request *request, const struct blkif_request_segment *
         if (s.first_sect > s.last_sect || s.last_sect >= SECTORS_PER_PAGE)
             return refuse(reason, "sectors of a segment");
         unsigned nr = s.last_sect - s.first_sect + 1u;
-        pieces[i].ref = s.gref;
-        pieces[i].offset = (uint16_t)(s.first_sect * SECTOR);
-        pieces[i].len = (uint16_t)(nr * SECTOR);
+        pieces[i] = (struct grant_piece){.ref = s.gref,
+                                         .offset = (uint16_t)(s.first_sect * SECTOR),
+                                         .len = (uint16_t)(nr * SECTOR)};
         request->nr_sectors += nr;
     }
     if (request->nr_pieces > 0 && !on_disk(request->sector, request->nr_sectors, limits))

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/gate.h"
 #include "blkback/ring.h"
 
 #define SECTOR             512u
@@ -34,13 +35,6 @@ struct request {
     uint32_t indirect[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
 };
 
-/* One run of sectors in one granted page. */
-struct piece {
-    uint32_t ref;
-    uint16_t offset; /* bytes */
-    uint16_t len;    /* bytes, at least a sector */
-};
-
 /* Understands @raw.  0, or the status to answer (BLKIF_RSP_*) with @reason for the log; id and
  * operation are set in any case.  Pieces of an indirect request are judged by request_pieces()
  * later.
@@ -48,11 +42,13 @@ struct piece {
 int request_parse(const union ring_request *raw, const struct disk_limits *limits,
                   struct request *request, const char **reason);
 
-/* Turns the @request's segments (@segments: a copy of nr_pieces of them) into @pieces and adds up
- * their sectors; then checks that they lie on the disk.  0 or a status with a reason.
+/* Turns the @request's segments (@segments: a copy of nr_pieces of them) into @pieces of at least a
+ * sector each, without their local half, and adds up their sectors; then checks that they lie on
+ * the disk.  0 or a status with a reason.
  */
 int request_pieces(struct request *request, const struct blkif_request_segment *segments,
-                   const struct disk_limits *limits, struct piece *pieces, const char **reason);
+                   const struct disk_limits *limits, struct grant_piece *pieces,
+                   const char **reason);
 
 /* Do two ranges of sectors meet? */
 static inline bool sectors_meet(uint64_t a, uint64_t nr_a, uint64_t b, uint64_t nr_b)

@@ -10,4 +10,17 @@ $B/blkback/%.o: blkback/%.c
 
 $B/lint/blkback/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(BLKBACK_CFLAGS))
 
+# libxenstore statically: a worker then is one file with few libraries.
+$B/root/usr/sbin/blkback: $(BLKBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(USER_LDFLAGS) $^ -luring -lpthread -o $@
+
+$B/root/usr/share/man/man8/blkback.8: blkback/blkback.8
+	@install -D -m 644 $< $@
+
+.PHONY: blkback
+blkback: $B/root/usr/sbin/blkback $B/root/usr/share/man/man8/blkback.8 ## Build the disk back end: build/root/usr/sbin/blkback
+all: blkback
+
 -include $(BLKBACK_OBJ:.o=.d)

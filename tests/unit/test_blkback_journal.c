@@ -110,7 +110,7 @@ static bool back_start(struct back *b)
     ring_init(&b->ring, world.page, 1);
     b->queue = journal_find(world.journal, &key);
     if (!b->queue) {
-        b->queue = journal_begin(world.journal, &key);
+        b->queue = journal_begin(world.journal, &key, &b->ring);
         return b->queue;
     }
     if (!journal_recover(b->queue, &b->ring))
@@ -260,9 +260,9 @@ static void test_strangers(void **state)
     assert_null(journal_find(world.journal, &other));
     for (unsigned i = 1; i < JOURNAL_QUEUES; i++) {
         other.number = i;
-        assert_non_null(journal_begin(world.journal, &other));
+        assert_non_null(journal_begin(world.journal, &other, &b.ring));
     }
-    assert_null(journal_begin(world.journal, &other)); /* full */
+    assert_null(journal_begin(world.journal, &other, &b.ring)); /* full */
     journal_forget(world.journal, key.device);
     assert_null(journal_find(world.journal, &key));
     /* A page that does not go with the notes is refused or read as nothing new. */

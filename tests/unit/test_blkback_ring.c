@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 // SOURCES: blkback/ring.c blkback/request.c
-// LIBS: -I. -lpthread
+// LIBS: -I. -Ixenbus -lpthread
 /* Requests and responses pass a ring of any size once each and in order, with events where the
  * other end asked for one; impossible indices are noticed; no request that is let through names a
  * byte outside of the disk, of its pages or of our limits, also while another thread rewrites the
@@ -130,7 +130,7 @@ static int judge(const union ring_request *raw, const struct disk_limits *limits
                  const struct blkif_request_segment *segments)
 {
     struct request request;
-    struct piece pieces[REQUEST_MAX_PIECES];
+    struct grant_piece pieces[REQUEST_MAX_PIECES];
     const char *reason;
     int status = request_parse(raw, limits, &request, &reason);
     if (!status)
@@ -277,7 +277,7 @@ static void test_hostile(void **state)
     while (taken < 200000) {
         union ring_request raw;
         struct request request;
-        struct piece pieces[REQUEST_MAX_PIECES];
+        struct grant_piece pieces[REQUEST_MAX_PIECES];
         struct blkif_request_segment segments[REQUEST_MAX_PIECES];
         const char *reason;
         uint64_t *slot = (uint64_t *)&shared->ring[ring.req_cons % ring.slots];
