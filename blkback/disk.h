@@ -51,10 +51,10 @@ struct job {
     uint64_t taken_at;
     uint64_t moved; /* bytes of this stage */
     /* its data */
-    struct grant_piece *pieces; /* of nr_pieces; the block that pages and iov are parts of */
-    struct cached_page **pages;
+    struct grant_piece *pieces; /* of nr_pieces; one block with iov.  local: where it is in the
+                                 * buffer, or the kept page */
     struct iovec *iov;
-    unsigned nr_pages; /* kept grants in use */
+    unsigned nr_pages; /* kept pages in use */
     unsigned nr_iov;
     uint8_t *buffer; /* NULL: straight to and from kept grants */
     uint64_t buffer_size;

@@ -49,15 +49,14 @@ static bool fetch_segments(struct job *job, struct blkif_request_segment *segmen
     return disk->cache || grants_copy(disk->device->backend->guest, pieces, nr, false);
 }
 
-/* One block for the three arrays that the data needs. */
+/* One block for the two arrays that the data needs. */
 static bool make_arrays(struct job *job)
 {
     size_t nr = job->request.nr_pieces;
     if (nr == 0)
         return true;
-    job->pieces = malloc(nr * (sizeof(*job->pieces) + sizeof(*job->pages) + sizeof(*job->iov)));
+    job->pieces = malloc(nr * (sizeof(*job->pieces) + sizeof(*job->iov)));
     job->iov = (struct iovec *)(job->pieces + nr);
-    job->pages = (struct cached_page **)(job->iov + nr);
     return job->pieces;
 }
 
@@ -126,7 +125,7 @@ uint64_t job_bytes(const struct job *job)
 static void release_pages(struct job *job)
 {
     while (job->nr_pages > 0)
-        cache_put(job->queue->disk->cache, job->pages[--job->nr_pages]);
+        cache_put(job->queue->disk->cache, job->pieces[--job->nr_pages].local);
 }
 
 void job_drop(struct job *job)
@@ -153,7 +152,8 @@ static bool use_pages(struct job *job)
             release_pages(job);
             return false;
         }
-        job->pages[job->nr_pages++] = page;
+        piece->local = page;
+        job->nr_pages++;
         job->iov[i] = (struct iovec){(uint8_t *)page->page + piece->offset, piece->len};
     }
     job->nr_iov = job->request.nr_pieces;

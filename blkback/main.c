@@ -44,7 +44,7 @@ static struct {
     bool verbose;
     char **argv;
     struct xs_handle *store;
-    char *path;
+    char path[64]; /* where guests' directories are */
     struct guest *guests;
 } self = {.directory = DEFAULT_DIRECTORY};
 
@@ -98,7 +98,7 @@ static void survey(void)
         return; /* not known is not gone */
     for (struct guest *g = self.guests; g; g = g->next)
         g->seen = false;
-    for (unsigned i = 0; i < nr; i++) {
+    for (unsigned i = 0; names && i < nr; i++) {
         if (!node_parse(names[i], MAX_DOMID, &domid))
             continue;
         struct guest *g = self.guests;
@@ -280,8 +280,9 @@ int main(int argc, char *argv[])
     make_directory(self.directory);
     if (guest)
         return serve_guest((unsigned)guest);
+    snprintf(self.path, sizeof(self.path), "/local/domain/0/backend/%s", disk_driver.kind);
     self.store = xs_open(0);
-    if (!self.store || asprintf(&self.path, "/local/domain/0/backend/%s", disk_driver.kind) < 0)
+    if (!self.store)
         err(1, "cannot reach the store; is xenstored running?");
     xs_close(self.store);
     if (!self.foreground && daemon(0, 0) != 0)
