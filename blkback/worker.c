@@ -2,6 +2,7 @@
 /* The process that serves one guest's disks: its files and its one loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,16 @@ static void *share(const char *directory, const char *name, size_t size, bool al
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Entries of processes that were killed; nobody else gives them back. */
+static void bury_dead(struct fair *fair)
+{
+    for (unsigned i = 0; i < FAIR_FLOWS; i++) {
+        uint32_t owner = fair->flow[i].owner;
+        if (owner && kill((pid_t)owner, 0) != 0 && errno == ESRCH)
+            fair_bury(fair, owner);
+    }
+}
+
 bool worker_open(struct worker *worker, unsigned guest, const char *directory)
 {
     char name[32];
@@ -111,6 +122,7 @@ bool worker_open(struct worker *worker, unsigned guest, const char *directory)
         return false;
     journal_open(worker->journal);
     fair_open(worker->fair);
+    bury_dead(worker->fair);
     int result = engine_open(&worker->engine);
     if (result < 0) {
         syslog(LOG_ERR, "io_uring: %s", strerror(-result));

@@ -17,7 +17,7 @@ bool node_parse(const char *text, uint64_t max, uint64_t *value)
         if (*text < '0' || *text > '9')
             return false;
         uint64_t digit = (uint64_t)(*text - '0');
-        if (number > max / 10 || number * 10 > max - digit)
+        if (digit > max || number > max / 10 || number * 10 > max - digit)
             return false;
         number = number * 10 + digit;
     }
