@@ -104,11 +104,12 @@ bool disk_dispatch(struct disk *disk)
         uint64_t now = clock_now();
         uint64_t wait = rates_wait(disk, now);
         if (wait) {
-            disk->counts.throttled++;
+            disk->counts->throttled++;
             disk->wake_at = now + wait;
             break;
         }
         if (disk->flow && !fair_may(disk->worker->fair, disk->flow, now, disk->ready->cost)) {
+            disk->counts->in_line++;
             disk->wake_at = now + FAIR_RETRY_NS;
             in_line = true;
             break;
@@ -202,6 +203,9 @@ static struct disk *disk_of(struct backend_device *device)
     disk->worker = (struct worker *)((char *)device->backend - offsetof(struct worker, backend));
     disk->image.fd = -1;
     disk->ready_end = &disk->ready;
+    disk->counts = counts_of(disk->worker->counts, device->id);
+    if (!disk->counts)
+        disk->counts = &disk->spare;
     device->driver = disk;
     return disk;
 }
@@ -316,6 +320,7 @@ static void gone(struct backend_device *device)
     if (!disk)
         return;
     image_close(&disk->image);
+    counts_end(disk->counts);
     if (disk->flow)
         fair_leave(disk->flow);
     free(disk);

@@ -15,6 +15,7 @@
 #include "backend/device.h"
 #include "backend/gate.h"
 #include "blkback/cache.h"
+#include "blkback/counts.h"
 #include "blkback/engine.h"
 #include "blkback/fair.h"
 #include "blkback/front.h"
@@ -31,8 +32,9 @@ struct worker {
     bool store_ready;
     struct journal *journal;
     struct fair *fair; /* NULL: shares are not kept */
-    uint64_t copied;   /* bytes of buffers in use */
-    bool persistent;   /* offer to keep grants mapped */
+    struct counts_file *counts;
+    uint64_t copied; /* bytes of buffers in use */
+    bool persistent; /* offer to keep grants mapped */
     bool failed;
 };
 
@@ -104,17 +106,6 @@ void queue_tick(struct queue *queue, uint64_t now);
 
 /* ---- one disk ---- */
 
-struct counts {
-    uint64_t requests[REQUEST_DISCARD + 1];
-    uint64_t bytes_read;
-    uint64_t bytes_written;
-    uint64_t refused;   /* malformed, or not allowed */
-    uint64_t failed;    /* the device said no */
-    uint64_t throttled; /* times that something waited for its rate */
-    uint64_t ns;        /* from taking to answering, summed */
-    uint64_t worst_ns;
-};
-
 struct disk {
     struct backend_device *device;
     struct worker *worker;
@@ -131,8 +122,9 @@ struct disk {
     struct rate requests_rate;
     struct rate bytes_rate;
     struct fair_flow *flow;
-    uint64_t wake_at; /* when to try again; 0: when something happens */
-    struct counts counts;
+    uint64_t wake_at;      /* when to try again; 0: when something happens */
+    struct counts *counts; /* in the shared file, or spare */
+    struct counts spare;
     unsigned complaints;
 };
 

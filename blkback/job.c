@@ -105,7 +105,7 @@ void job_begin(struct job *job, const union ring_request *raw)
     job->taken_at = clock_now();
     int status = understand(job, raw, &reason);
     if (status) {
-        job->queue->disk->counts.refused++;
+        job->queue->disk->counts->refused++;
         disk_complain(job->queue->disk, reason);
         job_drop(job);
         queue_answer(job->queue, job, (int16_t)status);
@@ -188,7 +188,7 @@ static bool use_buffer(struct job *job)
 static void finish(struct job *job, int status)
 {
     struct queue *queue = job->queue;
-    struct counts *counts = &queue->disk->counts;
+    struct counts *counts = queue->disk->counts;
     uint64_t took = clock_now() - job->taken_at;
     if (!status && job->buffer && job->request.kind == REQUEST_READ && !copy(job, true)) {
         disk_complain(queue->disk, "a page to read into cannot be written");
@@ -209,7 +209,7 @@ static void finish(struct job *job, int status)
 static void fail(struct job *job, int error)
 {
     struct disk *disk = job->queue->disk;
-    disk->counts.failed++;
+    disk->counts->failed++;
     disk_complain(disk, strerror(error));
     finish(job, error == EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR);
 }

@@ -42,6 +42,7 @@ static struct {
     bool foreground;
     bool copy;
     bool verbose;
+    bool show;
     char **argv;
     struct xs_handle *store;
     char path[64]; /* where guests' directories are */
@@ -78,14 +79,25 @@ static void start_worker(struct guest *guest)
 
 static void forget(struct guest *guest)
 {
+    static const char *const files[] = {".journal", COUNTS_SUFFIX};
     char *path;
     if (guest->worker)
         kill(guest->worker, SIGTERM);
-    if (asprintf(&path, "%s/%u.journal", self.directory, guest->domid) >= 0) {
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (asprintf(&path, "%s/%u%s", self.directory, guest->domid, files[i]) < 0)
+            continue;
         unlink(path);
         free(path);
     }
     free(guest);
+}
+
+static struct guest *find(uint64_t domid)
+{
+    struct guest *g = self.guests;
+    while (g && g->domid != domid)
+        g = g->next;
+    return g;
 }
 
 /* Which guests have disks, by the directories in the store. */
@@ -101,9 +113,7 @@ static void survey(void)
     for (unsigned i = 0; names && i < nr; i++) {
         if (!node_parse(names[i], MAX_DOMID, &domid))
             continue;
-        struct guest *g = self.guests;
-        while (g && g->domid != domid)
-            g = g->next;
+        struct guest *g = find(domid);
         if (!g && (g = calloc(1, sizeof(*g)))) {
             g->domid = (unsigned)domid;
             g->next = self.guests;
@@ -148,6 +158,20 @@ static void bury(void)
     }
 }
 
+/* Most events are about devices of guests that we know; who makes a node makes those above it
+ * without an event of their own. */
+static bool may_be_news(const char *path)
+{
+    uint64_t domid = 0;
+    size_t len = strlen(self.path);
+    if (strlen(path) <= len + 1)
+        return true;
+    char *name = strndup(path + len + 1, strcspn(path + len + 1, "/"));
+    bool known = name && node_parse(name, MAX_DOMID, &domid) && find(domid);
+    free(name);
+    return !known || !strchr(path + len + 1, '/');
+}
+
 static int watch_guests(void)
 {
     sigset_t signals;
@@ -171,10 +195,7 @@ static int watch_guests(void)
         bury();
         bool any = false;
         while ((event = xs_check_watch(self.store))) {
-            /* Only what is no deeper than a guest's directory can add or remove one. */
-            size_t len = strlen(self.path);
-            const char *path = event[XS_WATCH_PATH];
-            any |= strlen(path) <= len || !strchr(path + len + 1, '/');
+            any |= may_be_news(event[XS_WATCH_PATH]);
             free(event);
         }
         if (errno != EAGAIN) {
@@ -206,12 +227,14 @@ static void usage(FILE *to)
 {
     fputs("Usage: blkback [-f] [-d DIR] [-p FILE] [-c] [-v]\n"
           "       blkback -g DOMID [-f] [-d DIR] [-c] [-v]\n"
+          "       blkback -s [-d DIR]\n"
           "Serves the disks of kind pvblk that guests have, a process for each guest.\n"
           "  -f, --foreground      stay in the foreground, messages on standard error too\n"
           "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
           "  -p, --pid-file FILE   the process id of the first process\n"
           "  -c, --copy            do not offer to keep grants mapped\n"
           "  -g, --guest DOMID     be the worker of one guest\n"
+          "  -s, --show            print what the disks have done, as JSON\n"
           "  -v, --verbose         log connections too\n"
           "  -h, --help; -V, --version\n",
           to);
@@ -220,24 +243,21 @@ static void usage(FILE *to)
 static uint64_t parse(int argc, char *argv[])
 {
     static const struct option options[] = {
-        {"foreground", no_argument, NULL, 'f'},
-        {"directory", required_argument, NULL, 'd'},
-        {"pid-file", required_argument, NULL, 'p'},
-        {"copy", no_argument, NULL, 'c'},
-        {"guest", required_argument, NULL, 'g'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"foreground", no_argument, NULL, 'f'},     {"directory", required_argument, NULL, 'd'},
+        {"pid-file", required_argument, NULL, 'p'}, {"copy", no_argument, NULL, 'c'},
+        {"guest", required_argument, NULL, 'g'},    {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},           {"show", no_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
     };
     uint64_t guest = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "fd:p:cg:vhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "fd:p:cg:svhV", options, NULL)) != -1) {
         switch (c) {
         case 'f': self.foreground = true; break;
         case 'd': self.directory = optarg; break;
         case 'p': self.pid_file = optarg; break;
         case 'c': self.copy = true; break;
+        case 's': self.show = true; break;
         case 'v': self.verbose = true; break;
         case 'g':
             if (!node_parse(optarg, MAX_DOMID, &guest) || !guest)
@@ -275,6 +295,8 @@ int main(int argc, char *argv[])
 {
     self.argv = argv;
     uint64_t guest = parse(argc, argv);
+    if (self.show)
+        return counts_show(self.directory, stdout) ? 0 : 1;
     openlog("blkback", LOG_PID | (self.foreground ? LOG_PERROR : 0), LOG_DAEMON);
     setlogmask(LOG_UPTO(self.verbose ? LOG_INFO : LOG_WARNING));
     make_directory(self.directory);

@@ -118,7 +118,9 @@ bool worker_open(struct worker *worker, unsigned guest, const char *directory)
     snprintf(name, sizeof(name), "%u.journal", guest);
     worker->journal = share(directory, name, sizeof(struct journal), true);
     worker->fair = share(directory, "shares", sizeof(struct fair), false);
-    if (!worker->journal || !worker->fair)
+    snprintf(name, sizeof(name), "%u" COUNTS_SUFFIX, guest);
+    worker->counts = share(directory, name, sizeof(struct counts_file), false);
+    if (!worker->journal || !worker->fair || !worker->counts)
         return false;
     journal_open(worker->journal);
     fair_open(worker->fair);

@@ -6,7 +6,7 @@
  * read-only one, no page outside of what the guest has is touched, there are never more answers
  * than requests, and when the disk is let go nothing is kept mapped or allocated.
  */
-// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/job.c blkback/queue.c blkback/disk.c blkback/front.c
+// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c blkback/front.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // OPTIONS: -len_control=0 -max_len=1024
 // SHORT: 20000
@@ -349,6 +349,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         worker = calloc(1, sizeof(*worker));
         worker->journal = calloc(1, sizeof(*worker->journal));
         worker->fair = calloc(1, sizeof(*worker->fair));
+        worker->counts = calloc(1, sizeof(*worker->counts));
         worker->persistent = true;
         for (unsigned i = 0; i < PAGES; i++)
             pages[i] = aligned_alloc(GATE_PAGE, GATE_PAGE);
