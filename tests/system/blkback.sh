@@ -87,8 +87,10 @@ check_equal hole "$(head -c 2M /tmp/file.img | tr -d '\0' | wc -c)" 0
 check hole-is-one eval '[ $(stat -c %b /tmp/file.img) -le 6500 ]'
 xenstore-write "/local/domain/0/backend/pvblk/$(xl domid k)/51744/online" 0 \
     "/local/domain/0/backend/pvblk/$(xl domid k)/51744/state" 5
+check closed wait_for 20 eval '[ "$(back_node 51744/state)" = 6 ]'
+guest=$(xl domid k)
+xenstore-rm "/local/domain/$guest/device/vbd/51744" "/local/domain/0/backend/pvblk/$guest/51744"
 check removed guest_wait k 40 '^GUEST removed'
-check_equal closed "$(back_node 51744/state)" 6
 check_equal read-only-untouched "$(sha256sum </tmp/ro.img | cut -d' ' -f1)" "$ro_sum"
 check counts eval '/payload/blkback -s | grep -q "\"device\": 51712.*\"flushes\": [1-9]"'
 fds=$(ls "/proc/$(worker)/fd" | wc -l)
