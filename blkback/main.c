@@ -43,7 +43,6 @@ static struct {
     bool copy;
     bool verbose;
     bool show;
-    char **argv;
     struct xs_handle *store;
     char path[64]; /* where guests' directories are */
     struct guest *guests;
@@ -54,7 +53,7 @@ static struct {
 static void start_worker(struct guest *guest)
 {
     char domid[16];
-    const char *args[] = {self.argv[0], "-g", domid, "-d", self.directory, NULL, NULL, NULL, NULL};
+    const char *args[] = {"blkback", "-g", domid, "-d", self.directory, NULL, NULL, NULL, NULL};
     size_t nr = 5;
     snprintf(domid, sizeof(domid), "%u", guest->domid);
     if (self.foreground)
@@ -293,7 +292,6 @@ static void make_directory(const char *directory)
 
 int main(int argc, char *argv[])
 {
-    self.argv = argv;
     uint64_t guest = parse(argc, argv);
     if (self.show)
         return counts_show(self.directory, stdout) ? 0 : 1;
