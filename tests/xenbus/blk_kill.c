@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest that works a disk and knows what must be on it, and somebody who kills the back end.
  *
- * usage: blk_kill DIRECTORY KILLS SECONDS-BETWEEN... every block written has a number and a
+ * usage: blk_kill DIRECTORY KILLS [ORDER [SEED]]
+ * Every block written has a number and a
  * sequence; a read must find the last acknowledged write.  Each request is answered once.
  */
 #include <stdio.h>
@@ -173,6 +174,37 @@ static void drain(void)
     }
 }
 
+static double seconds_of(unsigned requests)
+{
+    struct timespec a;
+    struct timespec b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (uint64_t end = done + requests; done < end;)
+        work(16);
+    drain();
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    return (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+}
+
+/* Limits are kept from the moment that they are written, and only until they are taken back. */
+static void check_limits(void)
+{
+    back_write(&front, "iops", "200");
+    usleep(100000);
+    double took = seconds_of(200);
+    if (took < 0.8) /* a tenth of a second may be spent ahead */
+        fatal("200 requests at 200 a second took %.2f s", took);
+    back_write(&front, "iops", "0");
+    back_write(&front, "bytes-per-second", "4194304");
+    usleep(100000);
+    uint64_t before = back_bytes(&front);
+    took = seconds_of(400);
+    double least = (double)(back_bytes(&front) - before) / 4194304 - 0.3;
+    if (took < least)
+        fatal("%.2f s instead of %.2f", took, least);
+    back_write(&front, "bytes-per-second", "0");
+}
+
 static void check_image(const char *path)
 {
     uint64_t page[PAGE / 8];
@@ -229,6 +261,7 @@ int main(int argc, char *argv[])
     for (int i = 0; i < 100; i++)
         work(depth);
     drain();
+    check_limits();
     front_disconnect(&front);
     worker_alive("at the end");
     worker_kill();

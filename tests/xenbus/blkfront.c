@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backend/node.h"
+#include "blkback/counts.h"
 #include "blkback/ring.h"
 #include "blkfront.h"
 
@@ -185,6 +186,27 @@ uint64_t back_number(struct front *front, const char *name)
 {
     uint64_t value;
     return node_number(store, dir_of(front, true), name, UINT64_MAX, &value) ? value : UINT64_MAX;
+}
+
+void back_write(struct front *front, const char *name, const char *value)
+{
+    write_node(dir_of(front, true), name, "%s", value);
+}
+
+uint64_t back_bytes(struct front *front)
+{
+    struct counts_file file;
+    char path[200];
+    snprintf(path, sizeof(path), "%s/run/%u" COUNTS_SUFFIX, world, GUEST);
+    FILE *f = fopen(path, "r");
+    if (!f || fread(&file, sizeof(file), 1, f) != 1)
+        fatal("%s: %m", path);
+    fclose(f);
+    for (unsigned i = 0; i < COUNTS_DISKS; i++) {
+        if (file.disk[i].used && file.disk[i].device == front->id)
+            return file.disk[i].bytes_read + file.disk[i].bytes_written;
+    }
+    fatal("disk %u has no numbers", front->id);
 }
 
 enum xenbus_state back_state(struct front *front)

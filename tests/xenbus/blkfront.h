@@ -56,6 +56,9 @@ void front_state(struct front *front, enum xenbus_state state);
 enum xenbus_state back_state(struct front *front);
 void back_wait(struct front *front, enum xenbus_state state);
 uint64_t back_number(struct front *front, const char *name);
+void back_write(struct front *front, const char *name, const char *value);
+/* Bytes that the worker says it has moved. */
+uint64_t back_bytes(struct front *front);
 
 /* The guest's: connects with fresh rings; and the whole way down. */
 void front_connect(struct front *front);
