@@ -45,7 +45,9 @@ bool image_open(struct image *image, const char *path, bool read_only, const cha
     if (image->fd < 0)
         return false;
     *why = "use";
-    if (fstat(image->fd, &st) != 0)
+    /* A pipe must not hold us at its opening; but io_uring gives up where it would wait for a file
+     * of this kind. */
+    if (fcntl(image->fd, F_SETFL, 0) != 0 || fstat(image->fd, &st) != 0)
         goto fail;
     image->block = S_ISBLK(st.st_mode);
     if (!image->block && !S_ISREG(st.st_mode)) {

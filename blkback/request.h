@@ -50,8 +50,8 @@ int request_pieces(struct request *request, const struct blkif_request_segment *
                    const struct disk_limits *limits, struct grant_piece *pieces,
                    const char **reason);
 
-/* Do two ranges of sectors meet? */
+/* Do two ranges of sectors meet?  One of no sectors meets none. */
 static inline bool sectors_meet(uint64_t a, uint64_t nr_a, uint64_t b, uint64_t nr_b)
 {
-    return a < b + nr_b && b < a + nr_a;
+    return nr_a > 0 && nr_b > 0 && a < b + nr_b && b < a + nr_a;
 }

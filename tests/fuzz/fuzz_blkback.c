@@ -9,7 +9,7 @@
 // SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c blkback/front.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // OPTIONS: -len_control=0 -max_len=1024
-// SHORT: 20000
+// SHORT: 8000
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -246,6 +246,35 @@ static void test_kill_between_instructions(void **state)
     finish();
 }
 
+/* The two places where a kill leaves something half done for certain. */
+static void test_kill_in_the_middle(void **state)
+{
+    struct back b;
+    union ring_request r;
+    (void)state;
+    new_world();
+    assert_true(back_start(&b));
+    front_send(2);
+    assert_int_equal(ring_take(&b.ring, &r), RING_REQUEST);
+    journal_take(b.queue, 5, &b.ring, &r);
+    b.queue->req_cons--; /* noted, and not taken yet: the ring has it */
+    assert_true(back_start(&b));
+    assert_int_equal(b.nr_busy, 0);
+    assert_int_equal(ring_take(&b.ring, &r), RING_REQUEST);
+    assert_int_equal(r.rw.id, 0);
+    journal_take(b.queue, 6, &b.ring, &r);
+    carry_out_and_answer(&b, 6);
+    journal_publishing(b.queue, &b.ring);
+    assert_true(back_start(&b)); /* not shown yet: it is answered again */
+    assert_int_equal(b.nr_answered, 1);
+    journal_publishing(b.queue, &b.ring);
+    ring_publish(&b.ring);
+    assert_true(back_start(&b)); /* shown, and not noted: it is not */
+    assert_int_equal(b.nr_answered, 0);
+    front_hear();
+    finish();
+}
+
 static void test_strangers(void **state)
 {
     struct back b;
@@ -286,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kill_between_calls),
         cmocka_unit_test(test_kill_between_instructions),
+        cmocka_unit_test(test_kill_in_the_middle),
         cmocka_unit_test(test_strangers),
     };
     void *shared = mmap(NULL, sizeof(struct journal) + 4096 + IDS, PROT_READ | PROT_WRITE,
