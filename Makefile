@@ -72,6 +72,7 @@ include $(wildcard hypervisor/*/libs.mk)
 include hypervisor/link.mk
 include xenbus/rules.mk
 include dom0-tools/rules.mk
+include blkback/rules.mk
 include $(wildcard tests/*/rules.mk)
 include docs/rules.mk
 
@@ -172,7 +173,7 @@ $B/lint/cppcheck: $(PRODUCT_C) $(HV_H) scripts/cppcheck-exceptions
 	@echo "  CPPCHECK"
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 -j$(JOBS) \
 	    --enable=warning,performance,portability --inline-suppr \
-	    --suppressions-list=scripts/cppcheck-exceptions -D__x86_64__ -Ihypervisor -Ixenbus -Idom0-tools $(PRODUCT_C)
+	    --suppressions-list=scripts/cppcheck-exceptions -D__x86_64__ -Ihypervisor -I. -Ixenbus -Idom0-tools $(PRODUCT_C)
 	@touch $@
 
 lint-scripts: ## shellcheck over every shell script, Python's own compiler over the rest
@@ -189,7 +190,7 @@ layers: ## Fail if a hypervisor file includes from a layer above its own
 	@scripts/check-layers
 
 headers: ## Fail if a header does not compile alone
-	@scripts/check-headers $(CC) -D_GNU_SOURCE $(filter-out -MMD -MP,$(HV_CFLAGS)) -Ixenbus -Idom0-tools
+	@scripts/check-headers $(CC) -D_GNU_SOURCE $(filter-out -MMD -MP,$(HV_CFLAGS)) -I. -Ixenbus -Idom0-tools
 
 unused: $(HV_SYMS) ## Fail if no code and no test uses a global function of the hypervisor
 	@scripts/check-unused $(HV_SYMS) $(HV_LINK) $(UNPACK_PARTS)

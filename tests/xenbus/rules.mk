@@ -2,7 +2,7 @@
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
         $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
-        $B/tests/xenstored-sanitized
+        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -49,6 +49,21 @@ $B/tests/xenstore-peer.so: tests/xenbus/peer.c tests/xenbus/fake_world.c tests/x
 $B/tests/xenstore-steps: tests/xenbus/steps.c
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O2 $(WARN) -D_GNU_SOURCE $< -o $@
+
+# blkback under sanitizers with a guest in ordinary memory, and its guests.
+BLK_TEST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -fsanitize=address,undefined -Ihypervisor -I. -Ixenbus \
+        -Itests/xenbus
+BLK_TEST_H := $(wildcard blkback/*.h xenbus/backend/*.h tests/xenbus/*.h)
+$B/tests/blkback: $(wildcard blkback/*.c) $(filter-out %/gate.c,$(wildcard xenbus/backend/*.c)) \
+        tests/xenbus/fake_gate.c $(BLK_TEST_H) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -luring -lpthread
+
+$B/tests/blk_%: tests/xenbus/blk_%.c tests/xenbus/blkfront.c blkback/ring.c xenbus/backend/node.c $(BLK_TEST_H) \
+        $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)

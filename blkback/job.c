@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One request from its taking to its answer.
+ *
+ * Data goes one of two ways.  Where the front end keeps its grants, the pages are mapped once and
+ * the kernel reads and writes them in place.  Everywhere else, and where a page cannot be mapped,
+ * it goes through a buffer of ours by grant copies, and no page of the guest is ever mapped: there
+ * is nothing that must be undone before the answer, and nothing that a killed process leaves
+ * behind.
+ */
+#include <errno.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blkback/disk.h"
+
+/* The letters of a plan. */
+#define DATA  'd'
+#define SYNC  's'
+#define PUNCH 'p'
+
+static void submit(struct job *job);
+
+/* ---- understanding it */
+
+/* Copies the pages of segments of an indirect request, which the guest may change meanwhile. */
+static bool fetch_segments(struct job *job, struct blkif_request_segment *segments)
+{
+    struct disk *disk = job->queue->disk;
+    struct grant_piece pieces[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+    unsigned left = job->request.nr_pieces;
+    unsigned nr = job->request.nr_indirect;
+    for (unsigned i = 0; i < nr; i++) {
+        unsigned here = left < PIECES_PER_PAGE ? left : PIECES_PER_PAGE;
+        pieces[i] = (struct grant_piece){.ref = job->request.indirect[i],
+                                         .len = (uint16_t)(here * sizeof(*segments)),
+                                         .local = segments + (size_t)i * PIECES_PER_PAGE};
+        left -= here;
+    }
+    for (unsigned i = 0; disk->cache && i < nr; i++) {
+        struct cached_page *page = cache_get(disk->cache, pieces[i].ref);
+        if (!page)
+            return grants_copy(disk->device->backend->guest, pieces, nr, false);
+        memcpy(pieces[i].local, page->page, pieces[i].len);
+        cache_put(disk->cache, page);
+    }
+    /* What was copied is what counts: the compiler must not look at the page again. */
+    __asm__ volatile("" ::: "memory");
+    return disk->cache || grants_copy(disk->device->backend->guest, pieces, nr, false);
+}
+
+/* One block for the two arrays that the data needs. */
+static bool make_arrays(struct job *job)
+{
+    size_t nr = job->request.nr_pieces;
+    if (nr == 0)
+        return true;
+    job->pieces = malloc(nr * (sizeof(*job->pieces) + sizeof(*job->iov)));
+    job->iov = (struct iovec *)(job->pieces + nr);
+    return job->pieces;
+}
+
+static int understand(struct job *job, const union ring_request *raw, const char **reason)
+{
+    struct disk *disk = job->queue->disk;
+    struct blkif_request_segment segments[REQUEST_MAX_PIECES];
+    int status = request_parse(raw, &disk->limits, &job->request, reason);
+    if (status || job->request.kind == REQUEST_DISCARD)
+        return status;
+    if (!make_arrays(job)) {
+        *reason = "no memory";
+        return BLKIF_RSP_ERROR;
+    }
+    if (!job->request.nr_indirect)
+        memcpy(segments, raw->rw.seg, job->request.nr_pieces * sizeof(segments[0]));
+    else if (!fetch_segments(job, segments)) {
+        *reason = "the indirect pages cannot be read";
+        return BLKIF_RSP_ERROR;
+    }
+    return request_pieces(&job->request, segments, &disk->limits, job->pieces, reason);
+}
+
+static void make_plan(struct job *job)
+{
+    switch (job->request.kind) {
+    case REQUEST_READ:
+    case REQUEST_WRITE: job->plan = "d"; break;
+    case REQUEST_DISCARD: job->plan = "p"; break;
+    /* What was acknowledged before, then the data, then the data on the medium. */
+    default: job->plan = job->request.nr_sectors ? "sds" : "s";
+    }
+    job->cost = FAIR_REQUEST;
+    if (*job->plan == SYNC)
+        job->cost = FAIR_FLUSH;
+    else if (*job->plan == DATA)
+        job->cost += (uint32_t)job_bytes(job);
+}
+
+void job_begin(struct job *job, const union ring_request *raw)
+{
+    const char *reason;
+    job->pieces = NULL;
+    job->buffer = NULL;
+    job->nr_pages = 0;
+    job->taken_at = clock_now();
+    int status = understand(job, raw, &reason);
+    if (status) {
+        job->queue->disk->counts->refused++;
+        disk_complain(job->queue->disk, reason);
+        job_drop(job);
+        queue_answer(job->queue, job, (int16_t)status);
+        return;
+    }
+    make_plan(job);
+    disk_add(job->queue->disk, job);
+}
+
+uint64_t job_bytes(const struct job *job)
+{
+    return job->request.kind == REQUEST_DISCARD ? 0 : job->request.nr_sectors * SECTOR;
+}
+
+/* ---- its data */
+
+static void release_pages(struct job *job)
+{
+    while (job->nr_pages > 0)
+        cache_put(job->queue->disk->cache, job->pieces[--job->nr_pages].local);
+}
+
+void job_drop(struct job *job)
+{
+    release_pages(job);
+    if (job->buffer)
+        job->queue->disk->worker->copied -= job->buffer_size;
+    free(job->buffer);
+    free(job->pieces);
+    job->buffer = NULL;
+    job->pieces = NULL;
+}
+
+/* Straight to kept grants; false if one of them cannot be. */
+static bool use_pages(struct job *job)
+{
+    struct cache *cache = job->queue->disk->cache;
+    if (!cache)
+        return false;
+    for (unsigned i = 0; i < job->request.nr_pieces; i++) {
+        struct grant_piece *piece = &job->pieces[i];
+        struct cached_page *page = cache_get(cache, piece->ref);
+        if (!page) {
+            release_pages(job);
+            return false;
+        }
+        piece->local = page;
+        job->nr_pages++;
+        job->iov[i] = (struct iovec){(uint8_t *)page->page + piece->offset, piece->len};
+    }
+    job->nr_iov = job->request.nr_pieces;
+    return true;
+}
+
+static bool copy(struct job *job, bool to_guest)
+{
+    return grants_copy(job->queue->disk->device->backend->guest, job->pieces,
+                       job->request.nr_pieces, to_guest);
+}
+
+static bool use_buffer(struct job *job)
+{
+    uint8_t *at;
+    job->buffer_size = (job_bytes(job) + GATE_PAGE - 1) & ~(uint64_t)(GATE_PAGE - 1);
+    job->buffer = at = aligned_alloc(GATE_PAGE, job->buffer_size);
+    if (!at)
+        return false;
+    job->queue->disk->worker->copied += job->buffer_size;
+    for (unsigned i = 0; i < job->request.nr_pieces; i++) {
+        job->pieces[i].local = at;
+        at += job->pieces[i].len;
+    }
+    job->iov[0] = (struct iovec){job->buffer, job_bytes(job)};
+    job->nr_iov = 1;
+    return job->request.kind == REQUEST_READ || copy(job, false);
+}
+
+/* ---- stages */
+
+static void finish(struct job *job, int status)
+{
+    struct queue *queue = job->queue;
+    struct counts *counts = queue->disk->counts;
+    uint64_t took = clock_now() - job->taken_at;
+    if (!status && job->buffer && job->request.kind == REQUEST_READ && !copy(job, true)) {
+        disk_complain(queue->disk, "a page to read into cannot be written");
+        status = BLKIF_RSP_ERROR;
+    }
+    counts->requests[job->request.kind]++;
+    counts->ns += took;
+    counts->worst_ns = took > counts->worst_ns ? took : counts->worst_ns;
+    if (!status && job->request.kind == REQUEST_READ)
+        counts->bytes_read += job_bytes(job);
+    else if (!status)
+        counts->bytes_written += job_bytes(job);
+    disk_remove(queue->disk, job);
+    job_drop(job);
+    queue_answer(queue, job, (int16_t)status);
+}
+
+static void fail(struct job *job, int error)
+{
+    struct disk *disk = job->queue->disk;
+    disk->counts->failed++;
+    disk_complain(disk, strerror(error));
+    finish(job, error == EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR);
+}
+
+/* Forgets the first @bytes of the vector. */
+static void advance(struct job *job, size_t bytes)
+{
+    job->moved += bytes;
+    while (bytes > 0 && bytes >= job->iov->iov_len) {
+        bytes -= job->iov->iov_len;
+        job->iov++;
+        job->nr_iov--;
+    }
+    if (bytes > 0) {
+        job->iov->iov_base = (uint8_t *)job->iov->iov_base + bytes;
+        job->iov->iov_len -= bytes;
+    }
+}
+
+static void done(struct operation *operation, int result)
+{
+    struct job *job = (struct job *)operation;
+    if (result == -EINTR || result == -EAGAIN) {
+        submit(job);
+        return;
+    }
+    if (result < 0) {
+        fail(job, -result);
+        return;
+    }
+    if (*job->plan == DATA) {
+        if (result == 0) { /* somebody has made the file shorter */
+            fail(job, EIO);
+            return;
+        }
+        advance(job, (size_t)result);
+        if (job->moved < job_bytes(job)) {
+            submit(job);
+            return;
+        }
+    }
+    if (*++job->plan)
+        submit(job);
+    else
+        finish(job, BLKIF_RSP_OKAY);
+}
+
+static void submit(struct job *job)
+{
+    struct disk *disk = job->queue->disk;
+    int fd = disk->image.fd;
+    uint64_t offset = job->request.sector * SECTOR + job->moved;
+    struct io_uring_sqe *sqe = engine_entry(&disk->worker->engine);
+    switch (*job->plan) {
+    case SYNC: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
+    case PUNCH:
+        io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                job->request.sector * SECTOR, job->request.nr_sectors * SECTOR);
+        break;
+    default:
+        if (job->request.kind == REQUEST_READ)
+            io_uring_prep_readv(sqe, fd, job->iov, job->nr_iov, offset);
+        else
+            io_uring_prep_writev(sqe, fd, job->iov, job->nr_iov, offset);
+    }
+    io_uring_sqe_set_data(sqe, &job->operation);
+}
+
+void job_start(struct job *job)
+{
+    job->operation.done = done;
+    job->moved = 0;
+    if (job_bytes(job) > 0 && !use_pages(job) && !use_buffer(job)) {
+        fail(job, EFAULT);
+        return;
+    }
+    submit(job);
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* blkback: starts a worker for each guest that has disks of ours, and another one when it ends.
+ *
+ * The two are one program.  The first process watches the store for guests; a worker is told its
+ * guest by --guest.  A worker that is killed leaves its notes and the guest's nodes as they are,
+ * and its successor goes on with them; the guest notices a pause.  Nothing depends on the first
+ * process staying: workers go on without it, and a new one starts only what is missing, since a
+ * second worker of a guest waits until the first has ended.
+ */
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "backend/node.h"
+#include "blkback/disk.h"
+
+#define DEFAULT_DIRECTORY "/run/pavis/blkback"
+#define MAX_DOMID         0x7fefu /* the ids above mean something else */
+#define PAUSE_MS          100     /* before a worker that has ended at once is started again */
+
+struct guest {
+    struct guest *next;
+    unsigned domid;
+    pid_t worker; /* 0: none */
+    bool seen;
+};
+
+static struct {
+    const char *directory;
+    const char *pid_file;
+    bool foreground;
+    bool copy;
+    bool verbose;
+    bool show;
+    struct xs_handle *store;
+    char path[64]; /* where guests' directories are */
+    struct guest *guests;
+} self = {.directory = DEFAULT_DIRECTORY};
+
+/* ---- workers */
+
+static void start_worker(struct guest *guest)
+{
+    char domid[16];
+    const char *args[] = {"blkback", "-g", domid, "-d", self.directory, NULL, NULL, NULL, NULL};
+    size_t nr = 5;
+    snprintf(domid, sizeof(domid), "%u", guest->domid);
+    if (self.foreground)
+        args[nr++] = "-f";
+    if (self.copy)
+        args[nr++] = "-c";
+    if (self.verbose)
+        args[nr++] = "-v";
+    guest->worker = fork();
+    if (guest->worker < 0) {
+        syslog(LOG_ERR, "cannot start a worker for domain %u: %m", guest->domid);
+        guest->worker = 0;
+    }
+    if (guest->worker != 0)
+        return;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv("/proc/self/exe", (char **)(uintptr_t)args);
+    _exit(127);
+}
+
+static void forget(struct guest *guest)
+{
+    static const char *const files[] = {".journal", COUNTS_SUFFIX};
+    char *path;
+    if (guest->worker)
+        kill(guest->worker, SIGTERM);
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (asprintf(&path, "%s/%u%s", self.directory, guest->domid, files[i]) < 0)
+            continue;
+        unlink(path);
+        free(path);
+    }
+    free(guest);
+}
+
+static struct guest *find(uint64_t domid)
+{
+    struct guest *g = self.guests;
+    while (g && g->domid != domid)
+        g = g->next;
+    return g;
+}
+
+/* Which guests have disks, by the directories in the store. */
+static void survey(void)
+{
+    unsigned nr = 0;
+    uint64_t domid;
+    char **names = xs_directory(self.store, XBT_NULL, self.path, &nr);
+    if (!names && errno != ENOENT)
+        return; /* not known is not gone */
+    for (struct guest *g = self.guests; g; g = g->next)
+        g->seen = false;
+    for (unsigned i = 0; names && i < nr; i++) {
+        if (!node_parse(names[i], MAX_DOMID, &domid))
+            continue;
+        struct guest *g = find(domid);
+        if (!g && (g = calloc(1, sizeof(*g)))) {
+            g->domid = (unsigned)domid;
+            g->next = self.guests;
+            self.guests = g;
+        }
+        if (g && !g->worker)
+            start_worker(g);
+        if (g)
+            g->seen = true;
+    }
+    free(names);
+    for (struct guest **at = &self.guests; *at;) {
+        struct guest *g = *at;
+        if (g->seen) {
+            at = &g->next;
+        } else {
+            *at = g->next;
+            forget(g);
+        }
+    }
+}
+
+static void bury(void)
+{
+    pid_t pid;
+    int status;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct guest *g = self.guests;
+        while (g && g->worker != pid)
+            g = g->next;
+        if (!g)
+            continue;
+        g->worker = 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            continue; /* its guest has no disks any more */
+        syslog(LOG_WARNING, "the worker of domain %u has ended (%s %d); another one goes on",
+               g->domid, WIFSIGNALED(status) ? "signal" : "status",
+               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        if (WIFEXITED(status))
+            usleep(PAUSE_MS * 1000); /* it will not get better at once */
+        start_worker(g);
+    }
+}
+
+/* Most events are about devices of guests that we know; who makes a node makes those above it
+ * without an event of their own. */
+static bool may_be_news(const char *path)
+{
+    uint64_t domid = 0;
+    size_t len = strlen(self.path);
+    if (strlen(path) <= len + 1)
+        return true;
+    char *name = strndup(path + len + 1, strcspn(path + len + 1, "/"));
+    bool known = name && node_parse(name, MAX_DOMID, &domid) && find(domid);
+    free(name);
+    return !known || !strchr(path + len + 1, '/');
+}
+
+static int watch_guests(void)
+{
+    sigset_t signals;
+    char **event;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        err(1, "signalfd");
+    for (;;) {
+        struct pollfd fds[] = {{xs_fileno(self.store), POLLIN, 0}, {fd, POLLIN, 0}};
+        struct signalfd_siginfo info;
+        poll(fds, 2, -1);
+        while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+            if (info.ssi_signo != SIGCHLD)
+                return 0; /* the workers go on */
+        }
+        bury();
+        bool any = false;
+        while ((event = xs_check_watch(self.store))) {
+            any |= may_be_news(event[XS_WATCH_PATH]);
+            free(event);
+        }
+        if (errno != EAGAIN) {
+            syslog(LOG_ERR, "the connection to the store is gone: %m");
+            return 1;
+        }
+        if (any)
+            survey();
+    }
+}
+
+/* ---- beginning */
+
+static int serve_guest(unsigned guest)
+{
+    static struct worker worker;
+    /* Buffers come and go with requests: keep their memory. */
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    worker.persistent = !self.copy;
+    if (!worker_open(&worker, guest, self.directory))
+        return 1;
+    while (worker_round(&worker))
+        ;
+    return worker.backend.gone ? 0 : 1;
+}
+
+static void usage(FILE *to)
+{
+    fputs("Usage: blkback [-f] [-d DIR] [-p FILE] [-c] [-v]\n"
+          "       blkback -g DOMID [-f] [-d DIR] [-c] [-v]\n"
+          "       blkback -s [-d DIR]\n"
+          "Serves the disks of kind pvblk that guests have, a process for each guest.\n"
+          "  -f, --foreground      stay in the foreground, messages on standard error too\n"
+          "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
+          "  -p, --pid-file FILE   the process id of the first process\n"
+          "  -c, --copy            do not offer to keep grants mapped\n"
+          "  -g, --guest DOMID     be the worker of one guest\n"
+          "  -s, --show            print what the disks have done, as JSON\n"
+          "  -v, --verbose         log connections too\n"
+          "  -h, --help; -V, --version\n",
+          to);
+}
+
+static uint64_t parse(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"foreground", no_argument, NULL, 'f'},     {"directory", required_argument, NULL, 'd'},
+        {"pid-file", required_argument, NULL, 'p'}, {"copy", no_argument, NULL, 'c'},
+        {"guest", required_argument, NULL, 'g'},    {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},           {"show", no_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+    };
+    uint64_t guest = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, "fd:p:cg:svhV", options, NULL)) != -1) {
+        switch (c) {
+        case 'f': self.foreground = true; break;
+        case 'd': self.directory = optarg; break;
+        case 'p': self.pid_file = optarg; break;
+        case 'c': self.copy = true; break;
+        case 's': self.show = true; break;
+        case 'v': self.verbose = true; break;
+        case 'g':
+            if (!node_parse(optarg, MAX_DOMID, &guest) || !guest)
+                errx(1, "'%s' is no guest's domain id", optarg);
+            break;
+        case 'h': usage(stdout); exit(0);
+        case 'V': puts("blkback of Pavis"); exit(0);
+        default: usage(stderr); exit(1);
+        }
+    }
+    if (optind != argc) {
+        usage(stderr);
+        exit(1);
+    }
+    return guest;
+}
+
+/* Each part of the path; only root may look into the last. */
+static void make_directory(const char *directory)
+{
+    char *path = strdup(directory);
+    if (!path)
+        err(1, "memory");
+    for (char *at = path + 1; (at = strchr(at, '/')); at++) {
+        *at = '\0';
+        mkdir(path, 0755);
+        *at = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        err(1, "cannot make the directory %s", path);
+    free(path);
+}
+
+int main(int argc, char *argv[])
+{
+    uint64_t guest = parse(argc, argv);
+    if (self.show)
+        return counts_show(self.directory, stdout) ? 0 : 1;
+    openlog("blkback", LOG_PID | (self.foreground ? LOG_PERROR : 0), LOG_DAEMON);
+    setlogmask(LOG_UPTO(self.verbose ? LOG_INFO : LOG_WARNING));
+    make_directory(self.directory);
+    if (guest)
+        return serve_guest((unsigned)guest);
+    snprintf(self.path, sizeof(self.path), "/local/domain/0/backend/%s", disk_driver.kind);
+    self.store = xs_open(0);
+    if (!self.store)
+        err(1, "cannot reach the store; is xenstored running?");
+    xs_close(self.store);
+    if (!self.foreground && daemon(0, 0) != 0)
+        err(1, "daemon");
+    /* Again, since a connection does not survive the fork. */
+    self.store = xs_open(0);
+    if (!self.store || !xs_watch(self.store, self.path, "guests"))
+        err(1, "cannot watch the store");
+    FILE *f = self.pid_file ? fopen(self.pid_file, "we") : NULL;
+    if (self.pid_file && (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f) != 0))
+        warn("cannot write %s", self.pid_file);
+    return watch_guests();
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The process that serves one guest's disks: its files and its one loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "blkback/disk.h"
+
+uint64_t clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- the loop */
+
+static struct disk *disk_at(struct backend_device *device)
+{
+    return device->attached ? device->driver : NULL;
+}
+
+/* Does what can be done without waiting, until nothing more comes of it; the time at which
+ * something becomes possible by itself, or ENGINE_FOREVER. */
+static uint64_t serve(struct worker *worker)
+{
+    uint64_t wake;
+    bool again;
+    do {
+        again = false;
+        wake = ENGINE_FOREVER;
+        for (struct backend_device *d = worker->backend.devices; d; d = d->next) {
+            struct disk *disk = disk_at(d);
+            if (!disk)
+                continue;
+            for (unsigned i = 0; i < disk->nr_queues; i++)
+                again |= queue_take(disk->queue[i]);
+            again |= disk_dispatch(disk);
+            for (unsigned i = 0; i < disk->nr_queues; i++) {
+                again |= queue_publish(disk->queue[i]);
+                queue_tick(disk->queue[i], clock_now());
+            }
+            if (disk->wake_at && disk->wake_at < wake)
+                wake = disk->wake_at;
+        }
+    } while (again);
+    return wake;
+}
+
+void worker_wait(struct worker *worker, uint64_t ns)
+{
+    int result = engine_wait(&worker->engine, ns);
+    if (result < 0) {
+        syslog(LOG_ERR, "io_uring: %s", strerror(-result));
+        exit(1); /* a successor goes on */
+    }
+}
+
+bool worker_round(struct worker *worker)
+{
+    uint64_t wake = serve(worker);
+    uint64_t now = clock_now();
+    worker_wait(worker, wake == ENGINE_FOREVER ? wake : wake > now ? wake - now : 0);
+    if (!worker->store_ready)
+        return true;
+    worker->store_ready = false;
+    return backend_events(&worker->backend);
+}
+
+/* ---- beginning */
+
+static void store_ready(struct watcher *watcher)
+{
+    struct worker *worker = (struct worker *)((char *)watcher - offsetof(struct worker, store));
+    worker->store_ready = true;
+}
+
+/* A file that this process shares with others, or with those after it.  With @alone it waits until
+ * no other process has it. */
+static void *share(const char *directory, const char *name, size_t size, bool alone)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return NULL;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    void *memory = MAP_FAILED;
+    if (fd >= 0 && (!alone || flock(fd, LOCK_EX) == 0) && ftruncate(fd, (off_t)size) == 0)
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        syslog(LOG_ERR, "cannot share %s: %m", path);
+    if (fd >= 0 && (!alone || memory == MAP_FAILED))
+        close(fd); /* else it stays open, and with it the lock */
+    free(path);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Entries of processes that were killed; nobody else gives them back. */
+static void bury_dead(struct fair *fair)
+{
+    for (unsigned i = 0; i < FAIR_FLOWS; i++) {
+        uint32_t owner = fair->flow[i].owner;
+        if (owner && kill((pid_t)owner, 0) != 0 && errno == ESRCH)
+            fair_bury(fair, owner);
+    }
+}
+
+bool worker_open(struct worker *worker, unsigned guest, const char *directory)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%u.journal", guest);
+    worker->journal = share(directory, name, sizeof(struct journal), true);
+    worker->fair = share(directory, "shares", sizeof(struct fair), false);
+    snprintf(name, sizeof(name), "%u" COUNTS_SUFFIX, guest);
+    worker->counts = share(directory, name, sizeof(struct counts_file), false);
+    if (!worker->journal || !worker->fair || !worker->counts)
+        return false;
+    journal_open(worker->journal);
+    fair_open(worker->fair);
+    bury_dead(worker->fair);
+    int result = engine_open(&worker->engine);
+    if (result < 0) {
+        syslog(LOG_ERR, "io_uring: %s", strerror(-result));
+        return false;
+    }
+    if (!backend_open(&worker->backend, &disk_driver, guest)) {
+        syslog(LOG_ERR, "cannot watch the devices of domain %u: %m; is xenstored running?", guest);
+        return false;
+    }
+    watcher_start(&worker->store, &worker->engine, backend_fd(&worker->backend), store_ready);
+    worker->store_ready = true;
+    return true;
+}

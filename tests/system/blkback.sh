@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# CLAIM: our blkback serves a stock guest's disks: data, kills under load, read-only, resize, discard, removal
+# TIMEOUT: 200
+. "$(dirname "$0")/lib.sh"
+new_disk vda
+make -s -C "$top" blkback >/dev/null
+more_payload=("$top/build/root/usr/sbin/blkback")
+run_dom0 -D "$work/vda" <<'END'
+. /payload/guest-checks.sh
+load_drivers
+
+# What a toolstack writes: pvblk GUEST ID IMAGE MODE
+pvblk() {
+    local guest back=/local/domain/0/backend/pvblk front
+    guest=$(xl domid "$1")
+    back=$back/$guest/$2 front=/local/domain/$guest/device/vbd/$2
+    xenstore-write "$front/backend" "$back" "$front/backend-id" 0 "$front/virtual-device" "$2" \
+        "$front/device-type" disk "$front/state" 1
+    xenstore-chmod -r "$front" "n$guest" r0
+    xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$guest" "$back/params" "$3" "$back/mode" "$4" \
+        "$back/online" 1 "$back/state" 1
+    xenstore-chmod -r "$back" n0 "r$guest"
+}
+back_node() { xenstore-read "/local/domain/0/backend/pvblk/$(xl domid k)/$1"; }
+worker() { grep -lsz '^-g$' /proc/[0-9]*/cmdline | head -1 | cut -d/ -f3; }
+
+# The guest goes on after its first check of the disk: rounds of writing and comparing, then it waits for orders.
+cat >>/payload/guest.sh <<'SH'
+n=0
+bad=0
+while [ $n -lt 12 ]; do
+    dd if=/dev/urandom of=/tmp/fill bs=64k count=16 2>/dev/null
+    dd if=/tmp/fill of=/dev/xvda bs=64k seek=$((128 + n * 8)) oflag=direct conv=notrunc,fsync 2>/dev/null || bad=$((bad + 1))
+    dd if=/dev/xvda bs=4k skip=$(((128 + n * 8) * 16)) count=256 iflag=direct 2>/dev/null | cmp - /tmp/fill || bad=$((bad + 1))
+    n=$((n + 1))
+    echo "GUEST round $n"
+done
+echo "GUEST rounds-bad $bad"
+echo "GUEST final $(dd if=/dev/xvda bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+echo "GUEST read-only $(cat /sys/block/xvdb/ro) $(dd if=/dev/xvdb bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+echo "GUEST features $(cat /sys/block/xvda/queue/discard_granularity) $(cat /sys/block/xvda/queue/write_cache | tr ' ' -)"
+blkdiscard -o 0 -l 4194304 /dev/xvdb 2>/dev/null && echo "GUEST discarded read-only"
+n=0
+while [ "$(cat /sys/block/xvdc/size)" = 8192 ] && [ $n -lt 300 ]; do usleep 100000; n=$((n + 1)); done
+echo "GUEST resized $(cat /sys/block/xvdc/size)"
+blkdiscard -o 0 -l 2097152 /dev/xvdc && echo "GUEST discarded"
+n=0
+while [ -e /sys/block/xvdc ] && [ $n -lt 300 ]; do usleep 100000; n=$((n + 1)); done
+[ -e /sys/block/xvdc ] || echo "GUEST removed"
+SH
+
+check toolstack toolstack_start
+check blkback /payload/blkback --pid-file /run/blkback.pid -v
+head -c 4M /dev/urandom >/tmp/ro.img
+head -c 4M /dev/urandom >/tmp/file.img
+ro_sum=$(sha256sum </tmp/ro.img | cut -d' ' -f1)
+guest_config k cloud 1 256 'pavis.disk=xvda'
+check create xl create -p /tmp/k.cfg
+pvblk k 51712 /dev/vda w
+pvblk k 51728 /tmp/ro.img r
+pvblk k 51744 /tmp/file.img w
+check unpause xl unpause k
+check disk-written guest_wait k 90 '^GUEST disk-written'
+check_equal disk-read "$(guest_said k disk-read)" "$vda_sum"
+check_equal connected "$(back_node 51712/state)" 4
+kills=0
+for round in 1 3 5 7 9; do
+    guest_wait k 60 "^GUEST round $round" || break
+    old=$(worker)
+    kill -9 "$old"
+    kills=$((kills + 1))
+    wait_for 10 eval '[ -n "$(worker)" ] && [ "$(worker)" != '"$old"' ]'
+done
+check_equal kills $kills 5
+check rounds guest_wait k 90 '^GUEST features'
+check_equal rounds-bad "$(guest_said k rounds-bad)" 0
+check_equal still-connected "$(back_node 51712/state)" 4
+check_equal on-the-medium "$(guest_said k final)" "$(region_sum /dev/vda 0 16)"
+check_equal read-only "$(guest_said k read-only)" "1 $ro_sum"
+check_equal features "$(guest_said k features)" '512 write-back'
+truncate -s 5M /tmp/file.img
+xenstore-write "/local/domain/0/backend/pvblk/$(xl domid k)/51744/resize" 1
+check discarded guest_wait k 40 '^GUEST discarded'
+check_equal resized "$(guest_said k resized)" 10240
+check_equal hole "$(head -c 2M /tmp/file.img | tr -d '\0' | wc -c)" 0
+check hole-is-one eval '[ $(stat -c %b /tmp/file.img) -le 6500 ]'
+xenstore-write "/local/domain/0/backend/pvblk/$(xl domid k)/51744/online" 0 \
+    "/local/domain/0/backend/pvblk/$(xl domid k)/51744/state" 5
+check closed wait_for 20 eval '[ "$(back_node 51744/state)" = 6 ]'
+guest=$(xl domid k)
+xenstore-rm "/local/domain/$guest/device/vbd/51744" "/local/domain/0/backend/pvblk/$guest/51744"
+check removed guest_wait k 40 '^GUEST removed'
+check_equal read-only-untouched "$(sha256sum </tmp/ro.img | cut -d' ' -f1)" "$ro_sum"
+check counts eval '/payload/blkback -s | grep -q "\"device\": 51712.*\"flushes\": [1-9]"'
+fds=$(ls "/proc/$(worker)/fd" | wc -l)
+note "worker: $fds descriptors, $(grep VmRSS "/proc/$(worker)/status")"
+[ "$failed" = 0 ] || guest_show k 40
+xl destroy k
+xenstore-rm "/local/domain/0/backend/pvblk"
+check worker-ends wait_for 10 eval '[ -z "$(worker)" ]'
+check_equal nothing-kept "$(ls /run/pavis/blkback | tr '\n' ' ')" 'shares '
+finish
+END
+conclude

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A guest without a hypervisor, for back ends on the host (xenbus/backend/gate.h): a directory,
+ * $FAKE_GUEST, with
+ *   memory       the guest's memory; reference n grants page n, for as many pages as there are
+ *   port-N-back  and port-N-front, pipes: a byte in the first is an event for the back end
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/gate.h"
+
+static int front_of[1024]; /* by the descriptor of the other pipe */
+
+static int open_one(const char *name, int flags)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", getenv("FAKE_GUEST"), name);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static int memory(uint64_t *pages)
+{
+    static int fd = -1;
+    struct stat st;
+    if (fd < 0)
+        fd = open_one("memory", O_RDWR);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        abort();
+    *pages = (uint64_t)st.st_size / GATE_PAGE;
+    return fd;
+}
+
+void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writable)
+{
+    uint64_t pages;
+    int fd = memory(&pages);
+    int rights = PROT_READ | (writable ? PROT_WRITE : 0);
+    for (unsigned i = 0; i < nr; i++) {
+        if (refs[i] >= pages) {
+            errno = EINVAL;
+            return NULL;
+        }
+    }
+    uint8_t *at = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (unsigned i = 0; at != MAP_FAILED && i < nr; i++)
+        mmap(at + (size_t)i * GATE_PAGE, GATE_PAGE, rights, MAP_SHARED | MAP_FIXED, fd,
+             (off_t)refs[i] * GATE_PAGE);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+void grants_unmap(void *pages, unsigned nr)
+{
+    munmap(pages, (size_t)nr * GATE_PAGE);
+}
+
+bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest)
+{
+    uint64_t pages;
+    int fd = memory(&pages);
+    for (unsigned i = 0; i < nr; i++) {
+        const struct grant_piece *p = &pieces[i];
+        off_t at = (off_t)p->ref * GATE_PAGE + p->offset;
+        /* What the hypervisor would refuse, or worse. */
+        if (p->offset + p->len > GATE_PAGE)
+            abort();
+        if (p->ref >= pages || (to_guest ? pwrite(fd, p->local, p->len, at)
+                                         : pread(fd, p->local, p->len, at)) != p->len) {
+            errno = EFAULT;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool event_bind(struct event *event, unsigned domid, uint32_t port)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "port-%u-back", port);
+    event->fd = open_one(name, O_RDWR | O_NONBLOCK);
+    snprintf(name, sizeof(name), "port-%u-front", port);
+    if (event->fd < 0)
+        return false;
+    if (event->fd >= (int)(sizeof(front_of) / sizeof(front_of[0])))
+        abort();
+    event->port = port;
+    front_of[event->fd] = open_one(name, O_RDWR | O_NONBLOCK);
+    return front_of[event->fd] >= 0;
+}
+
+void event_close(struct event *event)
+{
+    if (event->fd < 0)
+        return;
+    close(front_of[event->fd]);
+    close(event->fd);
+    event->fd = -1;
+}
+
+bool event_take(const struct event *event)
+{
+    char bytes[256];
+    return read(event->fd, bytes, sizeof(bytes)) > 0;
+}
+
+void event_enable(const struct event *event)
+{
+    (void)event;
+}
+
+void event_notify(const struct event *event)
+{
+    /* A full pipe has events enough. */
+    if (write(front_of[event->fd], "", 1) < 0)
+        return;
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+# CLAIM: a back end killed under load 50 times answers each request once and loses no acknowledged write
+# TIMEOUT: 120
+"""usage: test-blkback-kill.py [KILLS [SEED]]
+
+blkback under sanitizers beside our store, with a guest in ordinary memory (blk_kill.c) that knows what must be
+on its disk; a ring of one page, then one of four.
+"""
+import os
+import subprocess
+import sys
+
+from store_world import TOP, World
+
+
+def main():
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+    seed = sys.argv[2] if len(sys.argv) > 2 else "1"
+    for order in ("0", "2"):
+        world = World(domains=(7,))
+        env = dict(os.environ, XENSTORED_PATH=world.path, BLKBACK=TOP + "/build/tests/blkback")
+        with open(world.dir + "/back.log", "w+") as log:
+            status = subprocess.call([TOP + "/build/tests/blk_kill", world.dir, str(kills), order, seed],
+                                     env=env, stderr=log)
+            if status:
+                log.seek(0)
+                sys.stdout.write(log.read()[-4000:])
+                return status
+        world.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

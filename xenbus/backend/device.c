@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Devices of one guest: see device.h.
+ *
+ * Events are first all taken and only mark devices; then each marked device is looked at once,
+ * however many events there were.  A guest that writes to its nodes as fast as it can costs a look
+ * at a time.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "backend/device.h"
+#include "backend/node.h"
+#include "backend/step.h"
+
+#define OWN_DOMAIN  0
+#define MAX_STATE   XenbusStateReconfigured
+#define MAX_STEPS   4 /* one look makes: an end and a new offer, and then some */
+#define TOKEN_OWN   "own"
+#define TOKEN_FRONT "front"
+
+void backend_error(struct backend_device *device, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    syslog(LOG_ERR, "device %u of domain %u: %s", device->id, device->backend->guest, text);
+    node_write(device->backend->store, XBT_NULL, device->path, "error", "%s", text);
+}
+
+/* ---- devices appear and vanish */
+
+static struct backend_device *find(const struct backend *b, unsigned id)
+{
+    struct backend_device *d = b->devices;
+    while (d && d->id != id)
+        d = d->next;
+    return d;
+}
+
+static struct backend_device *appear(struct backend *b, unsigned id)
+{
+    struct backend_device *d = calloc(1, sizeof(*d));
+    if (!d || asprintf(&d->path, "%s/%u", b->path, id) < 0) {
+        syslog(LOG_ERR, "no memory for device %u of domain %u", id, b->guest);
+        free(d);
+        return NULL;
+    }
+    d->backend = b;
+    d->id = id;
+    d->touched = true;
+    d->next = b->devices;
+    b->devices = d;
+    return d;
+}
+
+static void stop_watching(struct backend_device *d)
+{
+    char *path;
+    if (d->front && asprintf(&path, "%s/state", d->front) >= 0) {
+        xs_unwatch(d->backend->store, path, TOKEN_FRONT);
+        free(path);
+    }
+    free(d->front);
+    d->front = NULL;
+}
+
+static void vanish(struct backend_device *d)
+{
+    struct backend_device **at = &d->backend->devices;
+    if (d->attached)
+        d->backend->driver->detach(d);
+    d->backend->driver->gone(d);
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    stop_watching(d);
+    free(d->path);
+    free(d);
+}
+
+/* Where the guest keeps its half.  dom0 wrote the path, but a mistake there would have us watch,
+ * and believe, another domain's nodes. */
+static bool find_front(struct backend_device *d)
+{
+    char expected[64];
+    char *path;
+    char *front = node_read(d->backend->store, d->path, "frontend");
+    if (!front)
+        return false;
+    int len = snprintf(expected, sizeof(expected), "/local/domain/%u/", d->backend->guest);
+    if (strncmp(front, expected, (size_t)len) != 0) {
+        backend_error(d, "the node 'frontend' names '%s', which is not domain %u's", front,
+                      d->backend->guest);
+        free(front);
+        return false;
+    }
+    d->front = front;
+    if (asprintf(&path, "%s/state", front) < 0)
+        return false;
+    if (!xs_watch(d->backend->store, path, TOKEN_FRONT))
+        syslog(LOG_ERR, "cannot watch %s: %m", path);
+    free(path);
+    return true;
+}
+
+/* ---- states */
+
+static enum xenbus_state state_of(struct xs_handle *store, const char *dir)
+{
+    uint64_t state;
+    return dir && node_number(store, dir, "state", MAX_STATE, &state) ? (enum xenbus_state)state
+                                                                      : XenbusStateUnknown;
+}
+
+static bool write_state(struct backend_device *d, xs_transaction_t t, enum xenbus_state state)
+{
+    return node_write(d->backend->store, t, d->path, "state", "%u", (unsigned)state);
+}
+
+/* What is offered and the state that says so become visible at once. */
+static bool offer(struct backend_device *d)
+{
+    struct xs_handle *store = d->backend->store;
+    for (;;) {
+        xs_transaction_t t = xs_transaction_start(store);
+        if (t == XBT_NULL)
+            return false;
+        bool good = d->backend->driver->offer(d, t) &&
+                    write_state(d, t, backend_state_after(BACKEND_OFFER, XenbusStateUnknown));
+        if (xs_transaction_end(store, t, !good) || !good)
+            return good;
+        if (errno != EAGAIN)
+            return false;
+    }
+}
+
+static void detach(struct backend_device *d)
+{
+    if (d->attached)
+        d->backend->driver->detach(d);
+    d->attached = false;
+}
+
+static void take_step(struct backend_device *d, enum backend_step step, enum xenbus_state own)
+{
+    if (step == BACKEND_ATTACH) {
+        /* Initialised and InitWait are the states in which nobody has served it yet. */
+        bool again = own == XenbusStateConnected || own == XenbusStateClosing;
+        d->attached = d->backend->driver->attach(d, again);
+        if (!d->attached)
+            step = BACKEND_CLOSE; /* the front end closes its half, and a new try is possible */
+    } else {
+        detach(d);
+    }
+    if (step == BACKEND_OFFER) {
+        if (offer(d))
+            return;
+        step = BACKEND_FINISH; /* a guest that waits for the device goes on without it */
+    }
+    enum xenbus_state next = backend_state_after(step, own);
+    if (next != own && !write_state(d, XBT_NULL, next))
+        syslog(LOG_ERR, "cannot write %s/state: %m", d->path);
+}
+
+static bool exists(struct xs_handle *store, const char *path)
+{
+    unsigned nr;
+    char **names = xs_directory(store, XBT_NULL, path, &nr);
+    free(names);
+    return names || errno != ENOENT;
+}
+
+static void look(struct backend_device *d)
+{
+    struct xs_handle *store = d->backend->store;
+    d->touched = false;
+    if (!exists(store, d->path)) {
+        vanish(d);
+        return;
+    }
+    if (!d->front && !find_front(d))
+        return; /* the toolstack is not done; its next write comes here again */
+    for (int i = 0; i < MAX_STEPS; i++) {
+        uint64_t online = 0;
+        enum xenbus_state own = state_of(store, d->path);
+        enum xenbus_state front = state_of(store, d->front);
+        node_number(store, d->path, "online", 1, &online);
+        enum backend_step step = backend_step(own, front, online, d->attached);
+        if (step == BACKEND_NOTHING)
+            break;
+        take_step(d, step, own);
+    }
+    d->backend->driver->changed(d);
+}
+
+void backend_nudge(struct backend_device *d)
+{
+    write_state(d, XBT_NULL, state_of(d->backend->store, d->path));
+}
+
+/* ---- events */
+
+static void touch_own(struct backend *b, const char *path)
+{
+    size_t len = strlen(b->path);
+    unsigned nr = 0;
+    uint64_t id;
+    if (strncmp(path, b->path, len) == 0 && path[len] == '/') {
+        char *name = strndup(path + len + 1, strcspn(path + len + 1, "/"));
+        if (name && node_parse(name, UINT32_MAX, &id)) {
+            struct backend_device *d = find(b, (unsigned)id);
+            if (!d)
+                d = appear(b, (unsigned)id);
+            if (d)
+                d->touched = true;
+        }
+        free(name);
+        return;
+    }
+    /* The directory itself, or one above it. */
+    char **names = xs_directory(b->store, XBT_NULL, b->path, &nr);
+    for (unsigned i = 0; i < nr; i++) {
+        if (node_parse(names[i], UINT32_MAX, &id) && !find(b, (unsigned)id))
+            appear(b, (unsigned)id);
+    }
+    free(names);
+    for (struct backend_device *d = b->devices; d; d = d->next)
+        d->touched = true;
+}
+
+static void touch_front(struct backend *b, const char *path)
+{
+    for (struct backend_device *d = b->devices; d; d = d->next) {
+        if (d->front && xs_path_is_subpath(d->front, path))
+            d->touched = true;
+    }
+}
+
+bool backend_events(struct backend *b)
+{
+    char **event;
+    bool had_devices = b->devices;
+    while ((event = xs_check_watch(b->store))) {
+        if (strcmp(event[XS_WATCH_TOKEN], TOKEN_OWN) == 0)
+            touch_own(b, event[XS_WATCH_PATH]);
+        else
+            touch_front(b, event[XS_WATCH_PATH]);
+        free(event);
+    }
+    if (errno != EAGAIN) {
+        syslog(LOG_ERR, "the connection to the store is gone: %m");
+        return false;
+    }
+    for (struct backend_device *d = b->devices, *next; d; d = next) {
+        next = d->next;
+        if (d->touched)
+            look(d);
+    }
+    b->gone = had_devices && !b->devices && !exists(b->store, b->path);
+    return !b->gone;
+}
+
+bool backend_open(struct backend *b, const struct backend_driver *driver, unsigned guest)
+{
+    *b = (struct backend){.driver = driver, .guest = guest};
+    if (asprintf(&b->path, "/local/domain/%d/backend/%s/%u", OWN_DOMAIN, driver->kind, guest) < 0)
+        return false;
+    b->store = xs_open(0);
+    return b->store && xs_watch(b->store, b->path, TOKEN_OWN);
+}
+
+int backend_fd(const struct backend *b)
+{
+    return xs_fileno(b->store);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/xen/gntdev and /dev/xen/evtchn: see gate.h.  Numbers and structures are those of Linux's
+ * drivers.  Breaking the rule that a mapping is given back before the front end is told so costs
+ * the guest its device: both stock front ends give up when they find a grant still in use.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "abi/xen.h"
+#include "abi/grant_table.h"
+#include "backend/gate.h"
+
+struct bind_interdomain {
+    unsigned remote_domain;
+    unsigned remote_port;
+};
+struct port_only {
+    unsigned port;
+};
+struct map_ref {
+    uint32_t domid;
+    uint32_t ref;
+};
+struct map_grants {
+    uint32_t count;
+    uint32_t pad;
+    uint64_t index;
+    struct map_ref refs[];
+};
+struct unmap_grants {
+    uint64_t index;
+    uint32_t count;
+    uint32_t pad;
+};
+/* One side of a copy: an address of ours, or a piece of a granted page. */
+union copy_side {
+    void *local;
+    struct {
+        uint32_t ref;
+        uint16_t offset;
+        uint16_t domid;
+    } granted;
+};
+struct copy_segment {
+    union copy_side source;
+    union copy_side destination;
+    uint16_t len;
+    uint16_t flags; /* GNTCOPY_* */
+    int16_t status; /* GNTST_* */
+};
+struct copy_grants {
+    uint32_t count;
+    struct copy_segment *segments;
+};
+#define EVTCHN_BIND_INTERDOMAIN _IOC(_IOC_NONE, 'E', 1, sizeof(struct bind_interdomain))
+#define EVTCHN_NOTIFY           _IOC(_IOC_NONE, 'E', 4, sizeof(struct port_only))
+/* The driver's number counts one reference in the structure. */
+#define GNTDEV_MAP   _IOC(_IOC_NONE, 'G', 0, sizeof(struct map_grants) + sizeof(struct map_ref))
+#define GNTDEV_UNMAP _IOC(_IOC_NONE, 'G', 1, sizeof(struct unmap_grants))
+#define GNTDEV_COPY  _IOC(_IOC_NONE, 'G', 8, sizeof(struct copy_grants))
+
+#define COPY_AT_ONCE 64 /* pieces in one call, so that no memory has to be found for them */
+
+static int gntdev(void)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
+    return fd;
+}
+
+void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writable)
+{
+    struct map_grants *map = calloc(1, sizeof(*map) + nr * sizeof(map->refs[0]));
+    if (!map)
+        return NULL;
+    map->count = nr;
+    for (unsigned i = 0; i < nr; i++)
+        map->refs[i] = (struct map_ref){domid, refs[i]};
+    int status = ioctl(gntdev(), GNTDEV_MAP, map);
+    struct unmap_grants unmap = {.index = map->index, .count = nr};
+    free(map);
+    if (status < 0)
+        return NULL;
+    void *pages = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_READ | (writable ? PROT_WRITE : 0),
+                       MAP_SHARED, gntdev(), (off_t)unmap.index);
+    int saved = errno;
+    /* The mapping holds the grants from here on; munmap gives them back. */
+    ioctl(gntdev(), GNTDEV_UNMAP, &unmap);
+    errno = saved;
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void grants_unmap(void *pages, unsigned nr)
+{
+    munmap(pages, (size_t)nr * GATE_PAGE);
+}
+
+bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest)
+{
+    struct copy_segment segments[COPY_AT_ONCE];
+    while (nr > 0) {
+        unsigned now = nr < COPY_AT_ONCE ? nr : COPY_AT_ONCE;
+        struct copy_grants copy = {now, segments};
+        memset(segments, 0, now * sizeof(segments[0]));
+        for (unsigned i = 0; i < now; i++) {
+            struct copy_segment *s = &segments[i];
+            union copy_side *theirs = to_guest ? &s->destination : &s->source;
+            union copy_side *ours = to_guest ? &s->source : &s->destination;
+            theirs->granted.ref = pieces[i].ref;
+            theirs->granted.offset = pieces[i].offset;
+            theirs->granted.domid = (uint16_t)domid;
+            ours->local = pieces[i].local;
+            s->len = pieces[i].len;
+            s->flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+        }
+        if (ioctl(gntdev(), GNTDEV_COPY, &copy) < 0)
+            return false;
+        for (unsigned i = 0; i < now; i++) {
+            if (segments[i].status != GNTST_okay) {
+                errno = EFAULT;
+                return false;
+            }
+        }
+        pieces += now;
+        nr -= now;
+    }
+    return true;
+}
+
+bool event_bind(struct event *event, unsigned domid, uint32_t port)
+{
+    struct bind_interdomain arg = {domid, port};
+    event->fd = open("/dev/xen/evtchn", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (event->fd < 0)
+        return false;
+    int local = ioctl(event->fd, EVTCHN_BIND_INTERDOMAIN, &arg);
+    if (local < 0) {
+        int saved = errno;
+        event_close(event);
+        errno = saved;
+        return false;
+    }
+    event->port = (uint32_t)local;
+    return true;
+}
+
+void event_close(struct event *event)
+{
+    if (event->fd >= 0)
+        close(event->fd);
+    event->fd = -1;
+}
+
+bool event_take(const struct event *event)
+{
+    uint32_t port;
+    return read(event->fd, &port, sizeof(port)) == sizeof(port);
+}
+
+void event_enable(const struct event *event)
+{
+    /* It fails only for a port that is gone, of which nothing more is expected. */
+    if (write(event->fd, &event->port, sizeof(event->port)) < 0)
+        return;
+}
+
+void event_notify(const struct event *event)
+{
+    struct port_only arg = {event->port};
+    ioctl(event->fd, EVTCHN_NOTIFY, &arg);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A back end's ways to a guest: its granted pages and its event channels.
+ *
+ * gate.c does it by /dev/xen/gntdev and /dev/xen/evtchn; tests put ordinary memory in its place,
+ * and a process in a jail will put a broker there.  Nothing else in a back end knows the kernel's
+ * devices.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GATE_PAGE 4096u
+
+/* Maps @nr pages that domain @domid has granted as @refs, one behind the other; NULL with errno,
+ * and then none of them.  With @writable false the guest's grant may be a read-only one.
+ */
+void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writable);
+void grants_unmap(void *pages, unsigned nr);
+
+/* One piece of one granted page, and where it goes to or comes from. */
+struct grant_piece {
+    uint32_t ref;
+    uint16_t offset; /* offset + len is at most a page */
+    uint16_t len;
+    void *local;
+};
+
+/* Copies between the guest's pages and ours, without mapping anything: what the guest does to the
+ * page afterwards changes nothing of ours.  False with errno if any piece could not be copied;
+ * others may have been.
+ */
+bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest);
+
+/* An event channel with a descriptor of its own. */
+struct event {
+    int fd; /* readable when the event is pending; -1: none */
+    uint32_t port;
+};
+
+/* Binds to the other end @port of domain @domid; false with errno. */
+bool event_bind(struct event *event, unsigned domid, uint32_t port);
+void event_close(struct event *event);
+
+/* Is one pending?  It is taken then, and no other comes until event_enable(). */
+bool event_take(const struct event *event);
+void event_enable(const struct event *event);
+void event_notify(const struct event *event);
