@@ -159,14 +159,14 @@ int record_make(struct record *r, const uint8_t uuid[16], const char *text, stru
     return status;
 }
 
-static void open_file(struct record *r, int folder)
+static void open_file(struct record *r, int folder, int mode)
 {
     char path[RECORD_PATH], header[HEADER_LEN + 1] = "";
 
     for (unsigned i = 0; i < NR_FOLDERS && r->fd < 0; i++) {
         r->state = (enum record_state)i;
         record_path(path, r->state, r->uuid);
-        r->fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+        r->fd = openat(folder, path, mode | O_CLOEXEC);
     }
     /* None in a file whose writer was killed before its first line. */
     if (r->fd >= 0 && pread(r->fd, header, HEADER_LEN, 0) == HEADER_LEN &&
@@ -174,7 +174,7 @@ static void open_file(struct record *r, int folder)
         r->domid = (unsigned)strtoul(header + 7, NULL, 10);
 }
 
-int record_open(struct record *r, const uint8_t uuid[16], bool wait, struct problem *why)
+int record_open(struct record *r, const uint8_t uuid[16], unsigned how, struct problem *why)
 {
     for (;;) {
         int folder = lock_folder(why);
@@ -183,13 +183,13 @@ int record_open(struct record *r, const uint8_t uuid[16], bool wait, struct prob
         if (folder < 0)
             return -1;
         memcpy(r->uuid, uuid, sizeof(r->uuid));
-        open_file(r, folder);
+        open_file(r, folder, how & RECORD_ACT ? O_RDWR : O_RDONLY);
         if (r->fd < 0 || flock(r->fd, LOCK_EX | LOCK_NB) == 0) {
             close(folder);
             return r->fd >= 0;
         }
         close(folder);
-        if (!wait) {
+        if (!(how & RECORD_WAIT)) {
             record_close(r);
             return 0;
         }

@@ -8,8 +8,8 @@
  * acts on a guest holds the file's lock.  A kill gives the lock back, and this is how a half-made
  * guest is known: it is in making/ and its lock is free.
  *
- * Only who makes a guest has its record open for writing, so the close of such a descriptor, which
- * inotify tells of, means that a guest was made or that its maker is dead.
+ * Who makes or unmakes a guest has its record open for writing, the supervisor never: so the close of
+ * such a descriptor, which inotify tells of, means that he is done or dead.
  *
  * The uuid is the domain's handle too, so a domain is found even if its maker was killed before it
  * could write the number down, and a number that was given to another domain since confuses nobody.
@@ -40,9 +40,10 @@ struct record {
  * is one. */
 int record_make(struct record *r, const uint8_t uuid[16], const char *text, struct problem *why);
 
-/* Opens and locks one that there is: 1; 0: there is none, or somebody else holds it and @wait is
- * false; -1: failed. */
-int record_open(struct record *r, const uint8_t uuid[16], bool wait, struct problem *why);
+/* Opens and locks one that there is: 1; 0: there is none, or somebody else holds it; -1: failed. */
+#define RECORD_WAIT 1 /* for who holds it */
+#define RECORD_ACT  2 /* open for writing: the supervisor is told if this program is killed */
+int record_open(struct record *r, const uint8_t uuid[16], unsigned how, struct problem *why);
 
 /* Both are whole or not done at all, whenever a kill comes. */
 int record_set_domain(struct record *r, unsigned domid, struct problem *why);

@@ -254,7 +254,7 @@ static void look_at(struct supervisor *s, const uint8_t uuid[16])
     struct record r;
     int reason;
 
-    if (record_open(&r, uuid, false, NULL) != 1)
+    if (record_open(&r, uuid, 0, NULL) != 1)
         return; /* somebody acts on it, and we are told when he is done */
     if (r.state == RECORD_AGAIN) {
         make_again(s, &r);

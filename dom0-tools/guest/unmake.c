@@ -247,14 +247,14 @@ int guest_destroy(struct hypercalls *h, struct xs_handle *xs, unsigned domid, st
         return problem_set(why, EPERM, "`poweroff` ends the machine", "domain 0 is this one");
     if (domains_get(h, domid, &info, why) != 0)
         return -1;
-    status = record_open(&record, info.handle, false, why);
+    status = record_open(&record, info.handle, RECORD_ACT, why);
     if (status < 0)
         return -1;
     if (status == 0) {
         /* Nobody's, or somebody acts on it: then the domain is ended under his feet. */
         if (domain_destroy(h, domid, why) != 0 && (!why || why->error != ESRCH))
             return -1;
-        if (record_open(&record, info.handle, true, why) < 0)
+        if (record_open(&record, info.handle, RECORD_ACT | RECORD_WAIT, why) < 0)
             return -1;
     }
     if (record.fd >= 0 && record_set_state(&record, RECORD_MAKING, why) != 0) {
@@ -280,7 +280,7 @@ int guests_clean_up(bool (*connect)(void *ctx, struct hypercalls **h, struct xs_
     for (int i = 0; i < nr; i++) {
         struct record record;
 
-        if (record_open(&record, uuids[i], false, NULL) != 1)
+        if (record_open(&record, uuids[i], RECORD_ACT, NULL) != 1)
             continue; /* its maker lives */
         if (record.state == RECORD_MAKING && connect(ctx, &h, &xs) &&
             guest_unmake(h, xs, record.domid, record.uuid, NULL) == 0) {

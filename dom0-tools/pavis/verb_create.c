@@ -175,7 +175,7 @@ static int create_again(struct create *c)
 
     if (!uuid_parse(c->again, uuid))
         return verb_usage(c->session, "--again needs a uuid");
-    opened = record_open(&record, uuid, false, &why);
+    opened = record_open(&record, uuid, RECORD_ACT, &why);
     if (opened == 0 || (opened > 0 && record.state != RECORD_AGAIN))
         problem_set(&why, ENOENT, NULL, "no guest %s is to be made again", c->again);
     if (opened != 1 || record.state != RECORD_AGAIN || !(c->text = record_text(&record, &why)) ||

@@ -48,7 +48,7 @@ static bool runs(struct ask *a, const struct domain_info *d)
     reason = domain_shutdown_reason(&now);
     if (reason < 0 || reason == SHUTDOWN_suspend)
         return true;
-    if (record_open(&record, d->handle, false, NULL) < 0 || record.fd < 0)
+    if (record_open(&record, d->handle, 0, NULL) < 0 || record.fd < 0)
         return domain_is_dying(&now); /* xl's, or kept */
     record_close(&record);
     return true; /* the supervisor will remove it */
