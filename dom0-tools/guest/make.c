@@ -80,7 +80,8 @@ static int build(struct making *m)
     r.tsc_mode = c->tsc_mode;
     r.weight = c->cpu_weight;
     r.cap = c->cpu_cap;
-    /* A kernel that runs makes descriptor tables of frames that must not be mapped here any more. */
+    /* A kernel that runs makes descriptor tables of frames that must not be mapped here any more.
+     */
     r.program_ends = m->request->paused;
     r.created = note_domain;
     r.ctx = m;

@@ -8,8 +8,8 @@
  * acts on a guest holds the file's lock.  A kill gives the lock back, and this is how a half-made
  * guest is known: it is in making/ and its lock is free.
  *
- * Who makes or unmakes a guest has its record open for writing, the supervisor never: so the close of
- * such a descriptor, which inotify tells of, means that he is done or dead.
+ * Who makes or unmakes a guest has its record open for writing, the supervisor never: so the close
+ * of such a descriptor, which inotify tells of, means that he is done or dead.
  *
  * The uuid is the domain's handle too, so a domain is found even if its maker was killed before it
  * could write the number down, and a number that was given to another domain since confuses nobody.

@@ -14,7 +14,8 @@ bridge_start
 guest_servers_start
 dd if=/dev/vda of=/tmp/disk.img bs=1M status=none
 pavis_refusals
-guest_config w cloud 1 128
+guest_config w cloud 1 128 '' "disk = [ 'file:/tmp/disk.img,xvda,w' ]
+vif = [ '' ]"
 check first pavis create -q -p /tmp/w.cfg # what only the first guest makes
 check first-end pavis destroy w
 before
