@@ -47,9 +47,9 @@ HOST_HV_C := $(patsubst %,hypervisor/%.c,dom0/image dom0/image_notes dom0/plan d
         lib/format)
 LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
 LIBPAVIS := $B/dom0-tools/libpavis.a
-PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/pavis/*.c dom0-tools/config/*.c))
+PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest)))
 PAVIS_LIBS := $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
-PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s) -lm -pthread
+PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s uuid) -lm -pthread
 
 $B/dom0-tools/hv/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
@@ -69,7 +69,10 @@ $B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(PAVIS_LIBS)
 	@$(CC) $(USER_LDFLAGS) $^ $(PAVIS_DEBIAN_LIBS) -o $@
 
 .PHONY: pavis
-pavis: $B/root/usr/sbin/pavis $B/root/usr/share/man/man1/pavis.1
+pavis: $B/root/usr/sbin/pavis $B/root/usr/share/man/man1/pavis.1 $B/root/usr/share/bash-completion/completions/pavis
+$B/root/usr/share/bash-completion/completions/pavis: dom0-tools/pavis/completion.bash
+	@install -D -m 644 $< $@
+
 $B/root/usr/share/man/man1/pavis.1: dom0-tools/pavis/pavis.1
 	@install -D -m 644 $< $@
 all: pavis

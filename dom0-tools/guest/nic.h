@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The network interface in dom0 that stands for a guest's card. */
+#pragma once
+
+#include "config/guest_config.h"
+#include "lib/problem.h"
+
+#define DEFAULT_BRIDGE "xenbr0"
+
+/* The bridge that a card is to be on. */
+const char *nic_bridge(const struct guest_nic *nic);
+
+/* Whether it can be had at all: looked at before a guest is made. */
+int nic_check(const struct guest_nic *nic, struct problem *why);
+
+/* Puts the back end's interface, which is there by now, on its bridge and switches it on. */
+int nic_plug(const struct guest_nic *nic, unsigned domid, struct problem *why);
+
+/* The card's address: the given one, or one that is always the same for a guest's uuid and @devid,
+ * so that the guest's network card stays the same over a restart. */
+void nic_address(const struct guest_nic *nic, const uint8_t uuid[UUID_BYTES],
+                 uint8_t mac[MAC_BYTES]);

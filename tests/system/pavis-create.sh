@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# CLAIM: pavis makes a Debian guest with disk and network that Debian's xl also knows; it reboots, crashes, is destroyed at any moment and leaves nothing
+# TIMEOUT: 300
+TOOLS=ours
+. "$(dirname "$0")/lib.sh"
+new_disk vda
+run_dom0 -D "$work/vda" <<'END'
+. /payload/guest-checks.sh
+. /payload/pavis-checks.sh
+load_drivers
+check toolstack toolstack_start
+bridge_start
+guest_servers_start
+dd if=/dev/vda of=/tmp/disk.img bs=1M status=none
+pavis_refusals
+guest_config w cloud 1 128 '' "disk = [ 'file:/tmp/disk.img,xvda,w' ]
+vif = [ '' ]"
+check first pavis create -q -p /tmp/w.cfg # what only the first guest makes
+check first-end pavis destroy w
+before
+pavis_nodes_like_xl
+pavis_life
+pavis_ends
+left_nothing
+guest_servers_stop
+finish
+END
+conclude

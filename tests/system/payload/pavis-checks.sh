@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Guests by `pavis create` and their ends, held against Debian's xl in the same dom0.  Sourced after
+# guest-checks.sh with TOOLS=ours.
+
+# What there is beside guests, so that what is left behind shows.
+state() {
+    xenstore-ls -fp
+    losetup -a
+    ls /sys/class/net
+    find /run/pavis -type f
+    ls /var/lib/xen
+}
+before() { state >/tmp/state.before; free_before=$(free_mib); }
+left_nothing() {
+    state >/tmp/state.after
+    check nothing-left diff /tmp/state.before /tmp/state.after
+    check_free_mib memory-back "$free_before"
+}
+
+# refused NAME TEXT COMMAND...: it fails, and says this.
+refused() {
+    local name=$1 text=$2 output
+    shift 2
+    if output=$("$@" 2>&1); then
+        fail "$name" "'$*' succeeded"
+    elif echo "$output" | grep -q "$text"; then
+        pass "$name"
+    else
+        fail "$name" "'$*' said: $(echo "$output" | tail -3 | tr '\n' '|')"
+    fi
+}
+
+# Each mistake is answered with what to do, and leaves nothing.
+pavis_refusals() {
+    guest_config r cloud 1 128
+    refused no-file 'No such file' pavis create /tmp/none.cfg
+    refused bad-syntax 'memory=lots:1:8: error: .*quotes' pavis create /tmp/r.cfg 'memory=lots'
+    refused no-kernel '/none' pavis create /tmp/r.cfg 'kernel="/none"'
+    refused bad-kernel 'kernel' pavis create /tmp/r.cfg 'kernel="/payload/main.sh"'
+    refused no-bridge 'ip link add' pavis create /tmp/r.cfg 'vif=["bridge=nobr"]'
+    refused no-disk 'cannot open /none' pavis create /tmp/r.cfg 'disk=["/none,raw,xvda,w"]'
+    refused too-big 'memory' pavis create /tmp/r.cfg 'memory=100000'
+    refused unknown-domain 'no domain' pavis destroy nobody
+    refused domain-0 'poweroff' pavis destroy 0
+    check dry-run eval 'pavis create -n /tmp/r.cfg memory=77 | grep -q "\"target_memkb\": 78848"'
+    check_equal refusals-leave-nothing "$(find /run/pavis -type f | grep -v supervisor; xenstore-list /local/domain; losetup -a)" 0
+}
+
+# The nodes of one guest by xl and of the same by pavis, without what may differ by design.
+guest_nodes() {
+    local id
+    id=$(xl domid n)
+    xenstore-ls -fp | grep -v -e /start_time -e 'ring-ref' -e '/tty = ' -e '/state = ' -e '/mtu = ' \
+        -e '/local/domain/0/control' |
+        sed -E "s,/(vbd|vif|console|libxl|domain)/$id\\b,/\\1/ID,g; s/([nr])$id\\b/\\1ID/g; s/(id = \")$id\"/\\1ID\"/"
+}
+pavis_nodes_like_xl() {
+    guest_config n cloud 2 128 '' "
+uuid = '0b7c2f0e-8f2e-4c8f-9a53-2f3fd3f1f3aa'
+disk = [ 'phy:/dev/vda,xvda,w', 'file:/tmp/disk.img,xvdb,r' ]
+vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02,rate=10Mb/s' ]"
+    check xl-create xl create -p /tmp/n.cfg
+    guest_nodes >/tmp/nodes.xl
+    check pavis-destroys-xls pavis destroy n
+    check xls-loop-gone wait_for 10 eval '[ -z "$(losetup -a)" ]'
+    check pavis-create pavis create -q -p /tmp/n.cfg
+    guest_nodes >/tmp/nodes.pavis
+    check same-nodes diff /tmp/nodes.xl /tmp/nodes.pavis
+    check list-long eval 'xl list -l n | grep -q "\"pdev_path\": \"/dev/vda\""'
+    refused disk-shared 'disk of another guest' pavis create /tmp/n.cfg 'name="m"' 'uuid="1b7c2f0e-8f2e-4c8f-9a53-2f3fd3f1f3aa"'
+    check_equal list-paused "$(guest_state n)" --p---
+    refused name-taken 'a guest with the name n exists' pavis create /tmp/n.cfg 'uuid="1b7c2f0e-8f2e-4c8f-9a53-2f3fd3f1f3aa"'
+    check xl-destroys-pavis xl destroy n
+    check record-gone wait_for 20 eval '[ -z "$(find /run/pavis -type f | grep -v supervisor)" ]'
+    check loop-gone wait_for 10 eval '[ -z "$(losetup -a)" ]'
+}
+
+pavis_start() { # NAME FLAVOUR VCPUS DISK-SPEC
+    guest_config "$1" "$2" "$3" 256 'pavis.ip=10.9.0.2 pavis.disk=xvda sysrq_always_enabled' "
+disk = [ '$4,xvda,w' ]
+vif = [ 'bridge=xenbr0' ]"
+    check "$1-create" pavis create "/tmp/$1.cfg"
+    check "$1-up" guest_wait "$1" 90 '^GUEST idle'
+}
+
+# Its data, what xl says of it, a reboot with the supervisor killed before, its end.
+pavis_life() {
+    local id mac
+    pavis_start g cloud 2 file:/tmp/disk.img
+    check_equal g-disk-read "$(guest_said g disk-read)" "$vda_sum"
+    check_equal g-disk-written "$(tail -c ${half_mib}M /tmp/disk.img | sha256sum | cut -d' ' -f1)" "$(guest_said g disk-written)"
+    check_equal g-tcp-received "$(guest_said g tcp-received)" "$net_sum"
+    check_equal g-tcp-sent "$(guest_said g tcp-sent)" "$net_sum"
+    check g-ping-from-dom0 ping -c 3 -W 2 10.9.0.2
+    guest_list_checks g 2
+    check g-console console_answers g
+    guest_pause_checks g
+    id=$(xl domid g) mac=$(xenstore-read "/local/domain/$id/device/vif/0/mac")
+    kill -9 "$(pid_of_supervisor)"
+    check g-reboot pavis reboot g # which starts another
+    check g-again wait_for 40 eval '[ "$(xl domid g 2>/dev/null || echo '"$id"')" != '"$id"' ]'
+    check g-up-again wait_for 60 eval '[ "$(guest_seen g "^GUEST idle" | wc -l)" = 2 ]'
+    check_equal g-same-card "$(xenstore-read "/local/domain/$(xl domid g)/device/vif/0/mac")" "$mac"
+    check g-shutdown pavis shutdown -w g
+    check g-gone guest_gone g
+    [ "$failed" = 0 ] || guest_show g
+}
+
+pid_of_supervisor() { grep -l 'supervise' /proc/[0-9]*/cmdline 2>/dev/null | grep -v -e /self/ -e "/$$/" | head -1 | cut -d/ -f3; }
+
+# A crash, destroyed before its first instruction, in its boot, and twice at once.
+pavis_ends() {
+    guest_config e cloud 1 128 '' "vif = [ '' ]"
+    check e-create pavis create -q /tmp/e.cfg
+    sleep 1
+    check e-destroy-booting pavis destroy e
+    check e-create-to-crash pavis create -q /tmp/e.cfg 'ramdisk=""' # its kernel finds no root file system
+    check e-crash-ends-it wait_for 60 guest_gone e
+    check e-record-gone wait_for 20 eval '[ -z "$(find /run/pavis -type f | grep -v supervisor)" ]'
+    check e-preserve pavis create -q -p /tmp/e.cfg 'on_crash="preserve"'
+    pavis destroy e &
+    pavis destroy e 2>/dev/null
+    wait $!
+    check e-destroyed-twice guest_gone e
+}
+
+# ---- many guests, some of whose makers are killed ---------------------------------------------------
+
+tiny_config() { # every third with a disk and a network card, so that their pieces are in reach of a kill too
+    cat >/tmp/t.cfg <<CFG
+name = "t"
+kernel = "/payload/basic.elf"
+memory = 16
+$([ $(($1 % 3)) != 1 ] || echo "disk = [ 'file:/tmp/small.img,xvda,w' ]
+vif = [ '' ]")
+CFG
+}
+
+# All that must be as before: what the hypervisor counts, the store, files, descriptors, processes.
+everything() {
+    /payload/tally
+    state | grep -v 'pavis/supervisor'
+    for daemon in xenstored xenstore-keeper xenconsoled; do
+        echo "$daemon $(ls "/proc/$(grep -lx $daemon /proc/[0-9]*/comm | head -1 | cut -d/ -f3)/fd" | wc -l)"
+    done
+    echo "supervisor $(ls "/proc/$(pid_of_supervisor)/fd" | wc -l)"
+    ps | grep -v -e '\[' -e ' ps$' -e 'grep' | wc -l
+}
+settled() { everything >/tmp/all.after 2>&1 && cmp -s /tmp/all.before /tmp/all.after; }
+
+one_cycle() { # I: create and destroy; every tenth maker is killed, and every tenth destroyer
+    local nth=0 status=0
+    tiny_config "$1"
+    RANDOM=$((seed * 1000 + $1))
+    [ $(($1 % 10)) != 4 ] || nth=$((1 + RANDOM % calls_create))
+    if [ $nth != 0 ]; then
+        /payload/kill_at $nth pavis create -q -p /tmp/t.cfg >/dev/null 2>&1 || status=$?
+        [ $status != 137 ] || killed=$((killed + 1))
+        pavis destroy t >/dev/null 2>&1 # which first removes what is left
+        return 0
+    fi
+    pavis create -q -p /tmp/t.cfg || return 1
+    if [ $(($1 % 10)) = 9 ]; then
+        /payload/kill_at $((1 + RANDOM % calls_destroy)) pavis destroy t >/dev/null 2>&1 || status=$?
+        [ $status != 137 ] || killed=$((killed + 1))
+        pavis destroy t >/dev/null 2>&1
+        return 0
+    fi
+    pavis destroy t
+}
+
+calls_of() { /payload/kill_at 1000000 "$@" 2>&1 | sed -n 's/kill_at: \([0-9]*\) calls/\1/p'; }
+
+pavis_cycles() {
+    local i bad='' start
+    killed=0
+    dd if=/dev/zero of=/tmp/small.img bs=1M count=1 status=none
+    for i in 0 1 2 3; do tiny_config $i && pavis create -q -p /tmp/t.cfg && pavis destroy t; done # what only the first guests make
+    tiny_config 1
+    calls_create=$(calls_of pavis create -q -p /tmp/t.cfg)
+    calls_destroy=$(calls_of pavis destroy t)
+    echo "FIGURE system calls of a maker $calls_create, of a destroyer $calls_destroy"
+    usleep 500000
+    everything >/tmp/all.before
+    start=$(uptime_s)
+    for ((i = 0; i < cycles; i++)); do
+        one_cycle $i || { bad="cycle $i"; break; }
+        if [ $((i % 10)) = 4 ] || [ $((i % 10)) = 9 ]; then
+            wait_for 20 settled || { bad="left behind in cycle $i: $(diff /tmp/all.before /tmp/all.after | tail -6 | tr '\n' '|')"; break; }
+        fi
+    done
+    check_equal cycles "$bad" ''
+    echo "FIGURE cycles $i, killed $killed, $(seconds_since "$start") s"
+    check cycles-nothing-left wait_for 20 settled
+    check killed test $killed -gt 0
+}
