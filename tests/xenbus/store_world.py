@@ -138,13 +138,18 @@ class World:
 
     def end(self):
         if getattr(self, "process", None):
-            daemon, keeper = self.processes()
-            for pid in (keeper, daemon):
-                if pid:
+            # Each of the two would make another one of the other: SIGTERM ends both.
+            for how in [signal.SIGTERM] * 20 + [signal.SIGKILL] * 80:
+                found = [pid for pid in self.processes() if pid]
+                if not found:
+                    break
+                for pid in found:
                     try:
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(pid, how)
                     except ProcessLookupError:
                         pass
+                self.process.poll()
+                time.sleep(0.05)
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
