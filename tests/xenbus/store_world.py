@@ -138,15 +138,18 @@ class World:
 
     def end(self):
         if getattr(self, "process", None):
-            for _ in range(100):  # each would replace the other
-                both = [pid for pid in self.processes() if pid]
-                for pid in both:
+            # Each of the two would make another one of the other: SIGTERM ends both.
+            for how in [signal.SIGTERM] * 20 + [signal.SIGKILL] * 80:
+                found = [pid for pid in self.processes() if pid]
+                if not found:
+                    break
+                for pid in found:
                     try:
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(pid, how)
                     except ProcessLookupError:
                         pass
-                if not both:
-                    break
+                self.process.poll()
+                time.sleep(0.05)
             if self.process.poll() is None:
                 self.process.kill()
             self.process.wait()
