@@ -7,6 +7,8 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 image=$("$top/scripts/dom0-image")
 to=$1
+exec 9>"$to.lock"
+flock 9 # two tests that begin at once
 [ "$(cat "$to/from" 2>/dev/null)" != "$image" ] || exit 0
 rm -rf "$to"
 mkdir -p "$to/bin" "$to/lib" "$to/unpacked"
