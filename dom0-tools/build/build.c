@@ -28,7 +28,7 @@
 
 #define BLOCK_ORDER 9
 #define BLOCK       (1u << BLOCK_ORDER)
-#define MAP_AT_ONCE 2048 /* frames: keeps the list for the kernel in a few pages */
+#define MAP_AT_ONCE 4096 /* frames: a list of 32 KiB */
 #define MAX_KIB     (1ULL << 32)
 #define SLACK_KIB   1024 /* Xen's tools let a PV domain have this more than its memory */
 #define RFLAGS_IF   0x200u
@@ -179,6 +179,7 @@ static int map_file(int fd, const char *path, const char *what, struct input *in
     if (data == MAP_FAILED)
         return problem_set(why, errno, NULL, "cannot read the %s %s", what, path);
     in->data = data;
+    madvise(data, in->len, MADV_SEQUENTIAL); /* the kernel then keeps no account of each page */
     return 0;
 }
 

@@ -190,6 +190,57 @@ static void clear_rest(const struct window *w, char *at)
     clear_wide(at + done, (w->nr_pages << GUEST_PAGE_SHIFT) - done);
 }
 
+static uint64_t without_zeros(const char *at, uint64_t len)
+{
+    static const char zeros[GUEST_PAGE];
+
+    while (len >= GUEST_PAGE && memcmp(at + len - GUEST_PAGE, zeros, GUEST_PAGE) == 0)
+        len -= GUEST_PAGE;
+    return len;
+}
+
+/* For who keeps the unpacked file: has its program headers leave out the zeros that end segments
+ * (Linux's file has its whole bss) and returns the length that is worth keeping, 0 if none is.  The
+ * file has been understood, so what its segments say is true; what other headers say need not be.
+ */
+static uint64_t trim(char *at, const struct window *w)
+{
+    const struct image_segment *last = &w->segments[w->nr_segments - 1];
+    struct kernel_image check;
+    struct elf64_header eh;
+    struct elf64_phdr ph;
+    uint64_t end = last->file_offset + last->file_size;
+
+    memcpy(&eh, at, sizeof(eh));
+    for (unsigned i = 0; i < eh.e_phnum; i++) {
+        char *place = at + eh.e_phoff + i * sizeof(ph);
+
+        memcpy(&ph, place, sizeof(ph));
+        for (unsigned j = 0; j < w->nr_segments; j++) {
+            const struct image_segment *s = &w->segments[j];
+
+            if (ph.p_type != PT_LOAD || ph.p_offset != s->file_offset ||
+                ph.p_filesz != s->file_size)
+                continue;
+            ph.p_filesz = without_zeros(at + ph.p_offset, ph.p_filesz);
+            memcpy(place, &ph, sizeof(ph));
+            if (s == last)
+                end = ph.p_offset + ph.p_filesz;
+            break;
+        }
+    }
+    /* An old kernel's wishes are in a section, whose header is at the end: it is not kept. */
+    return image_parse(&check, at, end) ? 0 : end;
+}
+
+static void keep(const struct kernel_source *source, char *at, const struct window *w)
+{
+    uint64_t len = source->unpacked ? trim(at, w) : 0;
+
+    if (len)
+        source->unpacked(source->ctx, at, len);
+}
+
 /* The zeros behind each segment that the file does not hold. */
 static int clear_bss(const struct window *w, struct guest_memory *m, struct problem *why)
 {
@@ -272,18 +323,19 @@ static int load_packed(struct kernel_image *img, const struct kernel_source *sou
     if (in_place && !map_window(&w, at, m, why))
         goto out;
     wrong = build_unpack(packed, at, size);
-    if (!wrong && source->unpacked)
-        source->unpacked(source->ctx, at, size);
     if (wrong) {
         refuse(why, wrong);
     } else if (!in_place) {
         ret = load_copy(img, at, size, m, why);
+        if (ret == 0 && source->unpacked)
+            source->unpacked(source->ctx, at, size);
     } else if ((wrong = image_parse(img, at, size))) {
         refuse(why, wrong);
     } else if (!fits_window(img, &w)) {
         refuse(why, "the kernel's program headers do not say where it lies: a PADDR_OFFSET, or a "
                     "damaged file");
     } else {
+        keep(source, at, &w);
         clear_rest(&w, at);
         ret = clear_bss(&w, m, why);
     }

@@ -19,7 +19,8 @@
 struct kernel_source {
     const void *file;
     uint64_t len;
-    /* Called with the unpacked ELF file, if the file was packed; may be NULL. */
+    /* Called with an ELF file that loads as this one, if it was packed and all is well; may be
+     * NULL. */
     void (*unpacked)(void *ctx, const void *elf, uint64_t len);
     void *ctx;
 };

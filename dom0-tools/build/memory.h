@@ -60,6 +60,8 @@ static inline void copy_wide(void *to, const void *from, size_t len)
         _mm_storeu_si128((__m128i *)(t + 32), c);
         _mm_storeu_si128((__m128i *)(t + 48), d);
     }
+    for (; len >= 16; len -= 16, t += 16, f += 16)
+        _mm_storeu_si128((__m128i *)t, _mm_loadu_si128((const __m128i *)f));
     while (len--)
         *t++ = *f++;
 }
@@ -69,9 +71,16 @@ static inline void clear_wide(void *at, size_t len)
     char *t = at;
     __m128i zero = _mm_setzero_si128();
 
-    for (; len >= 128; len -= 128, t += 128)
-        for (unsigned i = 0; i < 8; i++)
-            _mm_storeu_si128((__m128i *)(t + 16 * i), zero);
+    for (; len >= 128; len -= 128, t += 128) {
+        _mm_storeu_si128((__m128i *)t, zero);
+        _mm_storeu_si128((__m128i *)(t + 16), zero);
+        _mm_storeu_si128((__m128i *)(t + 32), zero);
+        _mm_storeu_si128((__m128i *)(t + 48), zero);
+        _mm_storeu_si128((__m128i *)(t + 64), zero);
+        _mm_storeu_si128((__m128i *)(t + 80), zero);
+        _mm_storeu_si128((__m128i *)(t + 96), zero);
+        _mm_storeu_si128((__m128i *)(t + 112), zero);
+    }
     while (len--)
         *t++ = 0;
 }

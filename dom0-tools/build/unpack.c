@@ -15,10 +15,12 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define TRAILER                                                                                    \
-    4u /* unpacked size behind a bzImage's payload, which the hypervisor's part checks */
+#include "build/lz4.h"
+
+#define TRAILER   4u /* unpacked size behind a bzImage's payload */
 #define LZ4_START 8u /* magic and the first block's length */
 #define LZ4_BLOCK (8u << 20)
+#define LZ4_MAGIC 0x184C2102u
 #define GZIP_ONLY (16 + MAX_WBITS)
 
 static uint32_t get32(const uint8_t *p)
@@ -84,6 +86,33 @@ static const char *lzma_unpack(const struct packed_image *p, void *to, size_t si
                : "the kernel's LZMA data is damaged or cut off";
 }
 
+/* The legacy frame: blocks, each behind its length; at one's place may stand a further magic. */
+static const char *lz4_unpack(const struct packed_image *p, uint8_t *to, size_t size)
+{
+    static const char damaged[] = "the kernel's LZ4 data is damaged or cut off";
+    uint64_t end = stream_len(p), in = sizeof(uint32_t);
+    size_t out = 0;
+
+    while (in < end) {
+        size_t room = size - out < LZ4_BLOCK ? size - out : LZ4_BLOCK;
+        uint32_t len;
+        int64_t n;
+
+        if (end - in < sizeof(len))
+            return damaged;
+        len = get32(p->data + in);
+        in += sizeof(len);
+        if (len == LZ4_MAGIC)
+            continue;
+        n = len <= end - in ? lz4_block(p->data + in, len, to + out, room) : -1;
+        if (n < 0)
+            return damaged;
+        in += len;
+        out += (size_t)n;
+    }
+    return out == size ? NULL : damaged;
+}
+
 const char *build_unpack(const struct packed_image *p, void *to, size_t size)
 {
     struct unpack_arena arena = {0};
@@ -97,6 +126,8 @@ const char *build_unpack(const struct packed_image *p, void *to, size_t size)
     wrong = unpack_size(p, &stated, &needs);
     if (wrong)
         return wrong;
+    if (p->packing == IMAGE_LZ4)
+        return lz4_unpack(p, to, size);
     if (needs) {
         arena.size = needs;
         arena.base = mmap(NULL, needs, PROT_READ | PROT_WRITE,

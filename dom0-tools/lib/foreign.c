@@ -12,14 +12,15 @@
 #define PAGE_SHIFT 12
 #define FEW        64
 
-struct ioctl_mmapbatch_v2 {
-    unsigned num;
-    uint16_t dom;
-    uint64_t addr;
-    const uint64_t *mfns;
-    int *errors; /* a negative errno for each frame, or 0 */
+struct run {
+    uint64_t va, mfn, nr;
 };
-#define IOCTL_PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct ioctl_mmapbatch_v2))
+struct ioctl_mmap {
+    int num;
+    uint16_t dom;
+    const struct run *runs;
+};
+#define IOCTL_PRIVCMD_MMAP _IOC(_IOC_NONE, 'P', 2, sizeof(struct ioctl_mmap))
 
 struct ioctl_mmap_resource {
     uint16_t dom;
@@ -39,38 +40,41 @@ static void *reserve(const struct hypercalls *h, void *at, size_t nr)
     return p == MAP_FAILED ? NULL : p;
 }
 
-static int batch(struct hypercalls *h, unsigned domid, void *at, const uint64_t *mfns, size_t nr,
-                 int *errors, struct problem *why)
+/* Frames one after the other are named by their first: most of a domain's are, by 2 MiB. */
+static size_t make_runs(struct run *runs, uint64_t at, const uint64_t *mfns, size_t nr)
 {
-    struct ioctl_mmapbatch_v2 map = {.num = (unsigned)nr,
-                                     .dom = (uint16_t)domid,
-                                     .addr = (uintptr_t)at,
-                                     .mfns = mfns,
-                                     .errors = errors};
-    int ret = ioctl(hypercalls_fd(h), IOCTL_PRIVCMD_MMAPBATCH_V2, &map);
+    size_t nr_runs = 0;
 
     for (size_t i = 0; i < nr; i++)
-        if (errors[i])
-            return problem_set(why, -errors[i], gone, "cannot map frame %#llx of domain %u",
-                               (unsigned long long)mfns[i], domid);
-    return ret < 0 ? problem_set(why, errno, gone, "cannot map memory of domain %u", domid) : 0;
+        if (nr_runs && mfns[i] == mfns[i - 1] + 1)
+            runs[nr_runs - 1].nr++;
+        else
+            runs[nr_runs++] = (struct run){at + (i << PAGE_SHIFT), mfns[i], 1};
+    return nr_runs;
 }
 
 int foreign_map_at(struct hypercalls *h, unsigned domid, void *at, const uint64_t *mfns, size_t nr,
                    struct problem *why)
 {
-    int few[FEW] = {0}, *errors = few, ret;
+    struct run few[FEW], *runs = few;
+    struct ioctl_mmap map = {.dom = (uint16_t)domid};
+    int ret;
 
     if (!reserve(h, at, nr))
         return problem_set(why, errno, NULL, "no address space for memory of domain %u", domid);
     if (nr > FEW)
-        errors = calloc(nr, sizeof(*errors));
-    if (!errors)
+        runs = calloc(nr, sizeof(*runs));
+    if (!runs)
         return problem_set(why, ENOMEM, NULL, "no memory");
-    ret = batch(h, domid, at, mfns, nr, errors, why);
-    if (errors != few)
-        free(errors);
-    return ret;
+    map.num = (int)make_runs(runs, (uintptr_t)at, mfns, nr);
+    map.runs = runs;
+    ret = ioctl(hypercalls_fd(h), IOCTL_PRIVCMD_MMAP, &map);
+    if (ret < 0)
+        problem_set(why, errno, gone, "cannot map %zu frames of domain %u, the first being %#llx",
+                    nr, domid, (unsigned long long)mfns[0]);
+    if (runs != few)
+        free(runs);
+    return ret < 0 ? -1 : 0;
 }
 
 void *foreign_map(struct hypercalls *h, unsigned domid, const uint64_t *mfns, size_t nr,

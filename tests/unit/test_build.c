@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-// SOURCES: dom0-tools/build/kernel.c dom0-tools/build/unpack.c dom0-tools/build/content.c dom0-tools/lib/problem.c
+// SOURCES: dom0-tools/build/kernel.c dom0-tools/build/unpack.c dom0-tools/build/lz4.c dom0-tools/build/content.c dom0-tools/lib/problem.c
 // SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/unpack_xz.c hypervisor/dom0/bcj_x86.c
 // SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c hypervisor/dom0/plan.c hypervisor/lib/format.c
 // LIBS: -Idom0-tools -D_GNU_SOURCE -llzma -lz -llz4 -lzstd -lbz2
@@ -230,6 +230,37 @@ static void test_each_packing(void **state)
             }
 }
 
+/* What is kept of a packed kernel loads as the kernel itself, and is shorter. */
+static void keep_copy(void *ctx, const void *bytes, uint64_t len)
+{
+    assert_true(len < sizeof(file));
+    memcpy(file, bytes, len);
+    file_len = len;
+}
+
+static void test_kept(void **state)
+{
+    struct kernel_source source = {.file = file, .unpacked = keep_copy};
+    struct kernel_image img;
+    struct problem why;
+    uint8_t *packed = malloc(sizeof(file));
+
+    make_elf(0);
+    memset(elf + 0xa000 + 0x1100, 0, DATA_SIZE - 0x1100); /* ends in zeros */
+    make_file(IMAGE_LZ4, true);
+    memcpy(packed, file, file_len);
+    source.file = packed;
+    source.len = file_len;
+    world_clear(&world);
+    assert_int_equal(kernel_load(&img, &source, &world.memory, &why), 0);
+    check_memory(0);
+    assert_int_equal(file_len, 0xa000 + DATA_SIZE - 0x1000);
+    world_clear(&world);
+    assert_int_equal(load(&img, &why), 0);
+    check_memory(0);
+    free(packed);
+}
+
 /* A kernel whose frames are at the end or the start of the domain, and one that hardly fits. */
 static void test_little_room(void **state)
 {
@@ -419,7 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_packing), cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_content),
+        cmocka_unit_test(test_content),      cmocka_unit_test(test_kept),
     };
 
     return cmocka_run_group_tests(tests, open_world, NULL);
