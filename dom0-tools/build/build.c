@@ -20,6 +20,7 @@
 
 #include "abi/grant_table.h"
 #include "abi/memory.h"
+#include "abi/version.h"
 #include "build/cache.h"
 #include "build/content.h"
 #include "build/kernel.h"
@@ -308,8 +309,20 @@ static int alloc_ports(struct builder *b)
     return 0;
 }
 
+/* Pavis hands out no frame that is not zero; of Xen that depends on how it was built and started.
+ */
+static bool memory_is_zero(struct builder *b)
+{
+    xen_extraversion_t extra = "";
+
+    return host_version(b->h, XENVER_extraversion, extra, sizeof(extra), NULL) >= 0 &&
+           memcmp(extra, "-pavis", sizeof("-pavis")) == 0;
+}
+
 static int get_memory(struct builder *b)
 {
+    b->memory.zeroed = memory_is_zero(b);
+
     if (domain_claim(b->h, b->out->domid, b->memory.nr_pages, b->why))
         return b->why && b->why->error == ENOMEM
                    ? problem_set(b->why, ENOMEM,

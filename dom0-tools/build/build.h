@@ -39,7 +39,10 @@ struct build_request {
     unsigned weight, cap; /* credit2's; weight 0: the default of both */
 
     const char *cache; /* folder of unpacked kernels, NULL: none */
-    bool program_ends; /* soon: do not spend time on unmapping, the end of the program does it */
+    /* The program ends before the guest is unpaused, so unmapping may be left to its end, which is
+     * cheaper.  A guest that ran while its frames are mapped here could not make page tables and
+     * descriptor tables of them, and would crash. */
+    bool program_ends;
     /* Called when the domain has its number and nothing else; the building stops where it does not
      * return 0, with the problem that it has set.  May be NULL. */
     int (*created)(void *ctx, unsigned domid, struct problem *why);

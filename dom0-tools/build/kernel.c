@@ -250,7 +250,7 @@ static int clear_bss(const struct window *w, struct guest_memory *m, struct prob
         uint64_t end = pages_of(s->offset + s->mem_size);
         void *p;
 
-        if (first >= end)
+        if (m->zeroed || first >= end)
             continue;
         p = m->map(m, NULL, first, end - first, why);
         if (!p)
@@ -261,12 +261,42 @@ static int clear_bss(const struct window *w, struct guest_memory *m, struct prob
     return 0;
 }
 
+struct target {
+    char *base; /* of the domain's frame 0, as if all of it were mapped */
+    bool zeroed;
+};
+
 static int write_piece(void *ctx, uint64_t offset, const void *src, size_t len)
 {
+    const struct target *to = ctx;
+
     if (src)
-        copy_wide((char *)ctx + offset, src, len);
-    else
-        clear_wide((char *)ctx + offset, len);
+        copy_wide(to->base + offset, src, len);
+    else if (!to->zeroed)
+        clear_wide(to->base + offset, len);
+    return 0;
+}
+
+/* The frames that something has to be written to: where they are zero already, those with bytes of
+ * the file. */
+static int map_kernel(const struct kernel_image *img, struct guest_memory *m, char *at,
+                      uint64_t first, uint64_t end, struct problem *why)
+{
+    uint64_t done = first;
+
+    if (!m->zeroed)
+        return m->map(m, at, first, end - first, why) ? 0 : -1;
+    for (unsigned i = 0; i < img->nr_segments; i++) {
+        const struct image_segment *s = &img->segments[i];
+        uint64_t start = page_of(s->offset) > done ? page_of(s->offset) : done;
+        uint64_t stop = pages_of(s->offset + s->file_size);
+
+        if (s->file_size == 0 || stop <= start)
+            continue;
+        if (!m->map(m, at + ((start - first) << GUEST_PAGE_SHIFT), start, stop - start, why))
+            return -1;
+        done = stop;
+    }
     return 0;
 }
 
@@ -275,8 +305,10 @@ static int load_copy(struct kernel_image *img, const void *elf, uint64_t len,
                      struct guest_memory *m, struct problem *why)
 {
     const char *wrong = image_parse(img, elf, len);
+    struct target to = {.zeroed = m->zeroed};
     uint64_t first, end;
-    char *p;
+    char *at;
+    int ret;
 
     if (wrong)
         return refuse(why, wrong);
@@ -287,13 +319,15 @@ static int load_copy(struct kernel_image *img, const void *elf, uint64_t len,
             why, ENOMEM,
             "Give the guest more memory=", "the kernel needs %llu MiB, the guest has %llu",
             (unsigned long long)(end >> 8) + 1, (unsigned long long)(m->nr_pages >> 8));
-    p = m->map(m, NULL, first, end - first, why);
-    if (!p)
-        return -1;
-    /* image_load() counts from virt_base, the mapping begins at the kernel's first page. */
-    image_load(img, write_piece, p - (first << GUEST_PAGE_SHIFT));
-    m->forget(m, p, end - first);
-    return 0;
+    at = guest_reserve(end - first);
+    if (!at)
+        return problem_set(why, errno, NULL, "no address space for the guest's memory");
+    ret = map_kernel(img, m, at, first, end, why);
+    to.base = at - (first << GUEST_PAGE_SHIFT);
+    if (ret == 0)
+        image_load(img, write_piece, &to);
+    m->forget(m, at, end - first);
+    return ret;
 }
 
 static int load_packed(struct kernel_image *img, const struct kernel_source *source,

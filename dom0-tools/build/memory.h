@@ -12,6 +12,7 @@
 #pragma once
 
 #include <emmintrin.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -23,13 +24,14 @@
 
 struct guest_memory {
     uint64_t nr_pages;
+    bool zeroed; /* all of it is zero at first, by what the hypervisor promises */
     /* Maps frames [pfn, pfn + nr), which the domain has, writable at @at, which the caller has
      * reserved, or anywhere if that is NULL.  NULL on failure.  A frame may be mapped twice. */
     void *(*map)(struct guest_memory *m, void *at, uint64_t pfn, uint64_t nr, struct problem *why);
     /* Undoes one or several mappings, each as a whole, and what is reserved around them. */
     void (*unmap)(struct guest_memory *m, void *p, uint64_t nr);
-    /* Unmaps as well, but where the program ends soon it may be left to the end: frames that are to
-     * become page tables must not be mapped writable, to others it does not matter. */
+    /* Unmaps as well, but where the program ends soon it may be left to the end: frames that
+     * become page tables must be unmapped at once, others before the guest runs. */
     void (*forget)(struct guest_memory *m, void *p, uint64_t nr);
     /* The machine frame behind a page frame. */
     uint64_t (*mfn)(const struct guest_memory *m, uint64_t pfn);

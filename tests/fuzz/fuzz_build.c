@@ -103,7 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     rest = fuzz_copy(data + 1, size - 1);
-    switch (data[0] % NR_WHATS) {
+    world.memory.zeroed = data[0] & 0x80;
+    switch ((data[0] & 0x7f) % NR_WHATS) {
     case A_FILE: load(rest, size - 1); break;
     case AN_ELF: load_packed(rest, size - 1); break;
     default: same_as_library(rest, size - 1); break;

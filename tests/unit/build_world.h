@@ -66,7 +66,11 @@ static inline unsigned world_mapped(void)
 /* The file has @nr_pages for good; tests may give the domain fewer for a while. */
 static inline void world_open(struct world *w, uint64_t nr_pages)
 {
-    *w = (struct world){.memory = {nr_pages, world_map, world_unmap, world_unmap, world_mfn},
+    *w = (struct world){.memory = {.nr_pages = nr_pages,
+                                   .map = world_map,
+                                   .unmap = world_unmap,
+                                   .forget = world_unmap,
+                                   .mfn = world_mfn},
                         .size = nr_pages << GUEST_PAGE_SHIFT};
     w->fd = memfd_create("guest", MFD_CLOEXEC);
     assert(w->fd >= 0 && ftruncate(w->fd, (off_t)w->size) == 0);

@@ -61,7 +61,6 @@ int main(int argc, char **argv)
     bool unpause = false;
     int option;
 
-    req.program_ends = true;
     while ((option = getopt(argc, argv, "uc:r:v:")) != -1)
         switch (option) {
         case 'u': unpause = true; break;
@@ -76,6 +75,7 @@ int main(int argc, char **argv)
     req.memory_kib = strtoull(argv[optind + 1], NULL, 10);
     req.cmdline = argv[optind + 2];
     req.handle[15] = (uint8_t)getpid();
+    req.program_ends = !unpause;
     h = hypercalls_open(&why);
     if (!h || build_domain(h, &req, &d, &why) || (unpause && run(h, &d, "built", &why))) {
         problem_print(&why, "build_guest");
