@@ -4,10 +4,7 @@
 # TIMEOUT: 240
 . "$(dirname "$0")/lib.sh"
 new_disk vda
-for program in keeper savefile; do
-    gcc -O2 -Wall -Wextra -Werror -static -pthread -o "$work/$program" "$top/tests/system/programs/$program.c"
-    more_payload+=("$work/$program")
-done
+. "$top/tests/system/lib-save.sh"
 run_dom0 -D "$work/vda" <<'END'
 . /payload/save-checks.sh
 load_drivers

@@ -12,12 +12,14 @@ guest_ask() { echo "$*" | timeout 15 nc 10.9.0.2 7100; }
 guest_answers() { [ "$(guest_ask echo hello)" = hello ]; }
 record() { /payload/savefile "$1" | awk -v t="$2" '$1 == t { print $2; exit }'; } # FILE TYPE: where its body is
 
-# save_guest_start NAME FLAVOUR VCPUS MEMORY: up, with data in memory, a thread on each vCPU, an open connection.
+# save_guest_start NAME FLAVOUR VCPUS MEMORY [CONFIG-LINE]: up, with data in memory, a thread on each vCPU and an open
+# connection.
 save_guest_start() {
     guest_files=payload/keeper
     guest_config "$1" "$2" "$3" "$4" 'pavis.ip=10.9.0.2 pavis.serve' "
 disk = [ 'phy:/dev/vda,xvda,w' ]
-vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]"
+vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]
+${5:-}"
     keeper_cpus=$3
     check "$1-create" xl create "/tmp/$1.cfg"
     check "$1-up" guest_wait "$1" 90 '^GUEST idle'
@@ -26,7 +28,12 @@ vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]"
     guest_ask 'dd if=/dev/urandom of=/tmp/kept bs=1M count=2'
     guest_data_sum=$(guest_ask 'sha256sum </tmp/kept')
     check "$1-data" test ${#guest_data_sum} -gt 64
-    # One connection for the guest's whole life.  nc ends when its own input does, so that never ends.
+    save_guest_connect
+}
+
+# One connection from here on, over which the guest tells its counts.  nc ends when its own input does, so that
+# never ends.
+save_guest_connect() {
     mkfifo /tmp/never 2>/dev/null
     sleep 100000 >/tmp/never &
     nc -l -p 7003 </tmp/never >/tmp/stream &
@@ -35,6 +42,18 @@ vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02' ]"
 
 stream_sum() { tail -n 2 /tmp/stream | head -n 1 | cut -d' ' -f1; } # the last line may be half there
 stream_beyond() { [ "$(stream_sum)" -gt "$1" ]; }
+
+# save_turns NAME LABEL N: saved and restored N times, each time intact.
+save_turns() {
+    local turn
+    for ((turn = 1; turn <= $3; turn++)); do
+        check "$2-save-$turn" xl save "$1" /tmp/saved
+        check "$2-gone-$turn" guest_gone "$1"
+        check "$2-restore-$turn" xl restore /tmp/saved
+        save_guest_intact "$2-$turn"
+    done
+    rm /tmp/saved
+}
 
 # save_guest_intact LABEL: what was there is there, every vCPU goes on, no register changed, no clock went back.
 save_guest_intact() {
