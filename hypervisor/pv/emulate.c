@@ -115,7 +115,6 @@ static bool emulate_string_io(struct vcpu *v, struct cpu_regs *regs, const struc
 /* --- control and debug registers
  * ------------------------------------------------------------------ */
 
-
 static bool read_creg(struct vcpu *v, const struct privop_insn *in, uint64_t *val)
 {
     switch (in->creg) {

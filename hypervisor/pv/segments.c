@@ -32,7 +32,6 @@
 #include "mem/validate.h"
 #include "pv/pv.h"
 
-
 uint16_t pv_fix_selector(uint16_t sel)
 {
     return sel & 0xfffc ? sel | 3 : sel;
