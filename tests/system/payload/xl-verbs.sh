@@ -21,7 +21,8 @@ refused() { # STATUS-TEXT COMMAND...: the command fails and says so
     grep -qE "$text" <<<"$output"
 }
 
-type_to() { printf '%s\n' "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"; }
+# The terminal stays open for a moment: what was typed by who is gone again may be dropped.
+type_to() { { printf '%s\n' "$2"; sleep 1; } >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"; }
 typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, at the latest after some seconds
     local mark end=$((SECONDS + 30 * ${time_factor:-1}))
     while [ $SECONDS -lt $end ]; do
@@ -34,6 +35,9 @@ typed_says() { # NAME COMMAND REGEX: what the guest's shell answers, at the late
     guest_seen "$1" "^$mark " | tail -1
     return 1
 }
+
+lives() { grep -c '^LIMITS ok' "$(guest_log "$1")"; } # of a tiny guest that starts again by itself
+tiny_end() { wait_for 10 eval "[ \$(lives $1) = 1 ]" && type_to "$1" x; } # as its words say
 
 # share SECONDS ONE OTHER: what the first gets of the time that both get, in per mille.  Both are read in
 # one call, so that the time the call itself takes does not matter.
