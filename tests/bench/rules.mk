@@ -1,5 +1,5 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile bench-io bench-stretch
+.PHONY: bench bench-profile bench-io bench-stretch bench-create
 $B/bench/guestbench $B/bench/iobench $B/bench/mark: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
@@ -33,3 +33,6 @@ bench-io: all $B/bench/iobench $B/bench/hvprofile.so
 
 bench-stretch: all guests $B/bench/stretch.so
 	@tests/bench/run-stretch $(BENCH)
+
+bench-create: all guests $B/bench/hvprofile.so $B/system/build_guest
+	@tests/bench/run-create
