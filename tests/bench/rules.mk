@@ -1,5 +1,5 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile bench-io bench-stretch bench-store
+.PHONY: bench bench-profile bench-io bench-stretch bench-store bench-create
 $B/bench/guestbench $B/bench/iobench $B/bench/mark: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
@@ -36,3 +36,6 @@ bench-stretch: all guests $B/bench/stretch.so
 
 bench-store: xenbus-tests
 	@tests/bench/run-store $(BENCH)
+
+bench-create: all guests $B/bench/hvprofile.so $B/system/build_guest
+	@tests/bench/run-create
