@@ -62,6 +62,9 @@ echo "FIGURE restores refused $refused, taken $taken"
 check many test $((refused + taken)) = "$rounds"
 
 check untouched xl restore /tmp/saved
+# Copies that ran have used up the old connection.
+check untouched-up wait_for 60 guest_answers
+save_guest_connect
 save_guest_intact untouched
 check destroy xl destroy g
 for size in 40 1000 100000 30000000; do
