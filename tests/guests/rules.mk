@@ -31,6 +31,7 @@ $B/guests/%.elf: $B/guests/start-%.o $B/guests/%.o $(GUEST_LIB) tests/guests/lib
 
 # A family of several files has a folder of its name.
 $B/guests/inject.elf: $(patsubst tests/%.c,$B/%.o,$(wildcard tests/guests/inject/*.c))
+$B/guests/domains.elf: $(patsubst tests/%.c,$B/%.o,$(wildcard tests/guests/domains/*.c))
 
 .PRECIOUS: $B/guests/%.o $B/guests/start-%.o
 -include $(wildcard $B/guests/*.d $B/guests/*/*.d)
