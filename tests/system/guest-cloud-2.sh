@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: dom0 hosts a guest (cloud kernel, 2 vCPUs, disk, bridge): its data, xl's verbs, nothing left
 # TIMEOUT: 200
+# LONG
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 run_dom0 -D "$work/vda" <<'END'

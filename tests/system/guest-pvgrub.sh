@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: Debian's PV-GRUB starts a guest's kernel and initrd from the guest's own disk, and nothing of it stays
 # TIMEOUT: 200
+# LONG
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-pvgrub.sh"
 unpack_lz4 "$image/vmlinuz-cloud" >"$work/kernel"

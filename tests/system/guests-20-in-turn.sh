@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: twenty guests of 80 MiB created and destroyed in turn leave free memory as it was
 # TIMEOUT: 300
+# LONG
 . "$(dirname "$0")/lib.sh"
 run_dom0 <<'END'
 check toolstack toolstack_start
