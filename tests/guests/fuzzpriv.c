@@ -225,6 +225,9 @@ bool fuzz_may(struct fuzzer *f, const struct row *row, uint64_t *nr, uint64_t a[
     case __HYPERVISOR_mmu_update: /* own tables and the M2P of own frames */
     case __HYPERVISOR_mmuext_op:
         return row->args[0] != '+' && (a[3] & 0xffff) != 0 && (a[3] & 0xffff) != DOMID_SELF;
+    case __HYPERVISOR_sched_op:
+        return row->cmd != SCHEDOP_remote_shutdown || f->pointed >= f->edge ||
+               ((struct sched_remote_shutdown *)f->pointed)->domain_id; /* else the machine's end */
     case __HYPERVISOR_memory_op: /* "any sub-operation" could give back what this program is in */
         return row->args[0] != '+';
     case __HYPERVISOR_grant_table_op:
