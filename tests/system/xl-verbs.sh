@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: every verb of Debian's xl that a person uses on running guests does what it says
 # TIMEOUT: 300
+# LONG
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 more_payload=("$top/build/guests/domu.elf")
@@ -109,13 +110,15 @@ check_equal linux-cpuid "$(typed_says l 'grep -cw aes /proc/cpuinfo' '.' | sed '
 memory() { typed_says l "awk '/MemTotal/ { print \$2 }' /proc/meminfo" . | sed 's/.* //'; }
 before=$(memory)
 check mem-up xl mem-set l 160
-check mem-is-up wait_for 10 eval '[ "$(xl_row l | awk "{ print \$3 }")" = 160 ]'
+wait_for 20 eval '[ "$(xl_row l | awk "{ print \$3 }")" = 160 ]'
+check_equal mem-is-up "$(xl_row l | awk '{ print $3 }')" 160
 check linux-has-more wait_for 10 eval '[ "$(memory)" -ge '$((before + 30000))' ]'
 check mem-too-much refused 'static_max' xl mem-set l 300
 check mem-max xl mem-max l 180
 check mem-max-holds refused 'static_max' xl mem-set l 185
 check mem-down xl mem-set l 120
-check mem-is-down wait_for 10 eval '[ "$(xl_row l | awk "{ print \$3 }")" = 120 ]'
+wait_for 20 eval '[ "$(xl_row l | awk "{ print \$3 }")" = 120 ]'
+check_equal mem-is-down "$(xl_row l | awk '{ print $3 }')" 120
 check vcpus-overcommit refused overcommmitting xl vcpu-set l 4
 check vcpus-up xl vcpu-set -i l 4
 check vcpus-on typed_says l 'for c in 2 3; do echo 1 >/sys/devices/system/cpu/cpu$c/online; done; nproc' ' 4$'
