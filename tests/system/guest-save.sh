@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: a guest with 4 vCPUs is saved and goes on, is saved and restored, intact; damaged files are refused
-# TIMEOUT: 240
+# TIMEOUT: 360
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 . "$top/tests/system/lib-save.sh"
