@@ -245,8 +245,11 @@ int guest_make(struct hypercalls *h, struct xs_handle *xs, const struct make_req
         disk_device_close(&m.disks[--m.nr_open]);
     free(m.disks);
     if (status != 0) {
-        guest_unmake(h, xs, record->domid, record->uuid, NULL);
-        record_remove(record);
+        /* What cannot be removed now keeps its record, so that the next command tries again. */
+        if (guest_unmake(h, xs, record->domid, record->uuid, NULL) == 0)
+            record_remove(record);
+        else
+            record_close(record);
         return -1;
     }
     record_close(record);
