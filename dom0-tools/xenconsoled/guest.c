@@ -79,7 +79,7 @@ static void disconnect(struct guest *guest)
         return;
     take_output(guest); /* its last words */
     event_close(&guest->event);
-    page_unmap(guest->page);
+    grants_unmap(guest->page, 1);
     guest->page = NULL;
 }
 
@@ -123,14 +123,14 @@ static void open_terminal(const struct settings *settings, struct guest *guest)
 static void connect_guest(const struct settings *settings, struct guest *guest, unsigned port)
 {
     guest->port = port;
-    guest->page = page_map(guest->domid, GNTTAB_RESERVED_CONSOLE);
+    guest->page = grants_map(guest->domid, &(uint32_t){GNTTAB_RESERVED_CONSOLE}, 1, true);
     if (!guest->page) {
         syslog(LOG_ERR, "cannot map the console of domain %u: %m", guest->domid);
         return;
     }
     if (!event_bind(&guest->event, guest->domid, port)) {
         syslog(LOG_ERR, "cannot bind port %u of domain %u: %m", port, guest->domid);
-        page_unmap(guest->page);
+        grants_unmap(guest->page, 1);
         guest->page = NULL;
         return;
     }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "xenconsoled/device.h"
+#include "backend/gate.h"
 #include "xenconsoled/history.h"
 #include "xenconsoled/logfile.h"
 #include "xenconsoled/ring.h"

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "abi/xen.h"
+#include "lib/control.h"
 #include "xenconsoled/guest.h"
 
 #define DEFAULT_LOG_DIR  "/var/log/xen/console"
@@ -37,6 +38,7 @@ struct daemon {
     struct guest *guests;
     bool log_hypervisor;
     bool hypervisor_times;
+    struct hypercalls *hypervisor; /* for its log */
     struct logfile hypervisor_log;
     uint32_t hypervisor_index;
     uint64_t hypervisor_read; /* ms, when its log was read last */
@@ -158,7 +160,8 @@ static void read_hypervisor_log(struct daemon *d, uint64_t now)
     else if (now - d->hypervisor_read < HYPERVISOR_MS)
         return;
     d->hypervisor_read = now;
-    while ((len = hypervisor_log(text, sizeof(text), &d->hypervisor_index)) > 0)
+    while ((len = host_console(d->hypervisor, text, sizeof(text), &d->hypervisor_index, false,
+                               NULL)) > 0)
         logfile_write(&d->hypervisor_log, text, (size_t)len);
 }
 
@@ -247,6 +250,7 @@ static void start(struct daemon *d)
 {
     struct sigaction action = {.sa_handler = on_signal};
     static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+    struct problem why;
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
         sigaction(signals[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -263,6 +267,9 @@ static void start(struct daemon *d)
     if (d->log_hypervisor) {
         if (!logfile_open(&d->hypervisor_log, d->settings.log_dir, "hypervisor"))
             err(1, "cannot write logs in %s", d->settings.log_dir);
+        d->hypervisor = hypercalls_open(&why);
+        if (!d->hypervisor)
+            errx(1, "%s", why.cause);
         if (!event_bind_virq(&d->hypervisor_event, VIRQ_CON_RING))
             err(1, "cannot ask for the hypervisor's log");
     }
@@ -407,6 +414,7 @@ int main(int argc, char *argv[])
         guest_free(&d.settings, guest);
     }
     logfile_close(&d.hypervisor_log);
+    hypercalls_close(d.hypervisor);
     xs_close(d.settings.store);
     unlink(d.pid_file);
     return 0;

@@ -15,6 +15,9 @@
 #include "abi/grant_table.h"
 #include "backend/gate.h"
 
+struct bind_virq {
+    unsigned virq;
+};
 struct bind_interdomain {
     unsigned remote_domain;
     unsigned remote_port;
@@ -57,6 +60,7 @@ struct copy_grants {
     uint32_t count;
     struct copy_segment *segments;
 };
+#define EVTCHN_BIND_VIRQ        _IOC(_IOC_NONE, 'E', 0, sizeof(struct bind_virq))
 #define EVTCHN_BIND_INTERDOMAIN _IOC(_IOC_NONE, 'E', 1, sizeof(struct bind_interdomain))
 #define EVTCHN_NOTIFY           _IOC(_IOC_NONE, 'E', 4, sizeof(struct port_only))
 /* The driver's number counts one reference in the structure. */
@@ -133,13 +137,12 @@ bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, 
     return true;
 }
 
-bool event_bind(struct event *event, unsigned domid, uint32_t port)
+static bool bound(struct event *event, unsigned long request, void *arg)
 {
-    struct bind_interdomain arg = {domid, port};
     event->fd = open("/dev/xen/evtchn", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (event->fd < 0)
         return false;
-    int local = ioctl(event->fd, EVTCHN_BIND_INTERDOMAIN, &arg);
+    int local = ioctl(event->fd, request, arg);
     if (local < 0) {
         int saved = errno;
         event_close(event);
@@ -148,6 +151,18 @@ bool event_bind(struct event *event, unsigned domid, uint32_t port)
     }
     event->port = (uint32_t)local;
     return true;
+}
+
+bool event_bind(struct event *event, unsigned domid, uint32_t port)
+{
+    struct bind_interdomain arg = {domid, port};
+    return bound(event, EVTCHN_BIND_INTERDOMAIN, &arg);
+}
+
+bool event_bind_virq(struct event *event, unsigned virq)
+{
+    struct bind_virq arg = {virq};
+    return bound(event, EVTCHN_BIND_VIRQ, &arg);
 }
 
 void event_close(struct event *event)

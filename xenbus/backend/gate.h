@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A back end's ways to a guest: its granted pages and its event channels.
+/* A daemon's ways to a guest: its granted pages and its event channels.
  *
  * gate.c does it by /dev/xen/gntdev and /dev/xen/evtchn; tests put ordinary memory in its place,
  * and a process in a jail will put a broker there.  Nothing else in a back end knows the kernel's
@@ -38,8 +38,10 @@ struct event {
     uint32_t port;
 };
 
-/* Binds to the other end @port of domain @domid; false with errno. */
+/* Binds to the other end @port of domain @domid, or to a virtual interrupt of the hypervisor; false
+ * with errno. */
 bool event_bind(struct event *event, unsigned domid, uint32_t port);
+bool event_bind_virq(struct event *event, unsigned virq);
 void event_close(struct event *event);
 
 /* Is one pending?  It is taken then, and no other comes until event_enable(). */
