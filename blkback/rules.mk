@@ -8,7 +8,7 @@ $B/blkback/%.o: blkback/%.c
 	@echo "  CC      $<"
 	@$(CC) $(BLKBACK_CFLAGS) -c $< -o $@
 
-$B/lint/blkback/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(BLKBACK_CFLAGS))
+$B/lint/blkback/%: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(BLKBACK_CFLAGS))
 
 # Its libraries statically: a worker starts fast, and dom0 needs no more packages.
 $B/root/usr/sbin/blkback: $(BLKBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a

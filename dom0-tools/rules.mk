@@ -24,7 +24,7 @@ $B/root/usr/share/man/man8/%: dom0-tools/xenconsoled/%
 xenconsoled: $B/root/usr/sbin/xenconsoled $B/root/usr/share/man/man8/xenconsoled.8
 all: xenconsoled
 
-$B/lint/dom0-tools/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror -fno-tree%,$(TOOLS0_CFLAGS))
+$B/lint/dom0-tools/%: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror -fno-tree%,$(TOOLS0_CFLAGS))
 
 -include $(CONSOLED_OBJ:.o=.d)
 
@@ -32,7 +32,7 @@ TRACE_SRC := dom0-tools/trace/pavis-trace.c hypervisor/hypercall/trace_text.c hy
         hypervisor/lib/format.c
 # The hypervisor's pure files compile for a host as they do for a unit test.
 TRACE_CFLAGS := -std=gnu11 -O2 -g $(WARN) -fwrapv -DPAVIS_HOST_TEST -Ihypervisor
-$B/lint/dom0-tools/trace/%.tidy: TIDY_CFLAGS = $(TRACE_CFLAGS)
+$B/lint/dom0-tools/trace/%: TIDY_CFLAGS = $(TRACE_CFLAGS)
 $B/pavis-trace: $(TRACE_SRC) $(HV_H) hypervisor/hypercall/hypercalls.def
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"

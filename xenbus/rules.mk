@@ -11,7 +11,7 @@ $B/xenbus/%.o: xenbus/%.c
 	@$(CC) $(USER_CFLAGS) -c $< -o $@
 
 # For the verbs of the top Makefile: user-space flags instead of the hypervisor's.
-$B/lint/xenbus/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(USER_CFLAGS)) -Ixenbus
+$B/lint/xenbus/%: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(USER_CFLAGS)) -Ixenbus
 
 XENSTORED_C := xenbus/wire.c $(sort $(wildcard xenbus/store/*.c xenbus/xenstored/*.c))
 XENSTORED_OBJ := $(XENSTORED_C:%.c=$B/%.o)
