@@ -256,18 +256,24 @@ iret_fault:
         call    pv_iret_fault
         jmp     exit_to_guest
 
+/* RSP where a guest's frame begins.  In one step: interrupts may be on, and one between two would
+ * write its frame over cpu_info. */
+.macro EMPTY_STACK
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        lea     1 - CPU_INFO_SIZE(%rax), %rsp
+.endm
+
 /* void continue_guest(void), noreturn: drop this CPU's C frames and run `current`. */
         .globl  continue_guest
 continue_guest:
-        or      $(STACK_SIZE - 1), %rsp
-        sub     $(CPU_INFO_SIZE - 1), %rsp
+        EMPTY_STACK
         jmp     exit_to_guest
 
 /* void call_on_fresh_stack(void (*fn)(void)), noreturn: drop this CPU's C frames and call fn. */
         .globl  call_on_fresh_stack
 call_on_fresh_stack:
-        or      $(STACK_SIZE - 1), %rsp
-        sub     $(CPU_INFO_SIZE - 1), %rsp
+        EMPTY_STACK
         xor     %ebp, %ebp
         call    *%rdi
         ud2
