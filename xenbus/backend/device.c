@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices of one guest: see device.h.
+/* Devices of one guest or of all: see device.h.
  *
  * Events are first all taken and only mark devices; then each marked device is looked at once,
  * however many events there were.  A guest that writes to its nodes as fast as it can costs a look
@@ -29,29 +29,29 @@ void backend_error(struct backend_device *device, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    syslog(LOG_ERR, "device %u of domain %u: %s", device->id, device->backend->guest, text);
+    syslog(LOG_ERR, "device %u of domain %u: %s", device->id, device->guest, text);
     node_write(device->backend->store, XBT_NULL, device->path, "error", "%s", text);
 }
 
 /* ---- devices appear and vanish */
 
-static struct backend_device *find(const struct backend *b, unsigned id)
+/* The device, which is one from now on; NULL: no memory. */
+static struct backend_device *appear(struct backend *b, unsigned guest, unsigned id)
 {
     struct backend_device *d = b->devices;
-    while (d && d->id != id)
+    while (d && (d->id != id || d->guest != guest))
         d = d->next;
-    return d;
-}
-
-static struct backend_device *appear(struct backend *b, unsigned id)
-{
-    struct backend_device *d = calloc(1, sizeof(*d));
-    if (!d || asprintf(&d->path, "%s/%u", b->path, id) < 0) {
-        syslog(LOG_ERR, "no memory for device %u of domain %u", id, b->guest);
+    if (d)
+        return d;
+    d = calloc(1, sizeof(*d));
+    if (!d || asprintf(&d->path, "/local/domain/%d/backend/%s/%u/%u", OWN_DOMAIN, b->driver->kind,
+                       guest, id) < 0) {
+        syslog(LOG_ERR, "no memory for device %u of domain %u", id, guest);
         free(d);
         return NULL;
     }
     d->backend = b;
+    d->guest = guest;
     d->id = id;
     d->touched = true;
     d->next = b->devices;
@@ -75,7 +75,8 @@ static void vanish(struct backend_device *d)
     struct backend_device **at = &d->backend->devices;
     if (d->attached)
         d->backend->driver->detach(d);
-    d->backend->driver->gone(d);
+    if (d->mine)
+        d->backend->driver->gone(d);
     while (*at != d)
         at = &(*at)->next;
     *at = d->next;
@@ -93,10 +94,10 @@ static bool find_front(struct backend_device *d)
     char *front = node_read(d->backend->store, d->path, "frontend");
     if (!front)
         return false;
-    int len = snprintf(expected, sizeof(expected), "/local/domain/%u/", d->backend->guest);
+    int len = snprintf(expected, sizeof(expected), "/local/domain/%u/", d->guest);
     if (strncmp(front, expected, (size_t)len) != 0) {
         backend_error(d, "the node 'frontend' names '%s', which is not domain %u's", front,
-                      d->backend->guest);
+                      d->guest);
         free(front);
         return false;
     }
@@ -179,11 +180,14 @@ static bool exists(struct xs_handle *store, const char *path)
 static void look(struct backend_device *d)
 {
     struct xs_handle *store = d->backend->store;
+    const struct backend_driver *driver = d->backend->driver;
     d->touched = false;
     if (!exists(store, d->path)) {
         vanish(d);
         return;
     }
+    if (!d->mine && !(d->mine = !driver->mine || driver->mine(d)))
+        return;
     if (!d->front && !find_front(d))
         return; /* the toolstack is not done; its next write comes here again */
     for (int i = 0; i < MAX_STEPS; i++) {
@@ -196,7 +200,7 @@ static void look(struct backend_device *d)
             break;
         take_step(d, step, own);
     }
-    d->backend->driver->changed(d);
+    driver->changed(d);
 }
 
 void backend_nudge(struct backend_device *d)
@@ -206,30 +210,70 @@ void backend_nudge(struct backend_device *d)
 
 /* ---- events */
 
+/* Every device below @path, the directory of a guest. */
+static void survey_guest(struct backend *b, const char *path, unsigned guest)
+{
+    unsigned nr = 0;
+    uint64_t id;
+    char **names = xs_directory(b->store, XBT_NULL, path, &nr);
+    for (unsigned i = 0; i < nr; i++) {
+        if (node_parse(names[i], UINT32_MAX, &id))
+            appear(b, guest, (unsigned)id);
+    }
+    free(names);
+}
+
+static void survey(struct backend *b)
+{
+    unsigned nr = 0;
+    uint64_t guest;
+    if (b->guest != BACKEND_ALL_GUESTS) {
+        survey_guest(b, b->path, b->guest);
+        return;
+    }
+    char **names = xs_directory(b->store, XBT_NULL, b->path, &nr);
+    for (unsigned i = 0; i < nr; i++) {
+        char *path;
+        if (!node_parse(names[i], UINT32_MAX, &guest) ||
+            asprintf(&path, "%s/%s", b->path, names[i]) < 0)
+            continue;
+        survey_guest(b, path, (unsigned)guest);
+        free(path);
+    }
+    free(names);
+}
+
+/* Takes a number from the front of a path, and the slash behind it. */
+static bool take_number(const char **path, unsigned *number)
+{
+    uint64_t value;
+    size_t len = strcspn(*path, "/");
+    char *name = strndup(*path, len);
+    bool good = name && node_parse(name, UINT32_MAX, &value);
+    free(name);
+    if (!good)
+        return false;
+    *number = (unsigned)value;
+    *path += len + ((*path)[len] == '/');
+    return true;
+}
+
 static void touch_own(struct backend *b, const char *path)
 {
     size_t len = strlen(b->path);
-    unsigned nr = 0;
-    uint64_t id;
-    if (strncmp(path, b->path, len) == 0 && path[len] == '/') {
-        char *name = strndup(path + len + 1, strcspn(path + len + 1, "/"));
-        if (name && node_parse(name, UINT32_MAX, &id)) {
-            struct backend_device *d = find(b, (unsigned)id);
-            if (!d)
-                d = appear(b, (unsigned)id);
-            if (d)
-                d->touched = true;
-        }
-        free(name);
+    unsigned guest = b->guest;
+    unsigned id;
+    const char *rest = path + len + 1;
+    bool below = strncmp(path, b->path, len) == 0 && path[len] == '/';
+    if (below && (guest != BACKEND_ALL_GUESTS || take_number(&rest, &guest)) &&
+        take_number(&rest, &id)) {
+        struct backend_device *d = appear(b, guest, id);
+        if (d)
+            d->touched = true;
         return;
     }
-    /* The directory itself, or one above it. */
-    char **names = xs_directory(b->store, XBT_NULL, b->path, &nr);
-    for (unsigned i = 0; i < nr; i++) {
-        if (node_parse(names[i], UINT32_MAX, &id) && !find(b, (unsigned)id))
-            appear(b, (unsigned)id);
-    }
-    free(names);
+    /* A directory of devices, or one above it. */
+    survey(b);
     for (struct backend_device *d = b->devices; d; d = d->next)
         d->touched = true;
 }
@@ -242,10 +286,18 @@ static void touch_front(struct backend *b, const char *path)
     }
 }
 
+static bool serves_any(const struct backend *b)
+{
+    const struct backend_device *d = b->devices;
+    while (d && !d->mine)
+        d = d->next;
+    return d;
+}
+
 bool backend_events(struct backend *b)
 {
     char **event;
-    bool had_devices = b->devices;
+    bool had_devices = serves_any(b);
     while ((event = xs_check_watch(b->store))) {
         if (strcmp(event[XS_WATCH_TOKEN], TOKEN_OWN) == 0)
             touch_own(b, event[XS_WATCH_PATH]);
@@ -262,14 +314,19 @@ bool backend_events(struct backend *b)
         if (d->touched)
             look(d);
     }
-    b->gone = had_devices && !b->devices && !exists(b->store, b->path);
+    b->gone = had_devices && !serves_any(b) &&
+              (b->guest == BACKEND_ALL_GUESTS || !exists(b->store, b->path));
     return !b->gone;
 }
 
 bool backend_open(struct backend *b, const struct backend_driver *driver, unsigned guest)
 {
     *b = (struct backend){.driver = driver, .guest = guest};
-    if (asprintf(&b->path, "/local/domain/%d/backend/%s/%u", OWN_DOMAIN, driver->kind, guest) < 0)
+    int len =
+        guest == BACKEND_ALL_GUESTS
+            ? asprintf(&b->path, "/local/domain/%d/backend/%s", OWN_DOMAIN, driver->kind)
+            : asprintf(&b->path, "/local/domain/%d/backend/%s/%u", OWN_DOMAIN, driver->kind, guest);
+    if (len < 0)
         return false;
     b->store = xs_open(0);
     return b->store && xs_watch(b->store, b->path, TOKEN_OWN);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All devices of one kind that one guest has, as the store tells: their nodes appear, change state
- * and vanish; a driver does what the table of states (step.h) asks for.
+/* The devices of one kind that one guest has, or all guests have, as the store tells: their nodes
+ * appear, change state and vanish; a driver does what the table of states (step.h) asks for.
  *
  * The kind's name is one that no kernel driver knows, so that nobody else takes the devices.  Nodes
  * below the back end's path are written by dom0 only and are believed; those of the front end are
@@ -17,9 +17,11 @@ struct backend;
 struct backend_device {
     struct backend_device *next;
     struct backend *backend;
+    unsigned guest;
     unsigned id;
     char *path;    /* /local/domain/0/backend/KIND/GUEST/ID */
     char *front;   /* the guest's directory of the device; NULL: not known yet */
+    bool mine;     /* the driver has said that it serves it */
     bool attached; /* the driver has its rings */
     bool touched;  /* something of it has changed in the store since it was looked at */
     void *driver;
@@ -28,6 +30,8 @@ struct backend_device {
 /* What a driver does.  Where something fails it says why with backend_error(). */
 struct backend_driver {
     const char *kind;
+    /* Asked until it says yes: is this a device that this process serves?  NULL: each is. */
+    bool (*mine)(struct backend_device *device);
     /* Publishes what the device can do, in a transaction that ends after it. */
     bool (*offer)(struct backend_device *device, xs_transaction_t t);
     /* Serves the rings that the front end has published.  @again: the store says that they were
@@ -45,10 +49,12 @@ struct backend {
     struct xs_handle *store;
     const struct backend_driver *driver;
     unsigned guest;
-    char *path; /* /local/domain/0/backend/KIND/GUEST */
+    char *path; /* /local/domain/0/backend/KIND/GUEST, or without GUEST */
     struct backend_device *devices;
-    bool gone; /* the guest's directory was removed, and all devices with it */
+    bool gone; /* all devices were removed, and with one guest its directory */
 };
+
+#define BACKEND_ALL_GUESTS 0u /* dom0 has no devices of its own */
 
 /* Begins to watch; what is there already comes with backend_events().  False with errno. */
 bool backend_open(struct backend *backend, const struct backend_driver *driver, unsigned guest);

@@ -40,25 +40,9 @@ struct unmap_grants {
     uint32_t count;
     uint32_t pad;
 };
-/* One side of a copy: an address of ours, or a piece of a granted page. */
-union copy_side {
-    void *local;
-    struct {
-        uint32_t ref;
-        uint16_t offset;
-        uint16_t domid;
-    } granted;
-};
-struct copy_segment {
-    union copy_side source;
-    union copy_side destination;
-    uint16_t len;
-    uint16_t flags; /* GNTCOPY_* */
-    int16_t status; /* GNTST_* */
-};
 struct copy_grants {
     uint32_t count;
-    struct copy_segment *segments;
+    struct grant_copy *segments;
 };
 #define EVTCHN_BIND_VIRQ        _IOC(_IOC_NONE, 'E', 0, sizeof(struct bind_virq))
 #define EVTCHN_BIND_INTERDOMAIN _IOC(_IOC_NONE, 'E', 1, sizeof(struct bind_interdomain))
@@ -67,6 +51,8 @@ struct copy_grants {
 #define GNTDEV_MAP   _IOC(_IOC_NONE, 'G', 0, sizeof(struct map_grants) + sizeof(struct map_ref))
 #define GNTDEV_UNMAP _IOC(_IOC_NONE, 'G', 1, sizeof(struct unmap_grants))
 #define GNTDEV_COPY  _IOC(_IOC_NONE, 'G', 8, sizeof(struct copy_grants))
+
+_Static_assert(sizeof(struct grant_copy) == 24, "Linux's layout");
 
 #define COPY_AT_ONCE 64 /* pieces in one call, so that no memory has to be found for them */
 
@@ -105,28 +91,33 @@ void grants_unmap(void *pages, unsigned nr)
     munmap(pages, (size_t)nr * GATE_PAGE);
 }
 
+bool grants_copy_each(struct grant_copy *copies, unsigned nr)
+{
+    struct copy_grants all = {nr, copies};
+    return nr == 0 || ioctl(gntdev(), GNTDEV_COPY, &all) == 0;
+}
+
 bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest)
 {
-    struct copy_segment segments[COPY_AT_ONCE];
+    struct grant_copy copies[COPY_AT_ONCE];
     while (nr > 0) {
         unsigned now = nr < COPY_AT_ONCE ? nr : COPY_AT_ONCE;
-        struct copy_grants copy = {now, segments};
-        memset(segments, 0, now * sizeof(segments[0]));
+        memset(copies, 0, now * sizeof(copies[0]));
         for (unsigned i = 0; i < now; i++) {
-            struct copy_segment *s = &segments[i];
-            union copy_side *theirs = to_guest ? &s->destination : &s->source;
-            union copy_side *ours = to_guest ? &s->source : &s->destination;
+            struct grant_copy *c = &copies[i];
+            union grant_side *theirs = to_guest ? &c->to : &c->from;
+            union grant_side *ours = to_guest ? &c->from : &c->to;
             theirs->granted.ref = pieces[i].ref;
             theirs->granted.offset = pieces[i].offset;
             theirs->granted.domid = (uint16_t)domid;
             ours->local = pieces[i].local;
-            s->len = pieces[i].len;
-            s->flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+            c->len = pieces[i].len;
+            c->flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
         }
-        if (ioctl(gntdev(), GNTDEV_COPY, &copy) < 0)
+        if (!grants_copy_each(copies, now))
             return false;
         for (unsigned i = 0; i < now; i++) {
-            if (segments[i].status != GNTST_okay) {
+            if (copies[i].status != GNTST_okay) {
                 errno = EFAULT;
                 return false;
             }

@@ -32,6 +32,31 @@ struct grant_piece {
  */
 bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest);
 
+/* One side of a copy: memory of ours, or a piece of a page that a domain has granted. */
+union grant_side {
+    void *local;
+    struct {
+        uint32_t ref;
+        uint16_t offset; /* offset + the copy's len is at most a page */
+        uint16_t domid;
+    } granted;
+};
+
+/* One copy between any two sides but two of ours: with both granted, data goes from guest to guest
+ * and is never here.  Laid out as Linux's driver takes it, so that an array goes there as it is.
+ */
+struct grant_copy {
+    union grant_side from;
+    union grant_side to;
+    uint16_t len;
+    uint16_t flags; /* GNTCOPY_source_gref, GNTCOPY_dest_gref of abi/grant_table.h */
+    int16_t status; /* afterwards: GNTST_okay, or what was wrong with this one */
+};
+
+/* Does @nr copies in any number of calls, each for itself.  False with errno: the driver takes none
+ * of it, and nothing is known of any. */
+bool grants_copy_each(struct grant_copy *copies, unsigned nr);
+
 /* An event channel with a descriptor of its own. */
 struct event {
     int fd; /* readable when the event is pending; -1: none */
