@@ -73,6 +73,7 @@ include hypervisor/link.mk
 include xenbus/rules.mk
 include dom0-tools/rules.mk
 include blkback/rules.mk
+include netback/rules.mk
 include $(wildcard tests/*/rules.mk)
 include docs/rules.mk
 

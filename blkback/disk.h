@@ -21,7 +21,7 @@
 #include "blkback/front.h"
 #include "blkback/image.h"
 #include "blkback/journal.h"
-#include "blkback/limit.h"
+#include "backend/limit.h"
 #include "blkback/request.h"
 #include "blkback/ring.h"
 

@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include "blkback/engine.h"
-#include "blkback/limit.h"
+#include "backend/limit.h"
 
 #define ENTRIES 256u /* that one call can start; more are started in several */
 

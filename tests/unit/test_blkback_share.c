@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 // SOURCES: blkback/fair.c
-// LIBS: -I.
+// LIBS: -I. -Ixenbus
 /* On a device that is the bottleneck, guests that want more than there is get shares by their
  * weights within a tenth, a storm of flushes does not starve who reads a little, who was idle gets
  * neither credit nor debt, who hangs or dies holds nobody up, and one alone is never slowed down.
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "blkback/fair.h"
-#include "blkback/limit.h"
+#include "backend/limit.h"
 
 /* ---- a device that does one thing after the other, and guests */
 
