@@ -162,8 +162,8 @@ static void *user(void *arg)
         uint32_t inc = write ? GNTPIN_HOST_WRITE : GNTPIN_HOST_READ, mfn;
 
         if (grant_active_pin(&active, &shared, me, inc, false, &mfn) != GNTST_okay) {
-            /* On a busy host the granter may get no processor meanwhile.  Who slept comes first when
-             * he wakes; who yields waits for all the others of the host. */
+            /* On a busy host the granter may get no processor meanwhile.  Who slept comes first
+             * when he wakes; who yields waits for all the others of the host. */
             if (i >= 200000 || i % 4096 == 0)
                 usleep(50);
             continue;

@@ -42,8 +42,7 @@ static void fresh(void)
 static void put(uint16_t flags, uint32_t ref, uint16_t offset, uint16_t size)
 {
     uint32_t at = page.ring.req_prod++;
-    slots[at & 255].req =
-        (struct netif_tx_request){ref, offset, flags, (uint16_t)(at + 100), size};
+    slots[at & 255].req = (struct netif_tx_request){ref, offset, flags, (uint16_t)(at + 100), size};
 }
 
 static void put_gso(uint8_t type, uint16_t mss, uint8_t flags)
