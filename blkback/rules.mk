@@ -14,7 +14,7 @@ $B/lint/blkback/%: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(BLKBACK_CFLAGS)
 $B/root/usr/sbin/blkback: $(BLKBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(USER_LDFLAGS) $^ -Wl,-Bstatic -luring -Wl,-Bdynamic -lpthread -o $@
+	@$(CC) $(USER_LDFLAGS) $^ -Wl,-Bstatic -luring -lseccomp -Wl,-Bdynamic -lpthread -o $@
 
 $B/root/usr/share/man/man8/blkback.8: blkback/blkback.8
 	@install -D -m 644 $< $@

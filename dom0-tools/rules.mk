@@ -12,7 +12,7 @@ $B/dom0-tools/%.o: dom0-tools/%.c
 	@echo "  CC      $<"
 	@$(CC) $(TOOLS0_CFLAGS) -c $< -o $@
 
-$B/root/usr/sbin/xenconsoled: $(CONSOLED_OBJ) $B/xenbus/backend/gate.o $B/dom0-tools/libpavis.a $(ROOT_LIB)/libxenstore.so
+$B/root/usr/sbin/xenconsoled: $(CONSOLED_OBJ) $(GATE_OBJ) $B/dom0-tools/libpavis.a $(ROOT_LIB)/libxenstore.so
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(USER_LDFLAGS) $(filter %.o %.a,$^) -L$(ROOT_LIB) -lxenstore -o $@

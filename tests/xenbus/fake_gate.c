@@ -13,9 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/ask.h"
 #include "backend/gate.h"
 
+#define FRONT 0x10000u /* added to a port that is asked for: the other pipe */
+
 static int front_of[1024]; /* by the descriptor of the other pipe */
+static int used = -1;
+static uint64_t nr_pages;
+const unsigned long gate_ioctls[] = {0};
 
 static int open_one(const char *name, int flags)
 {
@@ -26,14 +32,42 @@ static int open_one(const char *name, int flags)
 
 static int memory(uint64_t *pages)
 {
-    static int fd = -1;
+    if (used < 0)
+        gate_use(gate_device());
+    *pages = nr_pages;
+    return used;
+}
+
+int gate_device(void)
+{
+    return open_one("memory", O_RDWR);
+}
+
+void gate_use(int device)
+{
     struct stat st;
-    if (fd < 0)
-        fd = open_one("memory", O_RDWR);
-    if (fd < 0 || fstat(fd, &st) != 0)
+    used = device;
+    if (used < 0 || fstat(used, &st) != 0) /* which a jail would not let us do later */
         abort();
-    *pages = (uint64_t)st.st_size / GATE_PAGE;
-    return fd;
+    nr_pages = (uint64_t)st.st_size / GATE_PAGE;
+}
+
+bool gate_offer(int device, unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset)
+{
+    uint64_t pages;
+    memory(&pages);
+    *offset = 0;
+    for (unsigned i = 0; i < nr; i++) {
+        if (refs[i] >= pages) {
+            errno = EINVAL;
+            return false;
+        }
+    }
+    return true;
+}
+
+void gate_withdraw(int device, uint64_t offset, unsigned nr)
+{
 }
 
 void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writable)
@@ -41,12 +75,12 @@ void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writabl
     uint64_t pages;
     int fd = memory(&pages);
     int rights = PROT_READ | (writable ? PROT_WRITE : 0);
-    for (unsigned i = 0; i < nr; i++) {
-        if (refs[i] >= pages) {
-            errno = EINVAL;
-            return NULL;
-        }
-    }
+    struct ask ask = {.kind = ASK_MAP, .nr = nr, .guest = domid};
+    if (nr > ASK_REFS)
+        abort();
+    memcpy(ask.refs, refs, nr * sizeof(refs[0]));
+    if (ask_is_needed() ? !ask_for(&ask, NULL, NULL) : !gate_offer(fd, domid, refs, nr, &pages))
+        return NULL;
     uint8_t *at = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (unsigned i = 0; at != MAP_FAILED && i < nr; i++)
         mmap(at + (size_t)i * GATE_PAGE, GATE_PAGE, rights, MAP_SHARED | MAP_FIXED, fd,
@@ -78,18 +112,33 @@ bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, 
     return true;
 }
 
-bool event_bind(struct event *event, unsigned domid, uint32_t port)
+static int open_pipe(uint32_t port, const char *end)
 {
     char name[32];
-    snprintf(name, sizeof(name), "port-%u-back", port);
-    event->fd = open_one(name, O_RDWR | O_NONBLOCK);
-    snprintf(name, sizeof(name), "port-%u-front", port);
+    snprintf(name, sizeof(name), "port-%u-%s", port, end);
+    return open_one(name, O_RDWR | O_NONBLOCK);
+}
+
+static int ask_pipe(unsigned domid, uint32_t port)
+{
+    struct ask ask = {.kind = ASK_BIND, .nr = port, .guest = domid};
+    int fd;
+    return ask_for(&ask, NULL, &fd) ? fd : -1;
+}
+
+/* A broker binds one pipe at a time, since an answer has one descriptor. */
+bool event_bind(struct event *event, unsigned domid, uint32_t port)
+{
+    event->port = port;
+    if (port >= FRONT)
+        return (event->fd = open_pipe(port - FRONT, "front")) >= 0;
+    event->fd = ask_is_needed() ? ask_pipe(domid, port) : open_pipe(port, "back");
     if (event->fd < 0)
         return false;
     if (event->fd >= (int)(sizeof(front_of) / sizeof(front_of[0])))
         abort();
-    event->port = port;
-    front_of[event->fd] = open_one(name, O_RDWR | O_NONBLOCK);
+    front_of[event->fd] =
+        ask_is_needed() ? ask_pipe(domid, port + FRONT) : open_pipe(port, "front");
     return front_of[event->fd] >= 0;
 }
 
@@ -97,7 +146,9 @@ void event_close(struct event *event)
 {
     if (event->fd < 0)
         return;
-    close(front_of[event->fd]);
+    if (front_of[event->fd] > 0)
+        close(front_of[event->fd]);
+    front_of[event->fd] = 0;
     close(event->fd);
     event->fd = -1;
 }

@@ -58,7 +58,7 @@ $B/tests/blkback: $(wildcard blkback/*.c) $(filter-out %/gate.c,$(wildcard xenbu
         tests/xenbus/fake_gate.c $(BLK_TEST_H) $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -luring -lpthread
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -l:liburing.a -lseccomp -lpthread
 
 $B/tests/blk_%: tests/xenbus/blk_%.c tests/xenbus/blkfront.c blkback/ring.c xenbus/backend/node.c $(BLK_TEST_H) \
         $(ROOT_LIB)/libxenstore.a

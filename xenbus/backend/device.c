@@ -6,7 +6,6 @@
  * at a time.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +20,6 @@
 #define MAX_STEPS   4 /* one look makes: an end and a new offer, and then some */
 #define TOKEN_OWN   "own"
 #define TOKEN_FRONT "front"
-
-void backend_error(struct backend_device *device, const char *format, ...)
-{
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    syslog(LOG_ERR, "device %u of domain %u: %s", device->id, device->guest, text);
-    node_write(device->backend->store, XBT_NULL, device->path, "error", "%s", text);
-}
 
 /* ---- devices appear and vanish */
 

@@ -69,6 +69,9 @@ bool backend_events(struct backend *backend);
 /* Writes the state again, for a front end that looks at the other nodes when it changes. */
 void backend_nudge(struct backend_device *device);
 
+/* A line in the log, at a priority of syslog(3). */
+void backend_log(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* To the log, and into the node "error" of the device. */
 void backend_error(struct backend_device *device, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

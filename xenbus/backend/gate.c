@@ -13,6 +13,7 @@
 
 #include "abi/xen.h"
 #include "abi/grant_table.h"
+#include "backend/ask.h"
 #include "backend/gate.h"
 
 struct bind_virq {
@@ -24,6 +25,9 @@ struct bind_interdomain {
 };
 struct port_only {
     unsigned port;
+};
+struct restrict_domid {
+    uint16_t domid;
 };
 struct map_ref {
     uint32_t domid;
@@ -47,6 +51,7 @@ struct copy_grants {
 #define EVTCHN_BIND_VIRQ        _IOC(_IOC_NONE, 'E', 0, sizeof(struct bind_virq))
 #define EVTCHN_BIND_INTERDOMAIN _IOC(_IOC_NONE, 'E', 1, sizeof(struct bind_interdomain))
 #define EVTCHN_NOTIFY           _IOC(_IOC_NONE, 'E', 4, sizeof(struct port_only))
+#define EVTCHN_RESTRICT         _IOC(_IOC_NONE, 'E', 6, sizeof(struct restrict_domid))
 /* The driver's number counts one reference in the structure. */
 #define GNTDEV_MAP   _IOC(_IOC_NONE, 'G', 0, sizeof(struct map_grants) + sizeof(struct map_ref))
 #define GNTDEV_UNMAP _IOC(_IOC_NONE, 'G', 1, sizeof(struct unmap_grants))
@@ -56,33 +61,73 @@ _Static_assert(sizeof(struct grant_copy) == 24, "Linux's layout");
 
 #define COPY_AT_ONCE 64 /* pieces in one call, so that no memory has to be found for them */
 
+const unsigned long gate_ioctls[] = {GNTDEV_COPY, EVTCHN_NOTIFY, 0};
+
+static int used = -1;
+
+int gate_device(void)
+{
+    return open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
+}
+
+void gate_use(int device)
+{
+    used = device;
+}
+
 static int gntdev(void)
 {
-    static int fd = -1;
-    if (fd < 0)
-        fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
-    return fd;
+    if (used < 0)
+        used = gate_device();
+    return used;
+}
+
+bool gate_offer(int device, unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset)
+{
+    struct map_grants *map = calloc(1, sizeof(*map) + nr * sizeof(map->refs[0]));
+    if (!map)
+        return false;
+    map->count = nr;
+    for (unsigned i = 0; i < nr; i++)
+        map->refs[i] = (struct map_ref){domid, refs[i]};
+    int status = ioctl(device, GNTDEV_MAP, map);
+    *offset = map->index;
+    free(map);
+    return status == 0;
+}
+
+void gate_withdraw(int device, uint64_t offset, unsigned nr)
+{
+    struct unmap_grants unmap = {.index = offset, .count = nr};
+    int saved = errno;
+    ioctl(device, GNTDEV_UNMAP, &unmap);
+    errno = saved;
+}
+
+static bool ask_offer(unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset)
+{
+    struct ask ask = {.kind = ASK_MAP, .nr = nr, .guest = domid};
+    if (nr > ASK_REFS) {
+        errno = E2BIG;
+        return false;
+    }
+    memcpy(ask.refs, refs, nr * sizeof(refs[0]));
+    return ask_for(&ask, offset, NULL);
 }
 
 void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writable)
 {
-    struct map_grants *map = calloc(1, sizeof(*map) + nr * sizeof(map->refs[0]));
-    if (!map)
-        return NULL;
-    map->count = nr;
-    for (unsigned i = 0; i < nr; i++)
-        map->refs[i] = (struct map_ref){domid, refs[i]};
-    int status = ioctl(gntdev(), GNTDEV_MAP, map);
-    struct unmap_grants unmap = {.index = map->index, .count = nr};
-    free(map);
-    if (status < 0)
+    uint64_t offset;
+    bool asking = ask_is_needed();
+    if (asking ? !ask_offer(domid, refs, nr, &offset)
+               : !gate_offer(gntdev(), domid, refs, nr, &offset))
         return NULL;
     void *pages = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_READ | (writable ? PROT_WRITE : 0),
-                       MAP_SHARED, gntdev(), (off_t)unmap.index);
-    int saved = errno;
-    /* The mapping holds the grants from here on; munmap gives them back. */
-    ioctl(gntdev(), GNTDEV_UNMAP, &unmap);
-    errno = saved;
+                       MAP_SHARED, gntdev(), (off_t)offset);
+    /* The mapping holds the grants from here on; munmap gives them back.  A broker withdraws by
+     * itself. */
+    if (!asking)
+        gate_withdraw(gntdev(), offset, nr);
     return pages == MAP_FAILED ? NULL : pages;
 }
 
@@ -128,13 +173,27 @@ bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, 
     return true;
 }
 
-static bool bound(struct event *event, unsigned long request, void *arg)
+/* A broker's descriptor can bind no port of another domain, and has one already. */
+static bool ask_bind(struct event *event, unsigned domid, uint32_t port)
+{
+    struct ask ask = {.kind = ASK_BIND, .nr = port, .guest = domid};
+    uint64_t local;
+    event->fd = -1;
+    if (!ask_for(&ask, &local, &event->fd))
+        return false;
+    event->port = (uint32_t)local;
+    return true;
+}
+
+/* @only: of which domain it can have ports from then on, whoever holds the descriptor. */
+static bool bound(struct event *event, unsigned long request, void *arg,
+                  const struct restrict_domid *only)
 {
     event->fd = open("/dev/xen/evtchn", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (event->fd < 0)
         return false;
     int local = ioctl(event->fd, request, arg);
-    if (local < 0) {
+    if (local < 0 || (only && ioctl(event->fd, EVTCHN_RESTRICT, only) < 0)) {
         int saved = errno;
         event_close(event);
         errno = saved;
@@ -147,13 +206,16 @@ static bool bound(struct event *event, unsigned long request, void *arg)
 bool event_bind(struct event *event, unsigned domid, uint32_t port)
 {
     struct bind_interdomain arg = {domid, port};
-    return bound(event, EVTCHN_BIND_INTERDOMAIN, &arg);
+    struct restrict_domid only = {(uint16_t)domid};
+    if (ask_is_needed())
+        return ask_bind(event, domid, port);
+    return bound(event, EVTCHN_BIND_INTERDOMAIN, &arg, &only);
 }
 
 bool event_bind_virq(struct event *event, unsigned virq)
 {
     struct bind_virq arg = {virq};
-    return bound(event, EVTCHN_BIND_VIRQ, &arg);
+    return bound(event, EVTCHN_BIND_VIRQ, &arg, NULL);
 }
 
 void event_close(struct event *event)

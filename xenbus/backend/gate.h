@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A daemon's ways to a guest: its granted pages and its event channels.
  *
- * gate.c does it by /dev/xen/gntdev and /dev/xen/evtchn; tests put ordinary memory in its place,
- * and a process in a jail will put a broker there.  Nothing else in a back end knows the kernel's
- * devices.
+ * gate.c does it by /dev/xen/gntdev and /dev/xen/evtchn; tests put ordinary memory in its place. In
+ * a jail (ask.h) what names a grant or a port goes by a broker; the use of what was mapped and
+ * bound does not.  Nothing else in a back end knows the kernel's devices.
  */
 #pragma once
 
@@ -73,3 +73,18 @@ void event_close(struct event *event);
 bool event_take(const struct event *event);
 void event_enable(const struct event *event);
 void event_notify(const struct event *event);
+
+/* ---- for brokers and jails ---- */
+
+/* Another descriptor of the device by which grants are mapped; -1 with errno. */
+int gate_device(void);
+/* Uses that of a broker from now on. */
+void gate_use(int device);
+
+/* Makes grants ready for an mmap() of @device at @offset, by whoever shares it; false with errno.
+ * gate_withdraw() ends that; what is mapped meanwhile stays until munmap(). */
+bool gate_offer(int device, unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset);
+void gate_withdraw(int device, uint64_t offset, unsigned nr);
+
+/* All that a process in a jail may do to the kernel's devices: numbers of ioctls, ended by 0. */
+extern const unsigned long gate_ioctls[];

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The broker: see broker.h.  A worker that never answers an order holds up its own guest's devices,
+ * and nobody else; the broker's supervisor ends both when the guest is gone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/ask.h"
+#include "backend/broker.h"
+#include "backend/gate.h"
+#include "backend/link.h"
+
+#define PAUSE_MS 100 /* before a worker that has ended at once is started again */
+#define LINES    20  /* of a worker's, in a second: who writes more fills a log */
+#define FREE_FD  16  /* above the numbers that a worker knows */
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- the worker's process */
+
+static void give_up(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void forget_worker(struct broker *b)
+{
+    give_up(&b->pidfd);
+    give_up(&b->orders);
+    give_up(&b->asks);
+    give_up(&b->device);
+    b->worker = 0;
+    b->nr_offered = 0;
+}
+
+/* The worker's program finds its three descriptors, standard error, and nothing else. */
+static void become_worker(const struct broker *b, int orders, int asks)
+{
+    sigset_t none;
+    int from[] = {[WARD_ORDERS] = orders, [WARD_ASKS] = asks, [WARD_DEVICE] = b->device};
+    for (int fd = WARD_ORDERS; fd < WARD_FDS; fd++)
+        from[fd] = fcntl(from[fd], F_DUPFD, FREE_FD);
+    from[STDIN_FILENO] = from[STDOUT_FILENO] = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < WARD_FDS; fd++) {
+        if (fd != STDERR_FILENO && dup2(from[fd], fd) < 0)
+            _exit(126);
+    }
+    close_range(WARD_FDS, ~0u, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv("/proc/self/exe", (char *const *)(uintptr_t)b->program);
+    _exit(127);
+}
+
+static bool start_worker(struct broker *b)
+{
+    int orders[2] = {-1, -1};
+    int asks[2] = {-1, -1};
+    if (now_ms() < b->started + PAUSE_MS)
+        usleep(PAUSE_MS * 1000); /* it will not get better at once */
+    b->started = now_ms();
+    b->device = gate_device();
+    if (b->device < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders) != 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, asks) != 0)
+        goto fail;
+    b->worker = fork();
+    if (b->worker == 0)
+        become_worker(b, orders[1], asks[1]);
+    if (b->worker < 0)
+        goto fail;
+    /* Who does not read what it has asked for shall not hold us. */
+    fcntl(b->orders = orders[0], F_SETFL, O_NONBLOCK);
+    fcntl(b->asks = asks[0], F_SETFL, O_NONBLOCK);
+    close(orders[1]);
+    close(asks[1]);
+    b->pidfd = pidfd_open(b->worker, 0);
+    if (b->pidfd >= 0)
+        return true;
+    kill(b->worker, SIGKILL);
+    waitpid(b->worker, NULL, 0);
+    orders[0] = orders[1] = asks[0] = asks[1] = -1;
+fail:
+    syslog(LOG_ERR, "%s: cannot start a worker: %m", b->backend.path);
+    for (int i = 0; i < 2; i++) {
+        give_up(&orders[i]);
+        give_up(&asks[i]);
+    }
+    forget_worker(b);
+    return false;
+}
+
+static void bury_worker(struct broker *b)
+{
+    int status = 0;
+    if (!b->worker)
+        return;
+    kill(b->worker, SIGKILL);
+    /* All its memory and files are gone after this, and what it had in a device is done. */
+    waitpid(b->worker, &status, 0);
+    forget_worker(b);
+    syslog(LOG_WARNING, "%s: the worker has ended (%s %d); another one goes on", b->backend.path,
+           WIFSIGNALED(status) ? "signal" : "status",
+           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    for (struct backend_device *d = b->backend.devices; d; d = d->next) {
+        if (d->attached)
+            d->touched = b->lost = true;
+        d->attached = false;
+    }
+}
+
+/* ---- what it asks for */
+
+/* Only a guest with a device of ours; what a worker says of others is a lie. */
+static bool serves(const struct broker *b, uint32_t guest)
+{
+    const struct backend_device *d = b->backend.devices;
+    while (d && !(d->guest == guest && d->mine))
+        d = d->next;
+    return d;
+}
+
+/* One offer at a time: the one before was mapped long ago, or never will be.  So a worker has no
+ * more mapped than goes into its address space, which has a limit. */
+static void withdraw(struct broker *b)
+{
+    if (b->nr_offered > 0)
+        gate_withdraw(b->device, b->offered, b->nr_offered);
+    b->nr_offered = 0;
+}
+
+static int offer(struct broker *b, const struct ask *ask)
+{
+    withdraw(b);
+    if (!gate_offer(b->device, ask->guest, ask->refs, ask->nr, &b->offered))
+        return errno;
+    b->nr_offered = ask->nr;
+    return 0;
+}
+
+static void take_line(struct broker *b, const struct ask *ask)
+{
+    struct backend_device *d = b->backend.devices;
+    uint64_t second = now_ms() / 1000;
+    if (b->second != second)
+        b->lines = 0;
+    b->second = second;
+    if (b->lines++ >= LINES)
+        return;
+    if (ask->kind == ASK_LOG) {
+        syslog((int)ask->about, "%s", ask->text);
+        return;
+    }
+    while (d && (d->id != ask->about || d->guest != ask->guest || !d->mine))
+        d = d->next;
+    if (d)
+        backend_error(d, "%s", ask->text);
+}
+
+/* False if it is not what a worker of ours would send. */
+static bool answer(struct broker *b)
+{
+    char message[sizeof(struct ask)];
+    struct ask ask;
+    struct ask_answer reply = {0};
+    struct event event = {.fd = -1};
+    ssize_t size = link_receive(b->asks, message, sizeof(message), NULL, NULL);
+    if (size <= 0)
+        return false;
+    if (!ask_check(message, (size_t)size, &ask) || (ask.kind < ASK_LOG && !serves(b, ask.guest))) {
+        syslog(LOG_ERR, "%s: the worker asks for what cannot be, and is ended", b->backend.path);
+        return false;
+    }
+    switch (ask.kind) {
+    case ASK_MAP:
+        reply.error = offer(b, &ask);
+        reply.value = b->offered;
+        break;
+    case ASK_BIND:
+        reply.error = event_bind(&event, ask.guest, ask.nr) ? 0 : errno;
+        reply.value = event.port;
+        break;
+    case ASK_COPY: reply.error = EOPNOTSUPP; break;
+    default: take_line(b, &ask); return true;
+    }
+    bool sent = link_send(b->asks, &reply, sizeof(reply), &event.fd, event.fd >= 0);
+    event_close(&event);
+    return sent;
+}
+
+/* Waits for what the worker says, or @store has.  False: the worker is not there any more. */
+static bool listen_to_worker(struct broker *b, int store, short *order)
+{
+    struct pollfd fds[] = {
+        {store, POLLIN, 0}, {b->asks, POLLIN, 0}, {b->orders, POLLIN, 0}, {b->pidfd, POLLIN, 0}};
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+        return true;
+    *order = fds[2].revents;
+    if (fds[1].revents && !answer(b))
+        return false;
+    return !(fds[3].revents && !fds[2].revents);
+}
+
+/* ---- what it is told */
+
+/* False: the worker has ended. */
+static bool send_order(struct broker *b, const struct order *order, const int *fds, unsigned nr,
+                       int32_t *done)
+{
+    short answered = 0;
+    if (!link_send(b->orders, order, sizeof(*order), fds, nr))
+        return false;
+    while (!answered) {
+        if (!listen_to_worker(b, -1, &answered))
+            return false;
+    }
+    return link_receive(b->orders, done, sizeof(*done), NULL, NULL) == sizeof(*done);
+}
+
+bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,
+                  size_t size, const int *fds, unsigned nr)
+{
+    struct broker *b = (struct broker *)device->backend;
+    struct order order = {.kind = kind, .guest = device->guest, .device = device->id};
+    int32_t done = 0;
+    if (size > 0)
+        memcpy(order.payload, payload, size);
+    for (;;) {
+        if (!b->worker && (kind != ORDER_ATTACH || !start_worker(b)))
+            return false;
+        if (send_order(b, &order, fds, nr, &done))
+            return done == 1;
+        bury_worker(b);
+    }
+}
+
+/* ---- all of it */
+
+bool broker_open(struct broker *broker, const struct backend_driver *driver, unsigned guest,
+                 const char *const *program)
+{
+    *broker =
+        (struct broker){.program = program, .pidfd = -1, .orders = -1, .asks = -1, .device = -1};
+    return backend_open(&broker->backend, driver, guest);
+}
+
+bool broker_run(struct broker *b)
+{
+    for (;;) {
+        short spoke = 0;
+        b->lost = false;
+        if (!backend_events(&b->backend))
+            break;
+        /* An answer without an order is none of ours. */
+        if (!b->lost && (!listen_to_worker(b, backend_fd(&b->backend), &spoke) || spoke))
+            bury_worker(b);
+    }
+    if (b->worker) {
+        kill(b->worker, SIGKILL);
+        waitpid(b->worker, NULL, 0);
+    }
+    return b->backend.gone;
+}

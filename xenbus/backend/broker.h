@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who holds the privileges of a back end: it has the store, opens files, maps grants and binds
+ * event channels, and reads nothing that a guest has written but nodes, which are checked as they
+ * are read.  Rings and data are a worker's, a process in a jail (ward.h) that the broker starts
+ * and, when it ends, starts again.
+ *
+ * The driver of the broker's devices (device.h) has orders carried out by the worker.  While it
+ * waits for that, and at any other time, the broker answers what the worker asks (ask.h): for
+ * guests only whose devices it has given to it.
+ */
+#pragma once
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include "backend/device.h"
+#include "backend/ward.h"
+
+struct broker {
+    struct backend backend;     /* first */
+    const char *const *program; /* arguments of the worker's program, which is this one */
+    pid_t worker;               /* 0: none */
+    int pidfd;
+    int orders;
+    int asks;
+    int device;       /* shared with the worker: where grants are mapped */
+    uint64_t offered; /* and not withdrawn yet: offset, and how many pages */
+    unsigned nr_offered;
+    uint64_t started; /* ms; the worker */
+    uint64_t second;  /* of the clock, and how many lines of the worker's were taken in it */
+    unsigned lines;
+    bool lost; /* a worker has ended, and its devices are to be looked at */
+};
+
+/* Begins to watch the devices of domain @guest, or of BACKEND_ALL_GUESTS.  False with errno. */
+bool broker_open(struct broker *broker, const struct backend_driver *driver, unsigned guest,
+                 const char *const *program);
+
+/* Serves until the guest's devices are gone, true, or the store is, false.  No worker is left. */
+bool broker_run(struct broker *broker);
+
+/* Has the worker do it; was it done?  An ORDER_ATTACH has a worker started if there is none, and is
+ * given to the next one if it ends over it.  To any other order the end of the worker is an answer:
+ * what it served it serves no more, and nothing of the guest's is mapped. */
+bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,
+                  size_t size, const int *fds, unsigned nr);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Orders carried out: see ward.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "backend/ask.h"
+#include "backend/gate.h"
+#include "backend/link.h"
+#include "backend/ward.h"
+
+void ward_open(struct backend *backend, unsigned guest)
+{
+    *backend = (struct backend){.guest = guest};
+    ask_over(WARD_ASKS);
+    gate_use(WARD_DEVICE);
+}
+
+static struct backend_device **find(struct backend *b, const struct order *order)
+{
+    struct backend_device **at = &b->devices;
+    while (*at && ((*at)->id != order->device || (*at)->guest != order->guest))
+        at = &(*at)->next;
+    return at;
+}
+
+static bool attach(struct backend *b, const struct ward_driver *driver, const struct order *order,
+                   const int *fds, unsigned nr)
+{
+    struct backend_device **at = find(b, order);
+    if (!*at) {
+        *at = calloc(1, sizeof(**at));
+        if (!*at)
+            abort(); /* a successor has more */
+        (*at)->backend = b;
+        (*at)->guest = order->guest;
+        (*at)->id = (unsigned)order->device;
+    }
+    (*at)->attached = driver->attach(*at, order->payload, fds, nr);
+    return (*at)->attached;
+}
+
+static void remove_device(struct backend_device **at, const struct ward_driver *driver)
+{
+    struct backend_device *d = *at;
+    driver->gone(d);
+    *at = d->next;
+    free(d);
+}
+
+static bool carry_out(struct backend *b, const struct ward_driver *driver,
+                      const struct order *order, const int *fds, unsigned nr)
+{
+    struct backend_device **at = find(b, order);
+    if (order->kind == ORDER_ATTACH)
+        return attach(b, driver, order, fds, nr);
+    if (!*at)
+        return true; /* it was served by a process that is gone */
+    switch (order->kind) {
+    case ORDER_CHANGE: driver->change(*at, order->payload); break;
+    case ORDER_DETACH:
+        if ((*at)->attached)
+            driver->detach(*at);
+        (*at)->attached = false;
+        break;
+    default: remove_device(at, driver);
+    }
+    return true;
+}
+
+bool ward_order(struct backend *backend, const struct ward_driver *driver)
+{
+    struct order order;
+    int fds[LINK_FDS];
+    unsigned nr;
+    if (link_receive(WARD_ORDERS, &order, sizeof(order), fds, &nr) != sizeof(order))
+        return false;
+    int32_t done = carry_out(backend, driver, &order, fds, nr);
+    return link_send(WARD_ORDERS, &done, sizeof(done), NULL, 0);
+}
