@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One disk as a device of the store, and when its requests go to the device. */
+/* One disk in the process that serves it: when its requests go to the device, and what the broker
+ * wants of it.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "backend/node.h"
 #include "blkback/disk.h"
 
-#define MAX_COPIED     (32ull << 20) /* bytes of buffers at once, of all disks of a guest */
-#define BURST_NS       (NS_PER_S / 10)
-#define COMPLAINTS     20 /* lines about one disk; who writes more fills a log */
-#define MAX_PAGE_ORDER 4
+#define MAX_COPIED (32ull << 20) /* bytes of buffers at once, of all disks of a guest */
+#define BURST_NS   (NS_PER_S / 10)
+#define COMPLAINTS 20 /* lines about one disk; who writes more fills a log */
 
 /* ---- what waits and what runs */
 
@@ -127,23 +127,12 @@ void disk_complain(struct disk *disk, const char *what)
     if (disk->complaints >= COMPLAINTS)
         return;
     disk->complaints++;
-    syslog(LOG_WARNING, "device %u of domain %u: %s%s", disk->device->id,
-           disk->device->backend->guest, what,
-           disk->complaints == COMPLAINTS ? " (and no more about this device)" : "");
+    backend_log(LOG_WARNING, "device %u of domain %u: %s%s", disk->device->id,
+                disk->device->backend->guest, what,
+                disk->complaints == COMPLAINTS ? " (and no more about this device)" : "");
 }
 
-/* ---- what the toolstack wants */
-
-static uint64_t wanted(struct backend_device *device, const char *name, uint64_t max,
-                       uint64_t otherwise)
-{
-    uint64_t value;
-    bool there = node_number(device->backend->store, device->path, name, max, &value);
-    if (!there && errno == EINVAL)
-        syslog(LOG_WARNING, "%s/%s is no number up to %llu and means nothing", device->path, name,
-               (unsigned long long)max);
-    return there ? value : otherwise;
-}
+/* ---- orders */
 
 static void set_rate(struct rate *rate, uint64_t per_second)
 {
@@ -152,45 +141,19 @@ static void set_rate(struct rate *rate, uint64_t per_second)
     *rate = (struct rate){.per_second = per_second, .burst_ns = BURST_NS};
 }
 
-static void set_shares(struct disk *disk)
+static void change(struct backend_device *device, const void *payload)
 {
-    uint32_t weight = (uint32_t)wanted(disk->device, "weight", UINT16_MAX, FAIR_WEIGHT);
-    set_rate(&disk->requests_rate, wanted(disk->device, "iops", UINT32_MAX, 0));
-    set_rate(&disk->bytes_rate, wanted(disk->device, "bytes-per-second", UINT64_MAX, 0));
+    struct disk *disk = device->driver;
+    const struct disk_order *order = payload;
+    disk->limits = order->limits;
+    set_rate(&disk->requests_rate, order->iops);
+    set_rate(&disk->bytes_rate, order->bytes_per_second);
     if (disk->flow)
-        disk->flow->weight = weight ? weight : 1;
+        disk->flow->weight = order->weight;
     else if (disk->worker->fair)
-        disk->flow = fair_join(disk->worker->fair, (uint32_t)getpid(), disk->image.device, weight);
+        disk->flow =
+            fair_join(disk->worker->fair, (uint32_t)getpid(), order->image.device, order->weight);
 }
-
-static bool open_image(struct disk *disk)
-{
-    struct backend_device *device = disk->device;
-    struct xs_handle *store = device->backend->store;
-    const char *why;
-    if (disk->image.fd >= 0)
-        return true;
-    char *params = node_read(store, device->path, "params");
-    char *mode = node_read(store, device->path, "mode");
-    bool good = params && mode;
-    if (!good)
-        backend_error(device, "the nodes 'params' (a path) and 'mode' (r or w) are needed");
-    else if (!(good = image_open(&disk->image, params, strcmp(mode, "w") != 0, &why)))
-        backend_error(device, "cannot %s %s: %m", why, params);
-    free(params);
-    free(mode);
-    if (!good)
-        return false;
-    disk->limits = (struct disk_limits){
-        .sectors = disk->image.sectors,
-        .read_only = disk->image.read_only,
-        .discard = disk->image.discard && wanted(device, "discard-enable", 1, 1),
-    };
-    set_shares(disk);
-    return true;
-}
-
-/* ---- the driver */
 
 static struct disk *disk_of(struct backend_device *device)
 {
@@ -210,43 +173,6 @@ static struct disk *disk_of(struct backend_device *device)
     return disk;
 }
 
-static bool publish_size(const struct disk *disk, xs_transaction_t t)
-{
-    return node_write(disk->device->backend->store, t, disk->device->path, "sectors", "%llu",
-                      (unsigned long long)disk->limits.sectors);
-}
-
-static bool offer(struct backend_device *device, xs_transaction_t t)
-{
-    struct disk *disk = disk_of(device);
-    if (!disk || !open_image(disk))
-        return false;
-    const struct {
-        const char *name;
-        unsigned value;
-    } keys[] = {
-        {"info", disk->limits.read_only ? VDISK_READONLY : 0},
-        {"sector-size", SECTOR},
-        {"physical-sector-size", disk->image.physical_size},
-        {"feature-flush-cache", 1},
-        {"feature-barrier", 1},
-        {"feature-persistent",
-         disk->worker->persistent && wanted(device, "persistent-grants", 1, 1)},
-        {"feature-max-indirect-segments", REQUEST_MAX_PIECES},
-        {"max-ring-page-order", MAX_PAGE_ORDER},
-        {"multi-queue-max-queues", FRONT_MAX_QUEUES},
-        {"feature-discard", disk->limits.discard},
-        {"discard-granularity", disk->image.physical_size},
-        {"discard-alignment", 0},
-        {"discard-secure", 0},
-    };
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (!node_write(device->backend->store, t, device->path, keys[i].name, "%u", keys[i].value))
-            return false;
-    }
-    return publish_size(disk, t);
-}
-
 static void close_queues(struct disk *disk)
 {
     while (disk->ready) { /* nobody waits for their answers any more */
@@ -264,54 +190,39 @@ static void close_queues(struct disk *disk)
     disk->wake_at = 0;
 }
 
-static bool attach(struct backend_device *device, bool again)
+static bool attach(struct backend_device *device, const void *payload, const int *fds, unsigned nr)
 {
     struct disk *disk = disk_of(device);
-    struct front front;
-    const char *why;
-    if (!disk || !open_image(disk))
-        return false;
-    if (!front_read(device->backend->store, device->front, &front, &why)) {
-        backend_error(device, "the guest's node '%s' is missing or makes no sense", why);
+    const struct disk_order *order = payload;
+    const struct front *front = &order->front;
+    if (!disk) {
+        for (unsigned i = 0; i < nr; i++)
+            close(fds[i]);
         return false;
     }
-    if (!again)
+    image_close(&disk->image);
+    disk->image = order->image;
+    disk->image.fd = fds[0];
+    change(device, payload);
+    if (!order->again)
         journal_forget(disk->worker->journal, device->id);
-    /* What was offered may be more than what is wanted by now; both ends have to agree. */
-    uint64_t offered = wanted(device, "feature-persistent", 1, 0);
-    if (front.persistent && offered && (disk->cache = malloc(sizeof(*disk->cache))))
+    if (front->persistent && (disk->cache = malloc(sizeof(*disk->cache))))
         cache_init(disk->cache, device->backend->guest, CACHE_LIMIT);
-    for (unsigned i = 0; i < front.nr_queues; i++) {
-        if (!queue_open(disk, i, &front.queue[i], again)) {
+    for (unsigned i = 0; i < front->nr_queues; i++) {
+        if (!queue_open(disk, i, &front->queue[i], order->again)) {
             close_queues(disk);
             return false;
         }
     }
-    syslog(LOG_INFO, "device %u of domain %u: %u queues of %u pages, %s grants", device->id,
-           device->backend->guest, front.nr_queues, front.queue[0].nr_pages,
-           disk->cache ? "persistent" : "copied");
+    backend_log(LOG_INFO, "device %u of domain %u: %u queues of %u pages, %s grants", device->id,
+                device->backend->guest, front->nr_queues, front->queue[0].nr_pages,
+                disk->cache ? "persistent" : "copied");
     return true;
 }
 
 static void detach(struct backend_device *device)
 {
     close_queues(device->driver);
-}
-
-/* Limits, and the size: a toolstack that has made the image larger writes any node to say so. */
-static void changed(struct backend_device *device)
-{
-    struct disk *disk = device->driver;
-    if (!disk || disk->image.fd < 0)
-        return;
-    set_shares(disk);
-    if (!image_resized(&disk->image))
-        return;
-    disk->limits.sectors = disk->image.sectors;
-    if (publish_size(disk, XBT_NULL))
-        backend_nudge(device);
-    syslog(LOG_INFO, "device %u of domain %u has %llu sectors now", device->id,
-           device->backend->guest, (unsigned long long)disk->limits.sectors);
 }
 
 static void gone(struct backend_device *device)
@@ -327,11 +238,5 @@ static void gone(struct backend_device *device)
     device->driver = NULL;
 }
 
-const struct backend_driver disk_driver = {
-    .kind = "pvblk",
-    .offer = offer,
-    .attach = attach,
-    .detach = detach,
-    .changed = changed,
-    .gone = gone,
-};
+const struct ward_driver disk_ward = {
+    .attach = attach, .change = change, .detach = detach, .gone = gone};

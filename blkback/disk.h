@@ -14,6 +14,8 @@
 
 #include "backend/device.h"
 #include "backend/gate.h"
+#include "backend/limit.h"
+#include "backend/ward.h"
 #include "blkback/cache.h"
 #include "blkback/counts.h"
 #include "blkback/engine.h"
@@ -21,21 +23,19 @@
 #include "blkback/front.h"
 #include "blkback/image.h"
 #include "blkback/journal.h"
-#include "backend/limit.h"
+#include "blkback/order.h"
 #include "blkback/request.h"
 #include "blkback/ring.h"
 
 struct worker {
     struct engine engine;
     struct backend backend;
-    struct watcher store;
-    bool store_ready;
+    struct watcher orders;
+    bool ordered; /* an order has come */
     struct journal *journal;
     struct fair *fair; /* NULL: shares are not kept */
     struct counts_file *counts;
     uint64_t copied; /* bytes of buffers in use */
-    bool persistent; /* offer to keep grants mapped */
-    bool failed;
 };
 
 /* ---- one request ---- */
@@ -128,8 +128,6 @@ struct disk {
     unsigned complaints;
 };
 
-extern const struct backend_driver disk_driver;
-
 /* The ready list and the device. */
 void disk_add(struct disk *disk, struct job *job);
 /* Gives to the device what may go; did anything? */
@@ -146,9 +144,9 @@ uint64_t clock_now(void);
 
 /* One round: everything that can be done now, then a wait. */
 bool worker_round(struct worker *worker);
-/* What worker_round() does before it waits, without the store: used while a disk is let go. */
+/* What worker_round() does before it waits, without orders: used while a disk is let go. */
 void worker_wait(struct worker *worker, uint64_t ns);
 
-/* Serves domain @guest until the store is gone.  Files for successors and neighbours are in
- * @directory. */
+/* Makes this process the worker of domain @guest, started by its broker, and locks it in.  Files
+ * for successors and neighbours are in @directory. */
 bool worker_open(struct worker *worker, unsigned guest, const char *directory);

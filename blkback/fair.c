@@ -113,9 +113,10 @@ bool fair_may(struct fair *fair, struct fair_flow *flow, uint64_t now, uint32_t 
 
 void fair_begin(struct fair *fair, struct fair_flow *flow, uint64_t now, uint32_t cost)
 {
+    uint32_t weight = LOOK(flow->weight); /* another process could have spoilt it */
     (void)fair;
     SET(flow->start, flow->next);
-    SET(flow->next, flow->next + (uint64_t)cost * FAIR_WEIGHT / flow->weight);
+    SET(flow->next, flow->next + (uint64_t)cost * FAIR_WEIGHT / (weight ? weight : 1));
     SET(flow->in_device, flow->in_device + cost);
     SET(flow->seen, now);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* blkback: starts a worker for each guest that has disks of ours, and another one when it ends.
+/* blkback: starts a broker for each guest that has disks of ours, and another one when it ends.
  *
- * The two are one program.  The first process watches the store for guests; a worker is told its
- * guest by --guest.  A worker that is killed leaves its notes and the guest's nodes as they are,
- * and its successor goes on with them; the guest notices a pause.  Nothing depends on the first
- * process staying: workers go on without it, and a new one starts only what is missing, since a
- * second worker of a guest waits until the first has ended.
+ * All are one program.  The first process watches the store for guests; a broker is told its guest
+ * by --guest, and starts the worker, which does the work in a jail (xenbus/backend/broker.h).  A
+ * worker that is killed, alone or with its broker, leaves its notes and the guest's nodes as they
+ * are, and its successor goes on with them; the guest notices a pause.  Nothing depends on the
+ * first process staying: brokers go on without it, and a new one starts only what is missing, since
+ * a second worker of a guest waits until the first has ended.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "backend/broker.h"
 #include "backend/node.h"
 #include "blkback/disk.h"
 
@@ -32,7 +34,7 @@
 struct guest {
     struct guest *next;
     unsigned domid;
-    pid_t worker; /* 0: none */
+    pid_t broker; /* 0: none */
     bool seen;
 };
 
@@ -43,14 +45,15 @@ static struct {
     bool copy;
     bool verbose;
     bool show;
+    bool jailed;
     struct xs_handle *store;
     char path[64]; /* where guests' directories are */
     struct guest *guests;
 } self = {.directory = DEFAULT_DIRECTORY};
 
-/* ---- workers */
+/* ---- brokers */
 
-static void start_worker(struct guest *guest)
+static void start_broker(struct guest *guest)
 {
     char domid[16];
     const char *args[] = {"blkback", "-g", domid, "-d", self.directory, NULL, NULL, NULL, NULL};
@@ -62,12 +65,12 @@ static void start_worker(struct guest *guest)
         args[nr++] = "-c";
     if (self.verbose)
         args[nr++] = "-v";
-    guest->worker = fork();
-    if (guest->worker < 0) {
-        syslog(LOG_ERR, "cannot start a worker for domain %u: %m", guest->domid);
-        guest->worker = 0;
+    guest->broker = fork();
+    if (guest->broker < 0) {
+        syslog(LOG_ERR, "cannot start a broker for domain %u: %m", guest->domid);
+        guest->broker = 0;
     }
-    if (guest->worker != 0)
+    if (guest->broker != 0)
         return;
     sigset_t none;
     sigemptyset(&none);
@@ -80,8 +83,8 @@ static void forget(struct guest *guest)
 {
     static const char *const files[] = {".journal", COUNTS_SUFFIX};
     char *path;
-    if (guest->worker)
-        kill(guest->worker, SIGTERM);
+    if (guest->broker)
+        kill(guest->broker, SIGTERM);
     for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (asprintf(&path, "%s/%u%s", self.directory, guest->domid, files[i]) < 0)
             continue;
@@ -118,8 +121,8 @@ static void survey(void)
             g->next = self.guests;
             self.guests = g;
         }
-        if (g && !g->worker)
-            start_worker(g);
+        if (g && !g->broker)
+            start_broker(g);
         if (g)
             g->seen = true;
     }
@@ -141,19 +144,19 @@ static void bury(void)
     int status;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct guest *g = self.guests;
-        while (g && g->worker != pid)
+        while (g && g->broker != pid)
             g = g->next;
         if (!g)
             continue;
-        g->worker = 0;
+        g->broker = 0;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             continue; /* its guest has no disks any more */
-        syslog(LOG_WARNING, "the worker of domain %u has ended (%s %d); another one goes on",
+        syslog(LOG_WARNING, "the broker of domain %u has ended (%s %d); another one goes on",
                g->domid, WIFSIGNALED(status) ? "signal" : "status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         if (WIFEXITED(status))
             usleep(PAUSE_MS * 1000); /* it will not get better at once */
-        start_worker(g);
+        start_broker(g);
     }
 }
 
@@ -189,7 +192,7 @@ static int watch_guests(void)
         poll(fds, 2, -1);
         while (read(fd, &info, sizeof(info)) == sizeof(info)) {
             if (info.ssi_signo != SIGCHLD)
-                return 0; /* the workers go on */
+                return 0; /* the brokers go on */
         }
         bury();
         bool any = false;
@@ -208,18 +211,31 @@ static int watch_guests(void)
 
 /* ---- beginning */
 
-static int serve_guest(unsigned guest)
+static int be_worker(unsigned guest)
 {
     static struct worker worker;
     /* Buffers come and go with requests: keep their memory. */
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    worker.persistent = !self.copy;
     if (!worker_open(&worker, guest, self.directory))
         return 1;
     while (worker_round(&worker))
         ;
-    return worker.backend.gone ? 0 : 1;
+    _exit(0); /* what a library does at its end may be more than it may do here */
+}
+
+static int serve_guest(unsigned guest)
+{
+    static struct broker broker;
+    char domid[16];
+    const char *program[] = {"blkback", "-w", "-g", domid, "-d", self.directory, NULL, NULL};
+    if (self.verbose)
+        program[6] = "-v";
+    snprintf(domid, sizeof(domid), "%u", guest);
+    disk_offer_persistent = !self.copy;
+    if (!broker_open(&broker, &disk_driver, guest, program))
+        err(1, "cannot watch the devices of domain %u; is xenstored running?", guest);
+    return broker_run(&broker) ? 0 : 1;
 }
 
 static void usage(FILE *to)
@@ -232,7 +248,7 @@ static void usage(FILE *to)
           "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
           "  -p, --pid-file FILE   the process id of the first process\n"
           "  -c, --copy            do not offer to keep grants mapped\n"
-          "  -g, --guest DOMID     be the worker of one guest\n"
+          "  -g, --guest DOMID     serve one guest only\n"
           "  -s, --show            print what the disks have done, as JSON\n"
           "  -v, --verbose         log connections too\n"
           "  -h, --help; -V, --version\n",
@@ -250,13 +266,14 @@ static uint64_t parse(int argc, char *argv[])
     };
     uint64_t guest = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "fd:p:cg:svhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "fd:p:cg:swvhV", options, NULL)) != -1) {
         switch (c) {
         case 'f': self.foreground = true; break;
         case 'd': self.directory = optarg; break;
         case 'p': self.pid_file = optarg; break;
         case 'c': self.copy = true; break;
         case 's': self.show = true; break;
+        case 'w': self.jailed = true; break; /* only a broker says that */
         case 'v': self.verbose = true; break;
         case 'g':
             if (!node_parse(optarg, MAX_DOMID, &guest) || !guest)
@@ -298,6 +315,8 @@ int main(int argc, char *argv[])
     openlog("blkback", LOG_PID | (self.foreground ? LOG_PERROR : 0), LOG_DAEMON);
     setlogmask(LOG_UPTO(self.verbose ? LOG_INFO : LOG_WARNING));
     make_directory(self.directory);
+    if (self.jailed && guest)
+        return be_worker((unsigned)guest);
     if (guest)
         return serve_guest((unsigned)guest);
     snprintf(self.path, sizeof(self.path), "/local/domain/0/backend/%s", disk_driver.kind);

@@ -146,11 +146,12 @@ static void resume(struct queue *queue)
             queue_answer(queue, job, slot->status);
         }
     }
-    syslog(LOG_INFO,
-           "device %u of domain %u, queue %u: taken over with %u requests to do and %u answers to "
-           "give",
-           queue->disk->device->id, queue->disk->device->backend->guest, queue->number, begun,
-           answered);
+    backend_log(
+        LOG_INFO,
+        "device %u of domain %u, queue %u: taken over with %u requests to do and %u answers to "
+        "give",
+        queue->disk->device->id, queue->disk->device->backend->guest, queue->number, begun,
+        answered);
 }
 
 static bool make_jobs(struct queue *queue)

@@ -12,7 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/jail.h"
 #include "blkback/disk.h"
+
+/* Kept grants of 64 disks are 264 MiB, buffers 32, and there is what the kernel's ring takes. */
+#define MAX_MEMORY      (1ul << 30)
+#define MAX_DESCRIPTORS 512 /* 64 disks of four queues */
 
 uint64_t clock_now(void)
 {
@@ -59,8 +64,8 @@ void worker_wait(struct worker *worker, uint64_t ns)
 {
     int result = engine_wait(&worker->engine, ns);
     if (result < 0) {
-        syslog(LOG_ERR, "io_uring: %s", strerror(-result));
-        exit(1); /* a successor goes on */
+        backend_log(LOG_ERR, "io_uring: %s", strerror(-result));
+        _exit(1); /* a successor goes on */
     }
 }
 
@@ -69,18 +74,18 @@ bool worker_round(struct worker *worker)
     uint64_t wake = serve(worker);
     uint64_t now = clock_now();
     worker_wait(worker, wake == ENGINE_FOREVER ? wake : wake > now ? wake - now : 0);
-    if (!worker->store_ready)
+    if (!worker->ordered)
         return true;
-    worker->store_ready = false;
-    return backend_events(&worker->backend);
+    worker->ordered = false;
+    return ward_order(&worker->backend, &disk_ward);
 }
 
 /* ---- beginning */
 
-static void store_ready(struct watcher *watcher)
+static void order_ready(struct watcher *watcher)
 {
-    struct worker *worker = (struct worker *)((char *)watcher - offsetof(struct worker, store));
-    worker->store_ready = true;
+    struct worker *worker = (struct worker *)((char *)watcher - offsetof(struct worker, orders));
+    worker->ordered = true;
 }
 
 /* A file that this process shares with others, or with those after it.  With @alone it waits until
@@ -95,7 +100,7 @@ static void *share(const char *directory, const char *name, size_t size, bool al
     if (fd >= 0 && (!alone || flock(fd, LOCK_EX) == 0) && ftruncate(fd, (off_t)size) == 0)
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory == MAP_FAILED)
-        syslog(LOG_ERR, "cannot share %s: %m", path);
+        backend_log(LOG_ERR, "cannot share %s: %m", path);
     if (fd >= 0 && (!alone || memory == MAP_FAILED))
         close(fd); /* else it stays open, and with it the lock */
     free(path);
@@ -115,6 +120,8 @@ static void bury_dead(struct fair *fair)
 bool worker_open(struct worker *worker, unsigned guest, const char *directory)
 {
     char name[32];
+    const char *what;
+    ward_open(&worker->backend, guest);
     snprintf(name, sizeof(name), "%u.journal", guest);
     worker->journal = share(directory, name, sizeof(struct journal), true);
     worker->fair = share(directory, "shares", sizeof(struct fair), false);
@@ -127,14 +134,18 @@ bool worker_open(struct worker *worker, unsigned guest, const char *directory)
     bury_dead(worker->fair);
     int result = engine_open(&worker->engine);
     if (result < 0) {
-        syslog(LOG_ERR, "io_uring: %s", strerror(-result));
+        backend_log(LOG_ERR, "io_uring: %s", strerror(-result));
         return false;
     }
-    if (!backend_open(&worker->backend, &disk_driver, guest)) {
-        syslog(LOG_ERR, "cannot watch the devices of domain %u: %m; is xenstored running?", guest);
+    const struct jail jail = {.uid = JAIL_UID_BLK + guest,
+                              .directory = directory,
+                              .memory = MAX_MEMORY,
+                              .descriptors = MAX_DESCRIPTORS,
+                              .ioctls = gate_ioctls};
+    if (!jail_enter(&jail, &what)) {
+        backend_log(LOG_ERR, "cannot give up %s: %m", what);
         return false;
     }
-    watcher_start(&worker->store, &worker->engine, backend_fd(&worker->backend), store_ready);
-    worker->store_ready = true;
+    watcher_start(&worker->orders, &worker->engine, WARD_ORDERS, order_ready);
     return true;
 }

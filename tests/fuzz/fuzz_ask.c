@@ -3,7 +3,7 @@
  * What a broker takes from a worker that its guest has taken over: whatever the bytes, what is
  * accepted is within its bounds, says the same again, and a text is one printable line.
  */
-// SOURCES: xenbus/backend/ask.c xenbus/backend/link.c
+// SOURCES: xenbus/backend/ask.c xenbus/backend/wire.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // SHORT: 100000
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * read-only one, no page outside of what the guest has is touched, there are never more answers
  * than requests, and when the disk is let go nothing is kept mapped or allocated.
  */
-// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c blkback/front.c
+// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // OPTIONS: -len_control=0 -max_len=1024
 // SHORT: 8000
@@ -174,68 +174,31 @@ uint64_t clock_now(void)
     return now += 1000;
 }
 
-/* ---- the store: what the nodes say is written here */
+/* ---- the broker: it says what is to be served */
 
-static struct {
-    bool persistent;
-    bool read_only;
-    unsigned queues;
-} nodes;
+static struct disk_order order;
 
-bool node_number(struct xs_handle *store, const char *dir, const char *name, uint64_t max,
-                 uint64_t *value)
+static void choose_front(void)
 {
-    bool second = strstr(dir, "queue-1");
-    if (!strcmp(name, "multi-queue-num-queues"))
-        *value = nodes.queues;
-    else if (strstr(name, "persistent"))
-        *value = nodes.persistent;
-    else if (!strcmp(name, "ring-ref"))
-        *value = second;
-    else if (!strcmp(name, "event-channel"))
-        *value = 3 + second;
-    else {
-        errno = ENOENT;
-        return false;
-    }
-    return true;
+    order.front = (struct front){.nr_queues = 1 + (unsigned)any(2)};
+    order.front.persistent = any(2);
+    for (unsigned i = 0; i < QUEUES; i++)
+        order.front.queue[i] = (struct front_queue){.nr_pages = 1, .refs = {i}, .port = 3 + i};
 }
 
-char *node_read(struct xs_handle *store, const char *dir, const char *name)
+static bool attach(struct backend_device *device)
 {
-    return strcmp(name, "protocol") == 0 ? NULL : strdup(nodes.read_only ? "r" : "w");
+    int fd = 4;
+    return device->attached = disk_ward.attach(device, &order, &fd, 1);
 }
 
-bool node_write(struct xs_handle *store, xs_transaction_t t, const char *dir, const char *name,
-                const char *format, ...)
+void image_close(struct image *i)
 {
-    return true;
 }
-
 void backend_error(struct backend_device *device, const char *format, ...)
 {
 }
-void backend_nudge(struct backend_device *device)
-{
-}
-
-bool image_open(struct image *image, const char *path, bool read_only, const char **why)
-{
-    *image = (struct image){.fd = 4, .read_only = read_only, .discard = true, .sectors = SECTORS};
-    return true;
-}
-void image_close(struct image *image)
-{
-}
-bool image_resized(struct image *image)
-{
-    return false;
-}
-
-void openlog(const char *ident, int option, int facility)
-{
-}
-void syslog(int priority, const char *format, ...)
+void backend_log(int priority, const char *format, ...)
 {
 }
 
@@ -326,13 +289,12 @@ static void one_gene(struct backend_device *device)
     case 3: now += any(5000000); break;
     case 4:
         if (any(8) == 0) { /* the end of a connection, and another one */
-            disk_driver.detach(device);
+            disk_ward.detach(device);
             CHECK(mapped == 0 && worker->copied == 0 && nr_pending == 0);
             memset(pages[0], 0, 64);
             memset(pages[1], 0, 64);
-            nodes.queues = 1 + (unsigned)any(2);
-            nodes.persistent = any(2);
-            CHECK(disk_driver.attach(device, false));
+            choose_front();
+            CHECK(attach(device));
         }
         break;
     default:
@@ -344,13 +306,12 @@ static void one_gene(struct backend_device *device)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct backend_device device = {.path = "", .front = "", .id = 51712};
+    struct backend_device device = {.id = 51712};
     if (!worker) {
         worker = calloc(1, sizeof(*worker));
         worker->journal = calloc(1, sizeof(*worker->journal));
         worker->fair = calloc(1, sizeof(*worker->fair));
         worker->counts = calloc(1, sizeof(*worker->counts));
-        worker->persistent = true;
         for (unsigned i = 0; i < PAGES; i++)
             pages[i] = aligned_alloc(GATE_PAGE, GATE_PAGE);
         image = malloc(SECTORS * SECTOR);
@@ -366,19 +327,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fair_open(worker->fair);
     now = NS_PER_S;
     chance = fuzz_gene(data, 0);
-    nodes.queues = 1 + (unsigned)any(2);
-    nodes.persistent = any(2);
-    nodes.read_only = any(4) == 0;
-    CHECK(disk_driver.offer(&device, 1));
-    CHECK(disk_driver.attach(&device, false));
+    choose_front();
+    order.limits = (struct disk_limits){SECTORS, any(4) == 0, true};
+    order.weight = FAIR_WEIGHT;
+    CHECK(attach(&device));
     for (size_t i = 1; i < size / GENE_SIZE; i++) {
         chance = fuzz_gene(data, i);
         one_gene(&device);
     }
-    disk_driver.detach(&device);
-    disk_driver.gone(&device);
+    disk_ward.detach(&device);
+    disk_ward.gone(&device);
     CHECK(mapped == 0 && worker->copied == 0 && nr_pending == 0);
-    for (unsigned i = 0; nodes.read_only && i < SECTORS * SECTOR; i++)
+    for (unsigned i = 0; order.limits.read_only && i < SECTORS * SECTOR; i++)
         CHECK(image[i] == 0x5a);
     return 0;
 }

@@ -23,7 +23,11 @@ pvblk() {
     xenstore-chmod -r "$back" n0 "r$guest"
 }
 back_node() { xenstore-read "/local/domain/0/backend/pvblk/$(xl domid k)/$1"; }
-worker() { grep -lsz '^-g$' /proc/[0-9]*/cmdline | head -1 | cut -d/ -f3; }
+worker() { grep -lsz '^-w$' /proc/[0-9]*/cmdline | head -1 | cut -d/ -f3; }
+broker() { awk '$1 == "PPid:" { print $2 }' "/proc/$(worker)/status" 2>/dev/null; }
+worker_is() { grep -q "^$1:[[:space:]]*$2" "/proc/$(worker)/status"; }
+# What its descriptors are, each kind once, without numbers of sockets and the like.
+worker_fds() { for fd in /proc/"$(worker)"/fd/*; do readlink "$fd"; done | sed 's/:.*//' | sort -u | tr '\n' ' '; }
 
 # The guest goes on after its first check of the disk: rounds of writing and comparing, then it waits for orders.
 cat >>/payload/guest.sh <<'SH'
@@ -64,11 +68,18 @@ check unpause xl unpause k
 check disk-written guest_wait k 90 '^GUEST disk-written'
 check_equal disk-read "$(guest_said k disk-read)" "$vda_sum"
 check_equal connected "$(back_node 51712/state)" 4
+check jail-user worker_is Uid "$((0x71000000 + $(xl domid k)))"
+check jail-capabilities worker_is 'Cap\(Prm\|Eff\|Inh\|Amb\)' 0000000000000000
+check jail-privileges worker_is NoNewPrivs 1
+check jail-filter worker_is Seccomp 2
+check jail-root eval 'readlink "/proc/$(worker)/root" | grep -q "^/run/pavis/blkback/root.*(deleted)$"'
+check_equal jail-descriptors "$(worker_fds)" \
+    "/dev/null /dev/vda /dev/xen/evtchn /dev/xen/gntdev /run/pavis/blkback/$(xl domid k).journal /tmp/file.img /tmp/ro.img anon_inode socket "
 kills=0
 for round in 1 3 5 7 9; do
     guest_wait k 60 "^GUEST round $round" || break
     old=$(worker)
-    kill -9 "$old"
+    case $round in 3 | 7) kill -9 "$(broker)" ;; *) kill -9 "$old" ;; esac
     kills=$((kills + 1))
     wait_for 10 eval '[ -n "$(worker)" ] && [ "$(worker)" != '"$old"' ]'
 done

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-// SOURCES: xenbus/backend/ask.c xenbus/backend/link.c
+// SOURCES: xenbus/backend/ask.c xenbus/backend/wire.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 /* Of what a worker says, a broker takes only messages whose kind, count and size go together and
  * whose values are in bounds; texts come out printable.  A message and its descriptors arrive
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "backend/ask.h"
-#include "backend/link.h"
+#include "backend/wire.h"
 
 #define HEAD offsetof(struct ask, refs)
 
@@ -89,28 +89,28 @@ static void texts_are_printable(void **state)
 static void descriptors_travel(void **state)
 {
     int ends[2];
-    int fds[LINK_FDS];
+    int fds[WIRE_FDS];
     unsigned nr;
     char bytes[8];
     int many[3] = {0, 1, 2};
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-    assert_true(link_send(ends[0], "abc", 3, many, 3));
-    assert_int_equal(link_receive(ends[1], bytes, sizeof(bytes), fds, &nr), 3);
+    assert_true(wire_send(ends[0], "abc", 3, many, 3));
+    assert_int_equal(wire_receive(ends[1], bytes, sizeof(bytes), fds, &nr), 3);
     assert_int_equal(nr, 3);
     for (unsigned i = 0; i < nr; i++)
         assert_int_equal(close(fds[i]), 0);
     /* One that nobody wants is not kept: the next to be opened has its number. */
     int before = dup(0);
     close(before);
-    assert_true(link_send(ends[0], "abc", 3, many, 3));
-    assert_int_equal(link_receive(ends[1], bytes, sizeof(bytes), NULL, &nr), 3);
+    assert_true(wire_send(ends[0], "abc", 3, many, 3));
+    assert_int_equal(wire_receive(ends[1], bytes, sizeof(bytes), NULL, &nr), 3);
     assert_int_equal(dup(0), before);
     /* Too long is said, and not cut. */
-    assert_true(link_send(ends[0], "0123456789", 10, NULL, 0));
-    assert_int_equal(link_receive(ends[1], bytes, sizeof(bytes), NULL, NULL), 10);
+    assert_true(wire_send(ends[0], "0123456789", 10, NULL, 0));
+    assert_int_equal(wire_receive(ends[1], bytes, sizeof(bytes), NULL, NULL), 10);
     close(ends[0]);
-    assert_int_equal(link_receive(ends[1], bytes, sizeof(bytes), NULL, NULL), 0);
-    assert_false(link_send(ends[1], "a", 1, NULL, 0));
+    assert_int_equal(wire_receive(ends[1], bytes, sizeof(bytes), NULL, NULL), 0);
+    assert_false(wire_send(ends[1], "a", 1, NULL, 0));
 }
 
 int main(void)

@@ -139,7 +139,7 @@ static void honest_round(void)
     for (int i = 0; __atomic_load_n(&f->ring->rsp_prod, __ATOMIC_ACQUIRE) == f->heard; i++) {
         if (i == 3000)
             fatal("the honest disk is not served");
-        worker_alive("under hostile requests");
+        backend_alive("under hostile requests");
         front_wait(f, 10);
     }
     struct blkif_response r = f->ring->ring[f->heard++ & (f->slots - 1)].rsp;
@@ -181,7 +181,7 @@ static void hostile_round(struct front *f)
         f->ring->rsp_event = f->heard + 1;
         front_wait(f, 5);
     }
-    worker_alive("under hostile requests");
+    backend_alive("under hostile requests");
     broken++; /* the racer hit an index */
     connect_again(f);
 }
@@ -251,7 +251,7 @@ int main(int argc, char *argv[])
         snprintf(image[i], sizeof(image[i]), "%s/disk%d", argv[1], i);
         image_create(image[i], DISK_BYTES);
     }
-    worker_start(false);
+    backend_start(false);
     for (int i = 0; i < 3; i++) {
         disk_create(&disks[i], image[i], i != 1);
         front_connect(&disks[i]);
@@ -274,8 +274,8 @@ int main(int argc, char *argv[])
     pthread_join(racer, NULL);
     for (int i = 0; i < 3; i++)
         front_disconnect(&disks[i]);
-    worker_alive("at the end");
-    worker_kill();
+    backend_alive("at the end");
+    backend_kill();
     free(read_file(image[0]));
     uint8_t *read_only = read_file(image[1]);
     for (unsigned i = 0; i < DISK_BYTES; i++) {

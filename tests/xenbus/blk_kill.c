@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest that works a disk and knows what must be on it, and somebody who kills the back end.
+/* A guest that works a disk and knows what must be on it, and somebody who kills the back end: its
+ * worker, or the broker with it.
  *
  * usage: blk_kill DIRECTORY KILLS [ORDER [SEED]]
  * Every block written has a number and a
@@ -233,7 +234,7 @@ int main(int argc, char *argv[])
     image_create(image, BLOCKS * PAGE);
     unsigned depth = front.order ? 100 : 32;
     front.persistent = any(2);
-    worker_start(false);
+    backend_start(false);
     disk_create(&front, image, true);
     front_connect(&front);
     for (unsigned i = 0; i < kills; i++) {
@@ -246,10 +247,15 @@ int main(int argc, char *argv[])
                 nr++;
         }
         usleep((unsigned)any(4) * (unsigned)any(1000));
-        worker_kill();
+        bool both = any(2);
+        if (both)
+            backend_kill();
+        else
+            worker_kill();
         hear();
         with_work += nr_open > 0;
-        worker_start(false);
+        if (both)
+            backend_start(false);
         if (i % 10 == 9) { /* another connection, other ways */
             drain();
             front_disconnect(&front);
@@ -263,8 +269,8 @@ int main(int argc, char *argv[])
     drain();
     check_limits();
     front_disconnect(&front);
-    worker_alive("at the end");
-    worker_kill();
+    backend_alive("at the end");
+    backend_kill();
     check_image(image);
     printf("%u kills, %u of them with requests under way; %lu requests answered, %lu written\n",
            kills, with_work, (unsigned long)done, (unsigned long)sequence);

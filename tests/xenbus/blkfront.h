@@ -31,18 +31,20 @@ struct front {
 
 extern uint8_t *guest_memory;
 extern unsigned guest_pages;
-extern pid_t worker;
+extern pid_t broker;
 extern struct xs_handle *store;
 
 /* Everything is in @directory, where a store listens; ends the program if something is missing. */
 void world_open(const char *directory, unsigned pages);
-void worker_start(bool copy);
-/* Ends it by SIGKILL. */
+void backend_start(bool copy);
+/* Ends the broker, and with it the worker, by SIGKILL; or the worker only, if there is one, and the
+ * broker starts another. */
+void backend_kill(void);
 void worker_kill(void);
-/* Bytes of memory that it has in use. */
+/* Bytes of memory that the worker has in use. */
 uint64_t worker_rss(void);
-/* Fails, with what it was for, if the worker is not what it was. */
-void worker_alive(const char *what);
+/* Fails, with what it was for, if broker or worker are not what they were. */
+void backend_alive(const char *what);
 
 /* An empty file of this size. */
 void image_create(const char *path, uint64_t bytes);

@@ -2,7 +2,7 @@
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
         $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
-        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile
+        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/jail_probe
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -64,6 +64,10 @@ $B/tests/blk_%: tests/xenbus/blk_%.c tests/xenbus/blkfront.c blkback/ring.c xenb
         $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
+
+$B/tests/jail_probe: tests/xenbus/jail_probe.c blkback/engine.c $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -Ihypervisor -I. -Ixenbus $^ -o $@ -l:liburing.a -lseccomp -lpthread
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "backend/ask.h"
-#include "backend/link.h"
+#include "backend/wire.h"
 
 size_t ask_size(const struct ask *ask)
 {
@@ -78,10 +78,10 @@ bool ask_is_needed(void)
 bool ask_for(const struct ask *ask, uint64_t *value, int *fd)
 {
     struct ask_answer answer;
-    int fds[LINK_FDS];
+    int fds[WIRE_FDS];
     unsigned nr = 0;
-    if (!link_send(broker, ask, ask_size(ask), NULL, 0) ||
-        link_receive(broker, &answer, sizeof(answer), fds, &nr) != sizeof(answer))
+    if (!wire_send(broker, ask, ask_size(ask), NULL, 0) ||
+        wire_receive(broker, &answer, sizeof(answer), fds, &nr) != sizeof(answer))
         _exit(1); /* a successor goes on */
     if (value)
         *value = answer.value;

@@ -17,7 +17,7 @@
 #include "backend/ask.h"
 #include "backend/broker.h"
 #include "backend/gate.h"
-#include "backend/link.h"
+#include "backend/wire.h"
 
 #define PAUSE_MS 100 /* before a worker that has ended at once is started again */
 #define LINES    20  /* of a worker's, in a second: who writes more fills a log */
@@ -179,7 +179,7 @@ static bool answer(struct broker *b)
     struct ask ask;
     struct ask_answer reply = {0};
     struct event event = {.fd = -1};
-    ssize_t size = link_receive(b->asks, message, sizeof(message), NULL, NULL);
+    ssize_t size = wire_receive(b->asks, message, sizeof(message), NULL, NULL);
     if (size <= 0)
         return false;
     if (!ask_check(message, (size_t)size, &ask) || (ask.kind < ASK_LOG && !serves(b, ask.guest))) {
@@ -198,7 +198,7 @@ static bool answer(struct broker *b)
     case ASK_COPY: reply.error = EOPNOTSUPP; break;
     default: take_line(b, &ask); return true;
     }
-    bool sent = link_send(b->asks, &reply, sizeof(reply), &event.fd, event.fd >= 0);
+    bool sent = wire_send(b->asks, &reply, sizeof(reply), &event.fd, event.fd >= 0);
     event_close(&event);
     return sent;
 }
@@ -223,13 +223,13 @@ static bool send_order(struct broker *b, const struct order *order, const int *f
                        int32_t *done)
 {
     short answered = 0;
-    if (!link_send(b->orders, order, sizeof(*order), fds, nr))
+    if (!wire_send(b->orders, order, sizeof(*order), fds, nr))
         return false;
     while (!answered) {
         if (!listen_to_worker(b, -1, &answered))
             return false;
     }
-    return link_receive(b->orders, done, sizeof(*done), NULL, NULL) == sizeof(*done);
+    return wire_receive(b->orders, done, sizeof(*done), NULL, NULL) == sizeof(*done);
 }
 
 bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,

@@ -7,7 +7,7 @@
 
 #include "backend/ask.h"
 #include "backend/gate.h"
-#include "backend/link.h"
+#include "backend/wire.h"
 #include "backend/ward.h"
 
 void ward_open(struct backend *backend, unsigned guest)
@@ -72,10 +72,10 @@ static bool carry_out(struct backend *b, const struct ward_driver *driver,
 bool ward_order(struct backend *backend, const struct ward_driver *driver)
 {
     struct order order;
-    int fds[LINK_FDS];
+    int fds[WIRE_FDS];
     unsigned nr;
-    if (link_receive(WARD_ORDERS, &order, sizeof(order), fds, &nr) != sizeof(order))
+    if (wire_receive(WARD_ORDERS, &order, sizeof(order), fds, &nr) != sizeof(order))
         return false;
     int32_t done = carry_out(backend, driver, &order, fds, nr);
-    return link_send(WARD_ORDERS, &done, sizeof(done), NULL, 0);
+    return wire_send(WARD_ORDERS, &done, sizeof(done), NULL, 0);
 }

@@ -6,20 +6,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backend/link.h"
+#include "backend/wire.h"
 
 union control {
-    char bytes[CMSG_SPACE(LINK_FDS * sizeof(int))];
+    char bytes[CMSG_SPACE(WIRE_FDS * sizeof(int))];
     struct cmsghdr align;
 };
 
-bool link_send(int socket, const void *message, size_t size, const int *fds, unsigned nr)
+bool wire_send(int socket, const void *message, size_t size, const int *fds, unsigned nr)
 {
     union control control = {0};
     struct iovec iov = {(void *)(uintptr_t)message, size};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t sent;
-    if (nr > LINK_FDS) {
+    if (nr > WIRE_FDS) {
         errno = E2BIG;
         return false;
     }
@@ -38,12 +38,12 @@ bool link_send(int socket, const void *message, size_t size, const int *fds, uns
     return sent == (ssize_t)size;
 }
 
-ssize_t link_receive(int socket, void *message, size_t size, int *fds, unsigned *nr)
+ssize_t wire_receive(int socket, void *message, size_t size, int *fds, unsigned *nr)
 {
     union control control;
     struct iovec iov = {message, size};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    int room[LINK_FDS];
+    int room[WIRE_FDS];
     unsigned got = 0;
     ssize_t length;
     msg.msg_control = control.bytes;

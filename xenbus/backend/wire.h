@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define LINK_FDS 32u /* at most, with one message */
+#define WIRE_FDS 32u /* at most, with one message */
 
 /* False with errno; EPIPE: the other end is gone. */
-bool link_send(int socket, const void *message, size_t size, const int *fds, unsigned nr);
+bool wire_send(int socket, const void *message, size_t size, const int *fds, unsigned nr);
 
 /* Waits for a message; its size, which is more than @size if it does not fit, 0: the other end is
- * gone, -1 with errno.  @fds has room for LINK_FDS; NULL: none are wanted, and what comes is
+ * gone, -1 with errno.  @fds has room for WIRE_FDS; NULL: none are wanted, and what comes is
  * closed.
  */
-ssize_t link_receive(int socket, void *message, size_t size, int *fds, unsigned *nr);
+ssize_t wire_receive(int socket, void *message, size_t size, int *fds, unsigned *nr);

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a worker could do that its guest has taken over: this program goes into the same jail by the
+ * same function, with the same io_uring, and tries to get out, each attempt in a process of its
+ * own.
+ *
+ * usage: jail_probe DIRECTORY
+ * A line for each attempt that did not end as it must; status 0: all did.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/gate.h"
+#include "backend/jail.h"
+#include "blkback/engine.h"
+
+#define GNTDEV_MAP   0x184700ul /* the sizes are those of the driver's structures */
+#define GNTDEV_UNMAP 0x104701ul
+#define EVTCHN_BIND  0x084501ul
+#define MEMORY       (256ul << 20)
+
+static int image;  /* a file that was passed in */
+static int device; /* stands for gntdev */
+static int pair[2];
+static struct engine engine;
+static uint8_t *page;
+static char *const nothing[] = {NULL};
+
+/* ---- attempts: 0 if it has worked, else -errno */
+
+#define ATTEMPT(name, call)                                                                        \
+    static int name(void)                                                                          \
+    {                                                                                              \
+        return (call) == -1 ? -errno : 0;                                                          \
+    }
+
+ATTEMPT(open_file, open("/etc/passwd", O_RDONLY))
+ATTEMPT(open_here, syscall(SYS_open, ".", O_RDONLY))
+ATTEMPT(open_proc, open("/proc/self/mem", O_RDWR))
+ATTEMPT(create_file, openat(AT_FDCWD, "x", O_CREAT | O_RDWR, 0600))
+ATTEMPT(list_root, access("/", F_OK))
+ATTEMPT(remove_file, unlink("x"))
+ATTEMPT(make_node, mknod("m", S_IFCHR | 0600, 0x101))
+ATTEMPT(local_socket, socket(AF_UNIX, SOCK_STREAM, 0))
+ATTEMPT(inet_socket, socket(AF_INET, SOCK_STREAM, 0))
+ATTEMPT(connect_it, connect(pair[0], &(struct sockaddr){AF_UNIX, "\0x"}, 4))
+ATTEMPT(run_program, execve("/bin/true", nothing, nothing))
+ATTEMPT(run_descriptor, syscall(SYS_execveat, image, "", nothing, nothing, AT_EMPTY_PATH))
+ATTEMPT(new_process, syscall(SYS_fork))
+ATTEMPT(new_thread, syscall(SYS_clone, CLONE_VM | SIGCHLD, 0, 0, 0, 0))
+ATTEMPT(new_thread_3, syscall(SYS_clone3, page, 64))
+ATTEMPT(trace, ptrace(PTRACE_ATTACH, getppid(), 0, 0))
+ATTEMPT(read_other,
+        process_vm_readv(getppid(), &(struct iovec){page, 8}, 1, &(struct iovec){page, 8}, 1, 0))
+ATTEMPT(kill_parent, kill(getppid(), 0))
+ATTEMPT(kill_thread, syscall(SYS_tgkill, getppid(), getppid(), 0))
+ATTEMPT(become_root, setuid(0))
+ATTEMPT(become_root_3, setresuid(0, 0, 0))
+ATTEMPT(other_root, chroot("."))
+ATTEMPT(new_spaces, unshare(CLONE_NEWUSER))
+ATTEMPT(more_memory_rights, mprotect(page, GATE_PAGE, PROT_READ | PROT_EXEC))
+ATTEMPT(change_prctl, prctl(PR_SET_DUMPABLE, 1))
+ATTEMPT(memory_file, memfd_create("x", 0))
+ATTEMPT(second_ring, syscall(SYS_io_uring_setup, 8, page))
+ATTEMPT(register_ring, syscall(SYS_io_uring_register, engine.ring.ring_fd, 0, 0, 0))
+ATTEMPT(map_grant, ioctl(device, GNTDEV_MAP, page))
+ATTEMPT(unmap_grant, ioctl(device, GNTDEV_UNMAP, page))
+ATTEMPT(bind_event, ioctl(device, EVTCHN_BIND, page))
+ATTEMPT(type_for_others, ioctl(device, 0x5412, "x"))
+ATTEMPT(hidden_bits, syscall(SYS_ioctl, device, GNTDEV_MAP | 1ul << 32, page))
+
+static int executable(void)
+{
+    return mmap(NULL, GATE_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                   MAP_FAILED
+               ? -errno
+               : 0;
+}
+
+static int executable_file(void)
+{
+    return mmap(NULL, GATE_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, image, 0) == MAP_FAILED
+               ? -errno
+               : 0;
+}
+
+static int all_memory(void)
+{
+    return mmap(NULL, 2 * MEMORY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+               ? -errno
+               : 0;
+}
+
+static int many_descriptors(void)
+{
+    /* The filter has no dup(); what is passed in counts as well. */
+    struct iovec iov = {page, 1};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr msg = {NULL, 0, &iov, 1, control.bytes, sizeof(control.bytes), 0};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    for (int i = 0; i < 200; i++) {
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &image, sizeof(int));
+        msg.msg_controllen = sizeof(control.bytes);
+        if (sendmsg(pair[0], &msg, 0) < 0 || recvmsg(pair[1], &msg, 0) < 0)
+            return -errno;
+        if (msg.msg_flags & MSG_CTRUNC)
+            return -EMFILE;
+    }
+    return 0;
+}
+
+/* The calls of 32-bit programs have other numbers, and a filter could have forgotten them. */
+static int old_gate(void)
+{
+    long result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory");
+    return result < 0 ? (int)result : 0;
+}
+
+static int x32(void)
+{
+    return syscall(SYS_getpid | 0x40000000) == -1 ? -errno : 0;
+}
+
+static int ring_result;
+
+static void ring_done(struct operation *operation, int result)
+{
+    ring_result = result;
+}
+
+static int ring_does(uint8_t opcode, int fd, void *address)
+{
+    static struct operation operation = {ring_done};
+    static struct iovec iov;
+    struct io_uring_sqe *sqe = engine_entry(&engine);
+    iov = (struct iovec){page, 16};
+    io_uring_prep_rw(opcode, sqe, fd, address ? address : &iov, opcode == IORING_OP_READV ? 1 : 0,
+                     0);
+    io_uring_sqe_set_data(sqe, &operation);
+    ring_result = 1;
+    engine_wait(&engine, ENGINE_FOREVER);
+    return ring_result < 0 ? ring_result : 0;
+}
+
+static int ring_opens(void)
+{
+    return ring_does(IORING_OP_OPENAT, AT_FDCWD, (void *)(uintptr_t) "/etc/passwd");
+}
+
+static int ring_connects(void)
+{
+    return ring_does(IORING_OP_CONNECT, pair[0], page);
+}
+
+static int ring_socket(void)
+{
+    return ring_does(45, AF_UNIX, NULL); /* IORING_OP_SOCKET */
+}
+
+static int ring_reads(void)
+{
+    return ring_does(IORING_OP_READV, image, NULL);
+}
+
+static int reads(void)
+{
+    return pread(image, page, 16, 0) == 16 ? 0 : -errno;
+}
+
+static int maps(void)
+{
+    return mmap(NULL, GATE_PAGE, PROT_READ, MAP_SHARED, image, 0) == MAP_FAILED ? -errno : 0;
+}
+
+/* The gate's own calls pass the filter; what is no such device refuses them by itself. */
+static int uses_gate(void)
+{
+    return ioctl(device, gate_ioctls[0], page) == 0 ? 0 : errno == ENOTTY ? 0 : -errno;
+}
+
+#define KILLED 1
+
+static const struct {
+    const char *name;
+    int (*attempt)(void);
+    int must; /* 0: work; KILLED; or this error */
+} attempts[] = {
+    {"read a descriptor", reads, 0},
+    {"map a file read-only", maps, 0},
+    {"read by the ring", ring_reads, 0},
+    {"use the gate", uses_gate, 0},
+    {"open a file", open_file, -EPERM},
+    {"open the directory", open_here, -EPERM},
+    {"open its memory", open_proc, -EPERM},
+    {"create a file", create_file, -EPERM},
+    {"look at the root", list_root, -EPERM},
+    {"remove a file", remove_file, -EPERM},
+    {"make a device", make_node, -EPERM},
+    {"make a local socket", local_socket, -EPERM},
+    {"make a network socket", inet_socket, -EPERM},
+    {"connect", connect_it, KILLED},
+    {"run a program", run_program, KILLED},
+    {"run a descriptor", run_descriptor, KILLED},
+    {"make a process", new_process, -EPERM},
+    {"make a thread", new_thread, -EPERM},
+    {"make a thread, otherwise", new_thread_3, -EPERM},
+    {"trace a process", trace, KILLED},
+    {"read a process", read_other, KILLED},
+    {"signal its parent", kill_parent, -EPERM},
+    {"signal its parent's thread", kill_thread, -EPERM},
+    {"become root", become_root, KILLED},
+    {"become root, otherwise", become_root_3, KILLED},
+    {"change its root", other_root, KILLED},
+    {"make a user namespace", new_spaces, KILLED},
+    {"make memory executable", more_memory_rights, -EPERM},
+    {"map executable memory", executable, -EPERM},
+    {"map an executable file", executable_file, -EPERM},
+    {"take all memory", all_memory, -ENOMEM},
+    {"take all descriptors", many_descriptors, -EMFILE},
+    {"be dumpable", change_prctl, -EPERM},
+    {"make a file in memory", memory_file, -EPERM},
+    {"make another ring", second_ring, KILLED},
+    {"register with the ring", register_ring, KILLED},
+    {"open by the ring", ring_opens, -EACCES},
+    {"connect by the ring", ring_connects, -EACCES},
+    {"make a socket by the ring", ring_socket, -EACCES},
+    {"map a grant", map_grant, -EPERM},
+    {"unmap a grant", unmap_grant, -EPERM},
+    {"bind an event channel", bind_event, -EPERM},
+    {"type on a terminal", type_for_others, -EPERM},
+    {"hide an ioctl's number", hidden_bits, -EPERM},
+    {"make 32-bit calls", old_gate, KILLED},
+    {"make x32 calls", x32, KILLED},
+};
+
+/* ---- */
+
+static const char *directory;
+
+static void enter(void)
+{
+    const char *what;
+    struct jail jail = {.uid = JAIL_UID_BLK + 7,
+                        .directory = directory,
+                        .memory = MEMORY,
+                        .descriptors = 64,
+                        .ioctls = gate_ioctls};
+    if (engine_open(&engine) < 0 || !jail_enter(&jail, &what))
+        _exit(255);
+}
+
+/* 0, KILLED, or -errno; 255: it could not go into the jail. */
+static int try(int (*attempt)(void))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        enter();
+        _exit(-attempt());
+    }
+    waitpid(child, &status, 0);
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGSYS ? KILLED : -WTERMSIG(status) - 1000;
+    return WEXITSTATUS(status) == 255 ? 255 : -WEXITSTATUS(status);
+}
+
+/* What the kernel says of a process in the jail. */
+static bool is_locked_in(void)
+{
+    static const char *const lines[] = {"CapInh:\t0000000000000000\n",
+                                        "CapPrm:\t0000000000000000\n",
+                                        "CapEff:\t0000000000000000\n",
+                                        "CapAmb:\t0000000000000000\n",
+                                        "NoNewPrivs:\t1\n",
+                                        "Seccomp:\t2\n"};
+    char text[8192] = "";
+    char path[64];
+    char id[64];
+    bool good = true;
+    pid_t child = fork();
+    if (child == 0) {
+        enter();
+        while (write(pair[0], "", 1) >= 0)
+            sleep(1000);
+        _exit(1);
+    }
+    if (read(pair[1], text, 1) != 1)
+        text[0] = 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", child);
+    int fd = open(path, O_RDONLY);
+    if (read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = 0;
+    close(fd);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        good = good && strstr(text, lines[i]);
+    snprintf(id, sizeof(id), "Uid:\t%u\t%u\t%u\t%u\n", JAIL_UID_BLK + 7, JAIL_UID_BLK + 7,
+             JAIL_UID_BLK + 7, JAIL_UID_BLK + 7);
+    good = good && (geteuid() != 0 || strstr(text, id));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    return good;
+}
+
+int main(int argc, char *argv[])
+{
+    unsigned wrong = 0;
+    if (argc != 2)
+        return 2;
+    directory = argv[1];
+    image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    device = open("/dev/null", O_RDWR | O_CLOEXEC);
+    page = mmap(NULL, GATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (image < 0 || device < 0 || page == MAP_FAILED ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return 2;
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        int result = try(attempts[i].attempt);
+        if (result == attempts[i].must)
+            continue;
+        printf("%s: %d and not %d\n", attempts[i].name, result, attempts[i].must);
+        wrong++;
+    }
+    if (!is_locked_in()) {
+        printf("the kernel does not show it locked in\n");
+        wrong++;
+    }
+    printf("%zu attempts, %u wrong\n", sizeof(attempts) / sizeof(attempts[0]), wrong);
+    return wrong ? 1 : 0;
+}
