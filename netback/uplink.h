@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct uplink {
     char name[UPLINK_NAME];
     char bridge[UPLINK_NAME];
     unsigned mtu;
+    bool is_ovs; /* the bridge is Open vSwitch's */
     unsigned nr_fds;
     int fds[UPLINK_QUEUES]; /* non-blocking; a frame for each read and write, behind a header of
                                struct virtio_net_hdr_v1's first UPLINK_HEADER bytes, in little
