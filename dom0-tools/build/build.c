@@ -31,6 +31,7 @@
 #define BLOCK       (1u << BLOCK_ORDER)
 #define MAP_AT_ONCE 4096 /* frames: a list of 32 KiB */
 #define MAX_KIB     (1ULL << 32)
+#define MAX_EXTENTS 64
 #define SLACK_KIB   1024 /* Xen's tools let a PV domain have this more than its memory */
 #define RFLAGS_IF   0x200u
 #define DR6_INIT    0xffff0ff0u
@@ -57,6 +58,8 @@ struct builder {
     struct block *blocks;
     struct input kernel, ramdisk;
     struct kernel_cache cache;
+    struct extent data[MAX_EXTENTS]; /* of a kernel from the cache */
+    unsigned nr_data;
     struct kernel_image image;
     struct dom0_plan plan;
     uint64_t shared_info_mfn;
@@ -201,6 +204,15 @@ static void close_file(struct input *in)
     in->data = NULL;
 }
 
+/* A program that ends soon gets rid of all its mappings at once, without a trap for each page. */
+static void close_files(struct builder *b)
+{
+    if (b->req->program_ends)
+        return;
+    close_file(&b->kernel);
+    close_file(&b->ramdisk);
+}
+
 /* The kernel itself, or what the cache has of it. */
 static int open_kernel(struct builder *b)
 {
@@ -214,6 +226,7 @@ static int open_kernel(struct builder *b)
     if (fd >= 0 && map_file(fd, "in the cache", "kernel", &cached, NULL) == 0) {
         close_file(&b->kernel);
         b->kernel = cached;
+        b->nr_data = cache_data(fd, b->data, MAX_EXTENTS);
         b->out->from_cache = true;
     }
     if (fd >= 0)
@@ -351,6 +364,10 @@ static int write_memory(struct builder *b)
                               .console_port = b->out->console_port};
     const char *wrong;
 
+    if (b->out->from_cache) {
+        source.data = b->data;
+        source.nr_data = b->nr_data;
+    }
     if (kernel_load(&b->image, &source, &b->memory, b->why))
         return problem_in(b->why, "kernel %s", b->req->kernel);
     wrong = plan_dom0(&b->plan, &b->image, &plan);
@@ -504,8 +521,7 @@ int build_domain(struct hypercalls *h, const struct build_request *req, struct b
     *out = (struct built_domain){0};
     ret = build(&b);
     cache_close(&b.cache);
-    close_file(&b.kernel);
-    close_file(&b.ramdisk);
+    close_files(&b);
     forget_blocks(&b);
     return ret;
 }

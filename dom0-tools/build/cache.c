@@ -18,6 +18,7 @@
 #define KEPT  4    /* kernels; each is some 50 MiB */
 #define MARK  ".1" /* an empty file: this kernel was used once */
 #define NEW   ".new"
+#define HOLE  (8 * GUEST_PAGE) /* zeros worth a mapping of its own for what follows */
 #define SPARE 2  /* of the folder's file system, times the kernel's size must be free */
 #define MARKS 64 /* names in all, beyond which old ones go */
 
@@ -124,19 +125,67 @@ static void prune(const struct kernel_cache *c)
     free(list);
 }
 
-static bool write_all(int fd, const char *data, uint64_t len)
+unsigned cache_data(int fd, struct extent *data, unsigned max)
+{
+    off_t end = lseek(fd, 0, SEEK_END), start = 0;
+    unsigned nr = 0;
+
+    while (start < end && nr < max) {
+        off_t from = lseek(fd, start, SEEK_DATA);
+        off_t to = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
+
+        if (from < 0 && errno == ENXIO)
+            return nr; /* zeros up to the end */
+        if (to < 0 || nr == max - 1) {
+            from = from < 0 ? start : from;
+            to = end;
+        }
+        data[nr++] = (struct extent){(uint64_t)from, (uint64_t)to};
+        start = to;
+    }
+    return nr;
+}
+
+static bool write_all(int fd, const char *data, uint64_t len, uint64_t at)
 {
     while (len) {
-        ssize_t n = write(fd, data, len);
+        ssize_t n = pwrite(fd, data, len, (off_t)at);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return false;
         data += n;
+        at += (uint64_t)n;
         len -= (uint64_t)n;
     }
     return true;
+}
+
+/* Where the first stretch of HOLE zeros from @at on begins, all in multiples of it. */
+static uint64_t next_hole(const char *data, uint64_t len, uint64_t at)
+{
+    static const char zeros[HOLE];
+
+    while (at < len && (len - at < HOLE || memcmp(data + at, zeros, HOLE) != 0))
+        at += HOLE;
+    return at < len ? at : len;
+}
+
+/* Leaves out stretches of zeros: they take no room, and who maps the file knows of them. */
+static bool write_sparse(int fd, const char *data, uint64_t len)
+{
+    static const char zeros[HOLE];
+
+    for (uint64_t at = 0; at < len;) {
+        uint64_t hole = next_hole(data, len, at);
+
+        if (!write_all(fd, data + at, hole - at, at))
+            return false;
+        for (at = hole; len - at >= HOLE && memcmp(data + at, zeros, HOLE) == 0;)
+            at += HOLE;
+    }
+    return ftruncate(fd, (off_t)len) == 0;
 }
 
 void cache_keep(const struct kernel_cache *c, const void *elf, uint64_t len)
@@ -154,7 +203,7 @@ void cache_keep(const struct kernel_cache *c, const void *elf, uint64_t len)
     fd = openat(c->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    whole = write_all(fd, elf, len);
+    whole = write_sparse(fd, elf, len);
     whole = close(fd) == 0 && whole;
     if (!whole || renameat(c->dir, name, c->dir, c->name) != 0)
         unlinkat(c->dir, name, 0);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "build/kernel.h"
+
 struct kernel_cache {
     int dir; /* -1: none */
     char name[120];
@@ -23,6 +25,10 @@ void cache_close(struct kernel_cache *c);
 
 /* A descriptor of the unpacked kernel, or -1. */
 int cache_find(const struct kernel_cache *c);
+
+/* Where the file has anything else than zeros, for all that its file system knows: at most @max
+ * extents, in order; their number. */
+unsigned cache_data(int fd, struct extent *data, unsigned max);
 
 /* Tells of a use that found nothing; true where it was not the first. */
 bool cache_wanted(const struct kernel_cache *c);

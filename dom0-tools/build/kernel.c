@@ -3,7 +3,9 @@
 #include "build/kernel.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "abi/features.h"
 #include "build/unpack.h"
@@ -11,6 +13,8 @@
 
 #define HEAD     65536u /* bytes of the unpacked file in which the program headers must be found */
 #define MAX_RUNS 64     /* pieces that an unpacked file is mapped in */
+#define MAX_SKIP 32     /* stretches of zeros that are left alone */
+#define PIECE    64     /* pages mapped at once, where they are mapped as they are reached */
 
 static const char remedy[] =
     "Take the kernel from its package anew, or another one: it must be a 64-bit Linux bzImage or "
@@ -36,6 +40,8 @@ struct window {
     bool rest_fits;
     unsigned nr_segments;
     struct image_segment segments[IMAGE_MAX_SEGMENTS]; /* as the kernel's, offset: p_paddr */
+    struct extent skipped[MAX_SKIP];                   /* of the file: never mapped, zero */
+    unsigned nr_skipped;
 };
 
 static uint64_t page_of(uint64_t bytes)
@@ -153,14 +159,76 @@ static bool plan_window(struct window *w, const uint8_t *head, size_t len, uint6
     return add_rest(w, page, w->nr_pages - page, nr_frames);
 }
 
-static bool map_window(const struct window *w, char *at, struct guest_memory *m,
-                       struct problem *why)
+/* Maps pages [page, end) of the file at their place behind @at. */
+static bool map_pages(const struct window *w, char *at, uint64_t page, uint64_t end,
+                      struct guest_memory *m, struct problem *why)
 {
-    for (unsigned i = 0; i < w->nr_runs; i++)
-        if (!m->map(m, at + (w->runs[i].page << GUEST_PAGE_SHIFT), w->runs[i].pfn, w->runs[i].nr,
-                    why))
+    for (unsigned i = 0; i < w->nr_runs; i++) {
+        const struct run *r = &w->runs[i];
+        uint64_t from = r->page > page ? r->page : page;
+        uint64_t to = r->page + r->nr < end ? r->page + r->nr : end;
+
+        if (from < to &&
+            !m->map(m, at + (from << GUEST_PAGE_SHIFT), r->pfn + (from - r->page), to - from, why))
             return false;
+    }
     return true;
+}
+
+/* The window where it is mapped as unpacking reaches it, but for what is zero. */
+struct sliding {
+    struct lz4_room room; /* first */
+    struct window *w;
+    struct guest_memory *m;
+    struct problem *why;
+    char *at;
+    bool failed;
+};
+
+static bool slide(struct lz4_room *room, const uint8_t *upto)
+{
+    struct sliding *s = (struct sliding *)room;
+    uint64_t page = page_of((uint64_t)((char *)room->ready - s->at));
+    uint64_t end = pages_of((uint64_t)((const char *)upto - s->at));
+
+    if (end < page + PIECE)
+        end = page + PIECE;
+    if (end > s->w->nr_pages)
+        end = s->w->nr_pages;
+    s->failed = !map_pages(s->w, s->at, page, end, s->m, s->why);
+    room->ready = (uint8_t *)s->at + (end << GUEST_PAGE_SHIFT);
+    return !s->failed;
+}
+
+static bool skip(struct lz4_room *room, uint8_t *to)
+{
+    struct sliding *s = (struct sliding *)room;
+    struct window *w = s->w;
+
+    if (w->nr_skipped == MAX_SKIP)
+        return false;
+    w->skipped[w->nr_skipped++] =
+        (struct extent){(uint64_t)((char *)room->ready - s->at), (uint64_t)((char *)to - s->at)};
+    room->ready = to;
+    return true;
+}
+
+/* Unpacks into the window; a sentence, or NULL with *failed where mapping did. */
+static const char *fill_window(struct window *w, const struct packed_image *packed, char *at,
+                               uint64_t size, struct guest_memory *m, bool *failed,
+                               struct problem *why)
+{
+    struct sliding s = {.room = {(uint8_t *)at, slide, skip}, w, m, why, at, false};
+    const char *wrong;
+
+    if (!m->zeroed || !build_unpack_by_room(packed)) {
+        *failed = !map_pages(w, at, 0, w->nr_pages, m, why);
+        return *failed ? NULL : build_unpack(packed, at, size, NULL);
+    }
+    mprotect(at, w->nr_pages << GUEST_PAGE_SHIFT, PROT_READ); /* writing elsewhere must not pass */
+    wrong = build_unpack(packed, at, size, &s.room);
+    *failed = s.failed;
+    return s.failed ? NULL : wrong;
 }
 
 /* Whether what the unpacked file says is what its head said: hostile files may overlap themselves.
@@ -178,25 +246,51 @@ static bool fits_window(const struct kernel_image *img, const struct window *w)
     return found == img->nr_segments && found == w->nr_segments;
 }
 
+/* Clears bytes [start, end) of the file, but for what was left alone. */
+static void clear_bytes(const struct window *w, char *at, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < w->nr_skipped && start < end; i++) {
+        const struct extent *s = &w->skipped[i];
+
+        if (s->end <= start || s->start >= end)
+            continue;
+        if (start < s->start)
+            clear_wide(at + start, s->start - start);
+        start = s->end;
+    }
+    if (start < end)
+        clear_wide(at + start, end - start);
+}
+
 /* Clears what is of the file in the window and not of the kernel in memory. */
 static void clear_rest(const struct window *w, char *at)
 {
     uint64_t done = 0;
 
     for (unsigned i = 0; i < w->nr_segments; i++) {
-        clear_wide(at + done, w->segments[i].file_offset - done);
+        clear_bytes(w, at, done, w->segments[i].file_offset);
         done = w->segments[i].file_offset + w->segments[i].file_size;
     }
-    clear_wide(at + done, (w->nr_pages << GUEST_PAGE_SHIFT) - done);
+    clear_bytes(w, at, done, w->nr_pages << GUEST_PAGE_SHIFT);
 }
 
-static uint64_t without_zeros(const char *at, uint64_t len)
+/* Where bytes [start, end) of the file end but for pages of zeros. */
+static uint64_t without_zeros(const struct window *w, const char *at, uint64_t start, uint64_t end)
 {
     static const char zeros[GUEST_PAGE];
 
-    while (len >= GUEST_PAGE && memcmp(at + len - GUEST_PAGE, zeros, GUEST_PAGE) == 0)
-        len -= GUEST_PAGE;
-    return len;
+    for (;;) {
+        unsigned i = 0;
+
+        while (i < w->nr_skipped && (end <= w->skipped[i].start || end > w->skipped[i].end))
+            i++;
+        if (i < w->nr_skipped)
+            end = w->skipped[i].start;
+        else if (end >= start + GUEST_PAGE && memcmp(at + end - GUEST_PAGE, zeros, GUEST_PAGE) == 0)
+            end -= GUEST_PAGE;
+        else
+            return end > start ? end : start;
+    }
 }
 
 /* For who keeps the unpacked file: has its program headers leave out the zeros that end segments
@@ -212,6 +306,8 @@ static uint64_t trim(char *at, const struct window *w)
     uint64_t end = last->file_offset + last->file_size;
 
     memcpy(&eh, at, sizeof(eh));
+    if (eh.e_phoff % sizeof(ph.p_filesz))
+        return 0; /* else no length has bytes in two pages, of which one may have been left alone */
     for (unsigned i = 0; i < eh.e_phnum; i++) {
         char *place = at + eh.e_phoff + i * sizeof(ph);
 
@@ -222,8 +318,10 @@ static uint64_t trim(char *at, const struct window *w)
             if (ph.p_type != PT_LOAD || ph.p_offset != s->file_offset ||
                 ph.p_filesz != s->file_size)
                 continue;
-            ph.p_filesz = without_zeros(at + ph.p_offset, ph.p_filesz);
-            memcpy(place, &ph, sizeof(ph));
+            ph.p_filesz =
+                without_zeros(w, at, ph.p_offset, ph.p_offset + ph.p_filesz) - ph.p_offset;
+            memcpy(place + offsetof(struct elf64_phdr, p_filesz), &ph.p_filesz,
+                   sizeof(ph.p_filesz));
             if (s == last)
                 end = ph.p_offset + ph.p_filesz;
             break;
@@ -264,23 +362,41 @@ static int clear_bss(const struct window *w, struct guest_memory *m, struct prob
 struct target {
     char *base; /* of the domain's frame 0, as if all of it were mapped */
     bool zeroed;
+    const char *file;
+    const struct extent *data; /* of the file, where anything else is zero */
+    unsigned nr_data;
 };
+
+static struct extent overlap(struct extent e, uint64_t start, uint64_t end)
+{
+    return (struct extent){e.start > start ? e.start : start, e.end < end ? e.end : end};
+}
 
 static int write_piece(void *ctx, uint64_t offset, const void *src, size_t len)
 {
     const struct target *to = ctx;
+    uint64_t start = src ? (uint64_t)((const char *)src - to->file) : 0;
 
-    if (src)
+    if (src && to->zeroed)
+        for (unsigned i = 0; i < to->nr_data; i++) {
+            struct extent e = overlap(to->data[i], start, start + len);
+
+            if (e.start < e.end)
+                copy_wide(to->base + offset + (e.start - start), to->file + e.start,
+                          e.end - e.start);
+        }
+    else if (src)
         copy_wide(to->base + offset, src, len);
     else if (!to->zeroed)
         clear_wide(to->base + offset, len);
     return 0;
 }
 
-/* The frames that something has to be written to: where they are zero already, those with bytes of
- * the file. */
-static int map_kernel(const struct kernel_image *img, struct guest_memory *m, char *at,
-                      uint64_t first, uint64_t end, struct problem *why)
+/* Maps the frames that something has to be written to, of those from first on that belong at @at:
+ * where they are zero already, those with bytes of the file that are perhaps not. */
+static int map_kernel(const struct kernel_image *img, const struct target *to,
+                      struct guest_memory *m, char *at, uint64_t first, uint64_t end,
+                      struct problem *why)
 {
     uint64_t done = first;
 
@@ -288,24 +404,35 @@ static int map_kernel(const struct kernel_image *img, struct guest_memory *m, ch
         return m->map(m, at, first, end - first, why) ? 0 : -1;
     for (unsigned i = 0; i < img->nr_segments; i++) {
         const struct image_segment *s = &img->segments[i];
-        uint64_t start = page_of(s->offset) > done ? page_of(s->offset) : done;
-        uint64_t stop = pages_of(s->offset + s->file_size);
 
-        if (s->file_size == 0 || stop <= start)
-            continue;
-        if (!m->map(m, at + ((start - first) << GUEST_PAGE_SHIFT), start, stop - start, why))
-            return -1;
-        done = stop;
+        for (unsigned j = 0; j < to->nr_data; j++) {
+            struct extent e = overlap(to->data[j], s->file_offset, s->file_offset + s->file_size);
+            uint64_t start = page_of(e.start - s->file_offset + s->offset);
+            uint64_t stop = pages_of(e.end - s->file_offset + s->offset);
+
+            start = start > done ? start : done;
+            if (e.start >= e.end || stop <= start)
+                continue;
+            if (!m->map(m, at + ((start - first) << GUEST_PAGE_SHIFT), start, stop - start, why))
+                return -1;
+            done = stop;
+        }
     }
     return 0;
 }
 
 /* From an unpacked file that lies somewhere else. */
 static int load_copy(struct kernel_image *img, const void *elf, uint64_t len,
-                     struct guest_memory *m, struct problem *why)
+                     const struct kernel_source *source, struct guest_memory *m,
+                     struct problem *why)
 {
     const char *wrong = image_parse(img, elf, len);
-    struct target to = {.zeroed = m->zeroed};
+    const struct extent all = {0, len};
+    bool known = source && source->data && source->file == elf;
+    struct target to = {.zeroed = m->zeroed,
+                        .file = elf,
+                        .data = known ? source->data : &all,
+                        .nr_data = known ? source->nr_data : 1};
     uint64_t first, end;
     char *at;
     int ret;
@@ -322,7 +449,7 @@ static int load_copy(struct kernel_image *img, const void *elf, uint64_t len,
     at = guest_reserve(end - first);
     if (!at)
         return problem_set(why, errno, NULL, "no address space for the guest's memory");
-    ret = map_kernel(img, m, at, first, end, why);
+    ret = map_kernel(img, &to, m, at, first, end, why);
     to.base = at - (first << GUEST_PAGE_SHIFT);
     if (ret == 0)
         image_load(img, write_piece, &to);
@@ -338,7 +465,7 @@ static int load_packed(struct kernel_image *img, const struct kernel_source *sou
     struct window w;
     uint64_t size;
     const char *wrong = build_unpack_size(packed, &size);
-    bool in_place;
+    bool in_place, failed = false;
     char *at;
     int ret = -1;
 
@@ -354,13 +481,14 @@ static int load_packed(struct kernel_image *img, const struct kernel_source *sou
         return problem_set(why, errno, "Give dom0 more memory", "no memory to unpack the kernel");
     in_place =
         plan_window(&w, head, build_unpack_head(packed, head, sizeof(head)), size, m->nr_pages);
-    if (in_place && !map_window(&w, at, m, why))
-        goto out;
-    wrong = build_unpack(packed, at, size);
+    wrong = in_place ? fill_window(&w, packed, at, size, m, &failed, why)
+                     : build_unpack(packed, at, size, NULL);
     if (wrong) {
         refuse(why, wrong);
+    } else if (failed) {
+        goto out;
     } else if (!in_place) {
-        ret = load_copy(img, at, size, m, why);
+        ret = load_copy(img, at, size, NULL, m, why);
         if (ret == 0 && source->unpacked)
             source->unpacked(source->ctx, at, size);
     } else if ((wrong = image_parse(img, at, size))) {
@@ -396,7 +524,7 @@ int kernel_load(struct kernel_image *img, const struct kernel_source *source,
 
     if (wrong)
         return refuse(why, wrong);
-    ret = packed.packing == IMAGE_PLAIN ? load_copy(img, packed.data, packed.len, m, why)
+    ret = packed.packing == IMAGE_PLAIN ? load_copy(img, packed.data, packed.len, source, m, why)
                                         : load_packed(img, source, &packed, m, why);
     wrong = ret ? NULL : check_guest(img);
     return wrong ? refuse(why, wrong) : ret;

@@ -5,22 +5,37 @@
  * is a distance back in the output and a length.  Lengths of 15 go on in further bytes.  The last
  * sequence ends behind its literals.  Copies go by sixteen bytes and may write beyond their end
  * where there is room: what is there will be written later.
+ *
+ * Nearly all sequences are taken by rush(), which looks for its bounds once for several; what it
+ * does not know is left to the loop of lz4_block(), which checks everything.
  */
 #include "build/lz4.h"
 
 #include <emmintrin.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "build/memory.h"
 
-#define WIDE      16u
-#define MORE      15u /* a length of so much goes on */
-#define MATCH_MIN 4u
-/* Far enough from both ends, a sequence without further bytes can be copied without a look: 14
- * literals and a match of 18 bytes, each by sixteen, and the distance between them. */
-#define OUT_SAFE (MORE - 1 + 2 * WIDE)
-#define IN_SAFE  (1 + MORE - 1 + WIDE)
+#define WIDE        16u
+#define MORE        15u /* a length of so much goes on */
+#define MATCH_MIN   4u
+#define FAR         65535 /* no distance is longer */
+#define unlikely(x) __builtin_expect(x, 0)
+/* What rush() takes: lengths with one further byte, which is not 255, and no match at less than
+ * HALF. */
+#define HALF         8u
+#define ONE_MORE     (MORE + 254)
+#define BATCH        4 /* sequences between two looks at the bounds */
+#define SEQUENCE_IN  (1 + 1 + ONE_MORE + WIDE + 2 + 1)
+#define SEQUENCE_OUT (2 * ONE_MORE + MATCH_MIN + 2 * WIDE)
+/* A match this long is looked at: of zeros, where there are zeros already, nothing is written. */
+#define LONG_MATCH (4 * GUEST_PAGE)
+#define OVERSHOOT  64u /* no copy writes farther beyond its end */
+
+static inline void copy8(uint8_t *to, const uint8_t *from)
+{
+    memcpy(to, from, HALF);
+}
 
 static inline void copy16(uint8_t *to, const uint8_t *from)
 {
@@ -74,51 +89,148 @@ static void copy_literals(uint8_t *to, const uint8_t *from, size_t len, bool roo
         copy_wide(to, from, len);
 }
 
-/* As many ordinary sequences as come in a row.  Returns where the first other one begins. */
-static const uint8_t *rush(const uint8_t *in, const uint8_t *in_safe, uint8_t **out,
-                           const uint8_t *first, const uint8_t *out_safe)
+/* The next sequence, which has SEQUENCE_IN bytes of input and SEQUENCE_OUT of room: false, with
+ * nothing done that counts, where it is none of those that rush() knows.  @first: where output
+ * began; NULL where no distance reaches so far. */
+static inline __attribute__((always_inline)) bool sequence(const uint8_t **in, uint8_t **out,
+                                                           const uint8_t *first)
 {
+    const uint8_t *i = *in, *from; /* i: one before the literals */
+    size_t token = *i, literals = token >> 4, match = (token & MORE) + MATCH_MIN;
     uint8_t *o = *out;
+    uint16_t distance;
 
-    while (in < in_safe && o < out_safe) {
-        size_t token = *in, literals = token >> 4, match = token & MORE;
-        const uint8_t *from;
-        uint16_t distance;
-
-        if (literals == MORE || match == MORE)
-            break;
-        memcpy(&distance, in + 1 + literals, sizeof(distance));
-        from = o + literals - distance;
-        if (distance < WIDE || from < first)
-            break;
-        copy16(o, in + 1);
-        o += literals;
-        in += 1 + literals + sizeof(distance);
+    if (unlikely(literals == MORE)) {
+        if (*++i == 255)
+            return false;
+        literals += *i;
+        for (size_t done = WIDE; done < literals; done += WIDE)
+            copy16(o + done, i + 1 + done);
+    }
+    copy16(o, i + 1);
+    o += literals;
+    i += literals + 1;
+    memcpy(&distance, i, sizeof(distance));
+    from = o - distance;
+    if (first && from < first)
+        return false;
+    if (unlikely(distance < WIDE)) {
+        if (distance < HALF || match == MORE + MATCH_MIN)
+            return false;
+        copy8(o, from);
+        copy8(o + HALF, from + HALF);
+        copy8(o + 2 * HALF, from + 2 * HALF);
+    } else {
         copy16(o, from);
         copy16(o + WIDE, from + WIDE);
-        o += match + MATCH_MIN;
+    }
+    if (unlikely(match == MORE + MATCH_MIN)) {
+        if (i[sizeof(distance)] == 255)
+            return false;
+        match += i++ [sizeof(distance)];
+        for (size_t done = 2 * WIDE; done < match; done += WIDE)
+            copy16(o + done, from + done);
+    }
+    *in = i + sizeof(distance);
+    *out = o + match;
+    return true;
+}
+
+/* As many as come in a row. */
+static __attribute__((noinline)) const uint8_t *rush(const uint8_t *in, const uint8_t *in_safe,
+                                                     uint8_t **out, const uint8_t *first,
+                                                     const uint8_t *out_safe)
+{
+    uint8_t *o = *out;
+    bool known = true;
+
+    while (known && in < in_safe && o < out_safe && o - first < FAR)
+        known = sequence(&in, &o, first);
+    /* BATCH of them, written out: the compiler would not. */
+    while (known && in < in_safe && o < out_safe && o - first >= FAR) {
+        known = sequence(&in, &o, NULL);
+        known = known && sequence(&in, &o, NULL);
+        known = known && sequence(&in, &o, NULL);
+        known = known && sequence(&in, &o, NULL);
     }
     *out = o;
     return in;
 }
 
-int64_t lz4_block(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+static bool all_zero(const uint8_t *p, size_t len)
 {
-    const uint8_t *end = in + len, *in_safe = len > IN_SAFE ? end - IN_SAFE : in;
-    uint8_t *o = out, *limit = out + room, *out_safe = room > OUT_SAFE ? limit - OUT_SAFE : out;
+    for (; len >= WIDE; len -= WIDE, p += WIDE)
+        if (_mm_movemask_epi8(
+                _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_setzero_si128())) != 0xffff)
+            return false;
+    while (len--)
+        if (*p++)
+            return false;
+    return true;
+}
 
-    while ((in = rush(in, in_safe, &o, out, out_safe)) < end) {
-        unsigned token = *in++;
-        size_t literals = token >> 4, match = (token & MORE) + MATCH_MIN;
+/* Whether bytes up to @end may be written now. */
+static inline bool ready_to(struct lz4_room *r, const uint8_t *end)
+{
+    return end <= r->ready || (r->more && r->more(r, end));
+}
+
+/* @len zeros at @o.  What is zero already and need not be ready is left alone, by whole pages. */
+static bool write_zeros(struct lz4_room *r, uint8_t *o, size_t len)
+{
+    uint8_t *end = o + len, *to = end - ((uintptr_t)end & (GUEST_PAGE - 1));
+
+    if (!ready_to(r, o + OVERSHOOT)) /* where earlier copies may have written */
+        return false;
+    if (r->ready < to && r->skip) {
+        clear_wide(o, (size_t)(r->ready - o));
+        if (r->skip(r, to))
+            o = to;
+        else
+            o = r->ready;
+    }
+    if (!ready_to(r, end))
+        return false;
+    clear_wide(o, (size_t)(end - o));
+    return true;
+}
+
+/* Where rush() has to end, so that what it does not look for is there. */
+static const uint8_t *safe(const uint8_t *from, const uint8_t *end, size_t need)
+{
+    return (size_t)(end - from) > need ? end - need : from;
+}
+
+int64_t lz4_block(const uint8_t *in, size_t len, uint8_t *out, size_t size, struct lz4_room *r)
+{
+    const uint8_t *end = in + len, *in_safe = safe(in, end, BATCH * SEQUENCE_IN);
+    uint8_t *o = out, *limit = out + size;
+    struct lz4_room all = {.ready = limit};
+
+    if (!r)
+        r = &all;
+    for (;;) {
+        const uint8_t *usable = r->ready < limit ? r->ready : limit;
+        unsigned token;
+        size_t literals, match;
         uint16_t distance;
 
+        if (usable > o)
+            in = rush(in, in_safe, &o, out, safe(o, usable, BATCH * SEQUENCE_OUT));
+        if (in == end)
+            return -1; /* no block ends behind a match */
+        token = *in++;
+        literals = token >> 4;
+        match = (token & MORE) + MATCH_MIN;
         if (literals == MORE && !longer(&in, end, &literals))
             return -1;
-        if (literals > (size_t)(end - in) || literals > (size_t)(limit - o))
+        if (literals > (size_t)(end - in) || literals > (size_t)(limit - o) ||
+            !ready_to(r, o + literals))
             return -1;
+        usable = r->ready < limit ? r->ready : limit;
         copy_literals(o, in, literals,
                       end - in >= (ptrdiff_t)(literals + WIDE) &&
-                          limit - o >= (ptrdiff_t)(literals + WIDE));
+                          usable - o >= (ptrdiff_t)(literals + WIDE));
         in += literals;
         o += literals;
         if (in == end)
@@ -131,8 +243,15 @@ int64_t lz4_block(const uint8_t *in, size_t len, uint8_t *out, size_t room)
             return -1;
         if (distance == 0 || distance > o - out || match > (size_t)(limit - o))
             return -1;
-        copy_match(o, distance, match, (size_t)(limit - o));
+        if (match >= LONG_MATCH && all_zero(o - distance, distance)) {
+            if (!write_zeros(r, o, match))
+                return -1;
+        } else {
+            if (!ready_to(r, o + match))
+                return -1;
+            usable = r->ready < limit ? r->ready : limit;
+            copy_match(o, distance, match, (size_t)(usable - o));
+        }
         o += match;
     }
-    return -1; /* no block ends behind a match */
 }

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include <emmintrin.h>
+#include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,11 +46,40 @@ static inline void *guest_reserve(uint64_t nr_pages)
     return p == MAP_FAILED ? NULL : p;
 }
 
+#define WIDE_PIECE ((size_t)256)
+
+__attribute__((target("avx2"))) static inline void copy_avx2(char *to, const char *from, size_t len)
+{
+    for (; len >= WIDE_PIECE; len -= WIDE_PIECE, to += WIDE_PIECE, from += WIDE_PIECE) {
+        const __m256i *f = (const __m256i *)from;
+        __m256i *t = (__m256i *)to;
+        __m256i a = _mm256_loadu_si256(f), b = _mm256_loadu_si256(f + 1);
+        __m256i c = _mm256_loadu_si256(f + 2), d = _mm256_loadu_si256(f + 3);
+        __m256i e = _mm256_loadu_si256(f + 4), g = _mm256_loadu_si256(f + 5);
+        __m256i h = _mm256_loadu_si256(f + 6), i = _mm256_loadu_si256(f + 7);
+
+        _mm256_storeu_si256(t, a);
+        _mm256_storeu_si256(t + 1, b);
+        _mm256_storeu_si256(t + 2, c);
+        _mm256_storeu_si256(t + 3, d);
+        _mm256_storeu_si256(t + 4, e);
+        _mm256_storeu_si256(t + 5, g);
+        _mm256_storeu_si256(t + 6, h);
+        _mm256_storeu_si256(t + 7, i);
+    }
+}
+
 static inline void copy_wide(void *to, const void *from, size_t len)
 {
     char *t = to;
     const char *f = from;
 
+    if (len >= GUEST_PAGE && __builtin_cpu_supports("avx2")) {
+        copy_avx2(t, f, len);
+        t += len & ~(WIDE_PIECE - 1);
+        f += len & ~(WIDE_PIECE - 1);
+        len &= WIDE_PIECE - 1;
+    }
     for (; len >= 64; len -= 64, t += 64, f += 64) {
         __m128i a = _mm_loadu_si128((const __m128i *)f);
         __m128i b = _mm_loadu_si128((const __m128i *)(f + 16));

@@ -87,7 +87,8 @@ static const char *lzma_unpack(const struct packed_image *p, void *to, size_t si
 }
 
 /* The legacy frame: blocks, each behind its length; at one's place may stand a further magic. */
-static const char *lz4_unpack(const struct packed_image *p, uint8_t *to, size_t size)
+static const char *lz4_unpack(const struct packed_image *p, uint8_t *to, size_t size,
+                              struct lz4_room *place)
 {
     static const char damaged[] = "the kernel's LZ4 data is damaged or cut off";
     uint64_t end = stream_len(p), in = sizeof(uint32_t);
@@ -104,7 +105,7 @@ static const char *lz4_unpack(const struct packed_image *p, uint8_t *to, size_t 
         in += sizeof(len);
         if (len == LZ4_MAGIC)
             continue;
-        n = len <= end - in ? lz4_block(p->data + in, len, to + out, room) : -1;
+        n = len <= end - in ? lz4_block(p->data + in, len, to + out, room, place) : -1;
         if (n < 0)
             return damaged;
         in += len;
@@ -113,7 +114,12 @@ static const char *lz4_unpack(const struct packed_image *p, uint8_t *to, size_t 
     return out == size ? NULL : damaged;
 }
 
-const char *build_unpack(const struct packed_image *p, void *to, size_t size)
+bool build_unpack_by_room(const struct packed_image *p)
+{
+    return p->packing == IMAGE_LZ4;
+}
+
+const char *build_unpack(const struct packed_image *p, void *to, size_t size, struct lz4_room *room)
 {
     struct unpack_arena arena = {0};
     uint64_t stated, needs = 0;
@@ -127,7 +133,7 @@ const char *build_unpack(const struct packed_image *p, void *to, size_t size)
     if (wrong)
         return wrong;
     if (p->packing == IMAGE_LZ4)
-        return lz4_unpack(p, to, size);
+        return lz4_unpack(p, to, size, room);
     if (needs) {
         arena.size = needs;
         arena.base = mmap(NULL, needs, PROT_READ | PROT_WRITE,

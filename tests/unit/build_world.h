@@ -20,6 +20,7 @@ struct world {
     uint64_t size;       /* of the file, bytes */
     char *all;           /* every frame, in order */
     unsigned fail_after; /* mappings, then they fail; 0: never */
+    uint64_t nr_mapped;  /* frames, in all mappings */
 };
 
 static inline uint64_t world_mfn(const struct guest_memory *m, uint64_t pfn)
@@ -42,6 +43,7 @@ static inline void *world_map(struct guest_memory *m, void *at, uint64_t pfn, ui
     p = mmap(at, nr << GUEST_PAGE_SHIFT, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0),
              w->fd, (off_t)(pfn << GUEST_PAGE_SHIFT));
     assert(p != MAP_FAILED);
+    w->nr_mapped += nr;
     return p;
 }
 

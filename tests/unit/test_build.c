@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-// SOURCES: dom0-tools/build/kernel.c dom0-tools/build/unpack.c dom0-tools/build/lz4.c dom0-tools/build/content.c dom0-tools/lib/problem.c
+// SOURCES: dom0-tools/build/kernel.c dom0-tools/build/cache.c dom0-tools/build/unpack.c dom0-tools/build/lz4.c dom0-tools/build/content.c dom0-tools/lib/problem.c
 // SOURCES: hypervisor/dom0/unpack.c hypervisor/dom0/unpack_xz.c hypervisor/dom0/bcj_x86.c
 // SOURCES: hypervisor/dom0/image.c hypervisor/dom0/image_notes.c hypervisor/dom0/plan.c hypervisor/lib/format.c
 // LIBS: -Idom0-tools -D_GNU_SOURCE -llzma -lz -llz4 -lzstd -lbz2
@@ -23,6 +23,7 @@
 
 #include "abi/elfnote.h"
 #include "abi/xen.h"
+#include "build/cache.h"
 #include "build/content.h"
 #include "build/kernel.h"
 #include "build/unpack.h"
@@ -276,6 +277,90 @@ static void test_kept(void **state)
     free(packed);
 }
 
+/* A kernel with much of nothing inside: where memory is zero already it is neither mapped nor
+ * written, unpacked or copied, and the kept file says where it is. */
+#define WIDE_SIZE 0xc0000
+#define WIDE_END  0x123 /* bytes behind the zeros */
+
+static struct kernel_cache cache;
+static struct extent extents[8];
+
+static void keep_on_disk(void *ctx, const void *bytes, uint64_t len)
+{
+    assert_false(cache_wanted(&cache)); /* the first use */
+    assert_true(cache_wanted(&cache));
+    cache_keep(&cache, bytes, len);
+}
+
+static void check_wide(void)
+{
+    assert_memory_equal(world.all + (TEXT_PFN << 12), elf + 0x3000, TEXT_SIZE);
+    assert_memory_equal(world.all + (DATA_PFN << 12), elf + 0xa000, WIDE_SIZE);
+    assert_int_equal(first_set(0, TEXT_PFN << 12), TEXT_PFN << 12);
+    assert_int_equal(first_set((DATA_PFN << 12) + WIDE_SIZE, (uint64_t)PAGES << 12), PAGES << 12);
+    assert_int_equal(world_mapped(), 0);
+}
+
+static void test_zeros(void **state)
+{
+    struct elf64_phdr *ph = (struct elf64_phdr *)(elf + sizeof(struct elf64_header));
+    struct kernel_source source = {.file = file, .unpacked = keep_on_disk};
+    char folder[] = "/tmp/test_build.XXXXXX", name[200];
+    struct kernel_image img;
+    struct problem why;
+    struct stat st = {.st_ino = 1};
+    uint64_t all = 0;
+    int fd;
+
+    assert_non_null(mkdtemp(folder));
+    cache_open(&cache, folder, &st);
+    make_elf(0);
+    memset(elf + 0xa000 + 0x1000, 0, WIDE_SIZE - 0x1000 - WIDE_END);
+    memset(elf + 0xa000 + WIDE_SIZE - WIDE_END, 0x5a, WIDE_END);
+    ph[1].p_filesz = ph[1].p_memsz = WIDE_SIZE;
+    elf_len = 0xa000 + WIDE_SIZE + 0x500;
+    make_file(IMAGE_LZ4, true);
+    source.len = file_len;
+    for (unsigned zeroed = 0; zeroed < 2; zeroed++) {
+        world_clear(&world);
+        world.memory.zeroed = zeroed;
+        world.nr_mapped = 0;
+        source.unpacked = zeroed ? keep_on_disk : NULL;
+        if (kernel_load(&img, &source, &world.memory, &why))
+            fail_msg("%s", why.cause);
+        if (!zeroed)
+            memset(world.all + ((TEXT_PFN + 6) << 12), 0, (DATA_PFN - TEXT_PFN - 6) << 12);
+        check_wide();
+        if (zeroed)
+            assert_true(world.nr_mapped + 64 < all);
+        all = world.nr_mapped;
+    }
+
+    fd = cache_find(&cache);
+    assert_true(fd >= 0);
+    source = (struct kernel_source){.len = (uint64_t)lseek(fd, 0, SEEK_END), .data = extents};
+    source.nr_data = cache_data(fd, extents, 8);
+    source.file = mmap(NULL, source.len, PROT_READ, MAP_PRIVATE, fd, 0);
+    assert_true(source.file != MAP_FAILED);
+    world_clear(&world);
+    world.nr_mapped = 0;
+    assert_int_equal(kernel_load(&img, &source, &world.memory, &why), 0);
+    check_wide();
+    if (source.nr_data > 1) /* else the file system keeps no holes */
+        assert_true(world.nr_mapped < 40);
+    source.nr_data = cache_data(fd, extents, 1); /* no room to say more than all of it */
+    assert_int_equal(source.nr_data, 1);
+    assert_true(extents[0].end == source.len);
+    munmap((void *)(uintptr_t)source.file, source.len);
+    close(fd);
+    unlinkat(cache.dir, cache.name, 0);
+    snprintf(name, sizeof(name), "%s.1", cache.name);
+    unlinkat(cache.dir, name, 0);
+    cache_close(&cache);
+    assert_int_equal(rmdir(folder), 0);
+    world.memory.zeroed = false;
+}
+
 /* A kernel whose frames are at the end or the start of the domain, and one that hardly fits. */
 static void test_little_room(void **state)
 {
@@ -466,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_each_packing), cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_damage),
         cmocka_unit_test(test_content),      cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_zeros),
     };
 
     return cmocka_run_group_tests(tests, open_world, NULL);
