@@ -48,7 +48,7 @@ HOST_HV_C := $(patsubst %,hypervisor/%.c,dom0/image dom0/image_notes dom0/plan d
 LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
 LIBPAVIS := $B/dom0-tools/libpavis.a
 PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest)))
-PAVIS_LIBS := $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
+PAVIS_LIBS := $(LIBPAVIS) $B/xenbus/backend/alone.o $(ROOT_LIB)/libxenstore.a
 PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s uuid) -lm -pthread
 
 $B/dom0-tools/hv/%.o: hypervisor/%.c

@@ -143,14 +143,17 @@ static bool set_devtype(struct spec *s, const char *word)
 
 static bool set_backend_type(struct spec *s, const char *word)
 {
-    static const char *const names[] = {"", "phy", "tap", "qdisk"};
+    static const char *const names[] = {"", "phy", "tap", "qdisk", "pvblk"};
 
     for (unsigned i = 1; i < sizeof(names) / sizeof(*names); i++)
         if (strcmp(word, names[i]) == 0) {
             s->disk->backend_type = (enum disk_backend)i;
             return true;
         }
-    return ERROR(s, "disk: '%s' is no kind of back end; write backendtype=phy", word);
+    return ERROR(s,
+                 "disk: '%s' is no kind of back end; write backendtype=pvblk for blkback, phy for "
+                 "the kernel's",
+                 word);
 }
 
 /* xvda, or in old files ioemu:hda and hdc:cdrom. */
@@ -181,8 +184,40 @@ static bool set_target(struct spec *s, const char *word)
     return true;
 }
 
+/* What pvblk knows and xl does not. */
+static bool set_share(struct spec *s, const char *key, const char *value, bool *known)
+{
+    struct guest_disk *disk = s->disk;
+    const struct {
+        const char *key;
+        uint64_t most;
+        uint32_t *to;
+    } numbers[] = {{"weight", DISK_WEIGHT_MAX, &disk->weight}, {"iops", UINT32_MAX, &disk->iops}};
+    uint64_t number;
+
+    *known = true;
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        if (strcmp(key, numbers[i].key) != 0)
+            continue;
+        if (!number_parse(value, numbers[i].most, &number))
+            return ERROR(s, "disk: %s=%s is no number up to %llu", key, value,
+                         (unsigned long long)numbers[i].most);
+        *numbers[i].to = (uint32_t)number;
+        return true;
+    }
+    *known = strcmp(key, "bytes-per-second") == 0;
+    return !*known || size_parse(value, &disk->bytes_per_second) ||
+           ERROR(s, "disk: %s=%s is no amount; write bytes, or as in 20M", key, value);
+}
+
 static bool set_named(struct spec *s, const char *key, char *value)
 {
+    bool known;
+
+    if (!set_share(s, key, value, &known))
+        return false;
+    if (known)
+        return true;
     if (strcmp(key, "format") == 0)
         return set_format(s, value);
     if (strcmp(key, "vdev") == 0)
@@ -202,10 +237,12 @@ static bool set_named(struct spec *s, const char *key, char *value)
     else if (strncmp(key, "colo-", 5) == 0 || strcmp(key, "trusted") == 0)
         report_warning(s->report, s->place, "disk: %s= means nothing here", key);
     else
-        return ERROR(s,
-                     "disk: no parameter '%s'; there are target, format, vdev, access, devtype, "
-                     "backend, backendtype, script, direct-io-safe, discard, no-discard",
-                     key);
+        return ERROR(
+            s,
+            "disk: no parameter '%s'; there are target, format, vdev, access, devtype, "
+            "backend, backendtype, script, direct-io-safe, discard, no-discard, weight, iops, "
+            "bytes-per-second",
+            key);
     return true;
 }
 

@@ -30,6 +30,28 @@ bool number_parse(const char *text, uint64_t most, uint64_t *number)
     return !errno && !*end && *number <= most;
 }
 
+bool size_parse(const char *text, uint64_t *bytes)
+{
+    static const char suffixes[] = "KMGT";
+    const char *suffix;
+    unsigned shift = 0;
+    char *end;
+
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    *bytes = strtoull(text, &end, 10);
+    suffix = *end ? strchr(suffixes, *end & ~0x20) : NULL;
+    if (suffix) {
+        shift = 10 * (unsigned)(suffix - suffixes + 1);
+        end++;
+    }
+    if (errno || *end || *bytes > UINT64_MAX >> shift)
+        return false;
+    *bytes <<= shift;
+    return true;
+}
+
 /* ---- values of each kind; each reports what is wrong */
 
 static const char *get_text(struct maker *m, const struct config_setting *s)

@@ -15,6 +15,7 @@
 #define CONFIG_MAX_CPUS  512 /* physical ones that a mask can name */
 #define CONFIG_MAX_DISKS 128
 #define CONFIG_MAX_NICS  64
+#define DISK_WEIGHT_MAX  65535 /* blkback's */
 #define UUID_BYTES       16
 #define MAC_BYTES        6
 
@@ -31,7 +32,16 @@ enum guest_action {
 };
 
 enum disk_format { DISK_RAW, DISK_QCOW, DISK_QCOW2, DISK_VHD, DISK_QED, DISK_EMPTY };
-enum disk_backend { DISK_BACKEND_ANY, DISK_BACKEND_PHY, DISK_BACKEND_TAP, DISK_BACKEND_QDISK };
+/* phy is the kernel's; pvblk, ours, is not known to Xen's tools. */
+enum disk_backend {
+    DISK_BACKEND_ANY,
+    DISK_BACKEND_PHY,
+    DISK_BACKEND_TAP,
+    DISK_BACKEND_QDISK,
+    DISK_BACKEND_PVBLK,
+};
+/* Likewise vif and pvnet. */
+enum nic_backend { NIC_BACKEND_ANY, NIC_BACKEND_VIF, NIC_BACKEND_PVNET };
 
 struct guest_disk {
     struct config_place place;
@@ -44,6 +54,9 @@ struct guest_disk {
     enum disk_format format;
     enum disk_backend backend_type;
     bool writable, is_cdrom, removable, direct_io_safe, discard, has_discard;
+    /* What only pvblk knows; 0: the default, no limit. */
+    uint32_t weight, iops;
+    uint64_t bytes_per_second;
 };
 
 struct guest_nic {
@@ -54,6 +67,9 @@ struct guest_nic {
     const char *bridge, *ip, *script, *vifname, *gatewaydev, *model, *type, *backend;
     uint64_t rate_bytes; /* in each interval; 0: no limit */
     uint32_t rate_interval_us;
+    enum nic_backend backend_type;
+    const char *network; /* of those that pvnet serves; NULL: that of the bridge */
+    unsigned vlan;       /* 0: none; pvnet only */
 };
 
 struct cpu_mask {
@@ -106,6 +122,9 @@ int disk_number(const char *vdev);
 
 /* A number in C's notation, without sign.  False: it is none, or above @most. */
 bool number_parse(const char *text, uint64_t most, uint64_t *number);
+
+/* Bytes, or with a suffix K, M, G or T of powers of 1024: "20M". */
+bool size_parse(const char *text, uint64_t *bytes);
 
 /* The configuration as libxl writes it, for a dry run; false: out of memory. */
 bool guest_config_json(const struct guest_config *config, FILE *out);

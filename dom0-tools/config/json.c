@@ -131,7 +131,7 @@ static void put_build(yajl_gen g, const struct guest_config *c)
 static void put_disk(yajl_gen g, const struct guest_disk *d)
 {
     static const char *const formats[] = {"raw", "qcow", "qcow2", "vhd", "qed", "empty"};
-    static const char *const backends[] = {NULL, "phy", "tap", "qdisk"};
+    static const char *const backends[] = {NULL, "phy", "tap", "qdisk", NULL};
 
     yajl_gen_map_open(g);
     put_text(g, "backend_domname", d->backend);

@@ -108,6 +108,7 @@ static bool set(struct guest_nic *nic, const char *key, const char *value,
         {"bridge", &nic->bridge},   {"ip", &nic->ip},           {"script", &nic->script},
         {"vifname", &nic->vifname}, {"model", &nic->model},     {"gatewaydev", &nic->gatewaydev},
         {"type", &nic->type},       {"backend", &nic->backend}, {"netdev", &nic->gatewaydev},
+        {"network", &nic->network},
     };
     uint64_t number = 0;
 
@@ -133,6 +134,20 @@ static bool set(struct guest_nic *nic, const char *key, const char *value,
         nic->devid = (unsigned)number;
         return true;
     }
+    if (strcmp(key, "vlan") == 0) {
+        if (!number_parse(value, 4094, &number) || !number)
+            return ERROR("vif: '%s' is no VLAN; it is between 1 and 4094", value);
+        nic->vlan = (unsigned)number;
+        return true;
+    }
+    if (strcmp(key, "backendtype") == 0) {
+        if (strcmp(value, "vif") != 0 && strcmp(value, "pvnet") != 0)
+            return ERROR("vif: '%s' is no kind of back end; write backendtype=pvnet for netback, "
+                         "vif for the kernel's",
+                         value);
+        nic->backend_type = *value == 'v' ? NIC_BACKEND_VIF : NIC_BACKEND_PVNET;
+        return true;
+    }
     if (strcmp(key, "trusted") == 0) {
         if (!number_parse(value, 1, &number))
             return ERROR("vif: trusted= is 0 or 1");
@@ -145,7 +160,7 @@ static bool set(struct guest_nic *nic, const char *key, const char *value,
             return true;
         }
     return ERROR("vif: no parameter '%s'; there are mac, bridge, ip, script, vifname, rate, mtu, "
-                 "devid, backend, gatewaydev, type, model, trusted",
+                 "devid, backend, backendtype, network, vlan, gatewaydev, type, model, trusted",
                  key);
 }
 
@@ -156,6 +171,8 @@ static bool check(struct guest_nic *nic, const struct config_place *place,
         return ERROR("vif: '%s' is no name of a bridge", nic->bridge);
     if (nic->vifname && !is_interface(nic->vifname))
         return ERROR("vif: '%s' is no name of an interface: at most 15 letters", nic->vifname);
+    if (nic->network && !is_interface(nic->network))
+        return ERROR("vif: '%s' is no name of a network: at most 15 letters", nic->network);
     if (nic->type && strcmp(nic->type, "vif") != 0 && strcmp(nic->type, "ioemu") != 0)
         return ERROR("vif: '%s' is no type; write type=vif", nic->type);
     return true;

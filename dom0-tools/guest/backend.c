@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "guest/backend.h"
+#include "guest/device.h"
 #include "guest/nodes.h"
 
 long long backend_clock(void)
@@ -50,18 +51,33 @@ static unsigned read_state(struct xs_handle *xs, const char *path)
     return state;
 }
 
-/* What the driver wrote when it gave up. */
+/* Who serves the device with this path of the store. */
+static const struct device_kind *kind_of(const char *path)
+{
+    const char *at = strstr(path, "/backend/");
+    char back[16] = "";
+
+    if (at)
+        sscanf(at, "/backend/%15[^/]", back);
+    return kind_named(back);
+}
+
+/* What the driver wrote when it gave up: ours into the device's own folder, the kernel's, of
+ * /local/domain/0/backend/..., into /local/domain/0/error/backend/... */
 static int driver_error(struct xs_handle *xs, const char *path, struct problem *why)
 {
+    const struct device_kind *kind = kind_of(path);
     char node[NODE_PATH];
     char *text;
 
-    /* /local/domain/0/backend/... has its errors in /local/domain/0/error/backend/... */
-    snprintf(node, sizeof(node), "/local/domain/0/error/%s/error",
-             strstr(path, "backend/") ? strstr(path, "backend/") : "");
+    if (kind && !kind->kernel)
+        snprintf(node, sizeof(node), "%s/error", path);
+    else
+        snprintf(node, sizeof(node), "/local/domain/0/error/%s/error",
+                 strstr(path, "backend/") ? strstr(path, "backend/") : "");
     text = xs_read(xs, XBT_NULL, node, NULL);
-    problem_set(why, EIO, "See `dmesg` in dom0", "the back end %s gave up%s%s", path,
-                text ? ": " : "", text ? text : "");
+    problem_set(why, 0, kind && !kind->kernel ? "See dom0's log" : "See `dmesg` in dom0",
+                "the back end %s gave up%s%s", path, text ? ": " : "", text ? text : "");
     free(text);
     return -1;
 }
@@ -81,11 +97,10 @@ static int look(struct xs_handle *xs, const char *path, enum device_state wanted
 
 static int time_over(const char *path, unsigned seconds, struct problem *why)
 {
-    const char *kind = strstr(path, "/vif/") ? "xen-netback" : "xen-blkback";
+    const struct device_kind *kind = kind_of(path);
     char remedy[96];
 
-    snprintf(remedy, sizeof(remedy), "Load its driver: modprobe %s; then see `dmesg` in dom0",
-             kind);
+    snprintf(remedy, sizeof(remedy), "%s; then see dom0's log", kind ? kind->start : "Start it");
     return problem_set(why, ETIMEDOUT, remedy, "the back end %s did not answer in %u seconds", path,
                        seconds);
 }

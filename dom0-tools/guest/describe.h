@@ -6,14 +6,14 @@
 
 #include "build/build.h"
 #include "config/guest_config.h"
-#include "guest/disk.h"
+#include "guest/device.h"
 #include "guest/nodes.h"
 
 struct guest_facts {
     const struct guest_config *config;
     uint8_t uuid[UUID_BYTES];
     const struct built_domain *built;
-    const struct disk_device *disks; /* one for each of config->disks */
+    const struct device_set *devices;
 };
 
 /* Writes all of it, devices included, in one transaction; -1 also where another guest has the name.
@@ -24,6 +24,3 @@ int guest_describe(struct xs_handle *xs, const struct guest_facts *facts, struct
  */
 int guest_name_taken(struct xs_handle *xs, xs_transaction_t t, const char *name,
                      struct problem *why);
-
-/* The back end of a guest's device in the store. */
-void backend_path(char path[NODE_PATH], const char *kind, unsigned domid, unsigned device);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Block devices for the kernel's back end, without a script or another program.
+/* What disks stand for: files and block devices, and loop devices for the kernel's back end,
+ * without a script or another program.
  *
  * A loop device is told to go away with its last user (autoclear) in the same call that gives it
  * its file, so whoever is killed at whatever moment leaves none behind.
@@ -8,12 +9,14 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "guest/device.h"
 #include "guest/disk.h"
 
 #define LOOP_TRIES 64 /* others may take the free one that we were told of */
@@ -38,6 +41,13 @@ static int configure(int loop, int file, const struct guest_disk *spec)
     return ioctl(loop, LOOP_CONFIGURE, &config);
 }
 
+static void close_loop(struct disk_device *d)
+{
+    if (d->fd >= 0)
+        close(d->fd);
+    d->fd = -1;
+}
+
 static int make_loop(struct disk_device *d, int file, struct problem *why)
 {
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -60,10 +70,10 @@ static int make_loop(struct disk_device *d, int file, struct problem *why)
         }
         if (errno != EBUSY)
             break;
-        disk_device_close(d);
+        close_loop(d);
     }
     problem_set(why, errno, load_loop, "cannot make a loop device for %s", d->spec->path);
-    disk_device_close(d);
+    close_loop(d);
     close(control);
     return -1;
 }
@@ -78,9 +88,9 @@ static int refuse(const struct guest_disk *spec, struct problem *why)
     if (spec->format != DISK_RAW)
         return problem_set(why, ENOSYS, "Make a raw image of it: qemu-img convert -O raw OLD NEW",
                            "%s: the format %s is not supported", spec->path, formats[spec->format]);
-    if (spec->backend_type > DISK_BACKEND_PHY)
+    if (spec->backend_type == DISK_BACKEND_TAP || spec->backend_type == DISK_BACKEND_QDISK)
         return problem_set(why, ENOSYS, "Leave backendtype= out",
-                           "%s: only the back end phy is supported", spec->path);
+                           "%s: there are only the back ends pvblk and phy", spec->path);
     if (spec->script)
         return problem_set(why, ENOSYS, "Attach it in dom0 first and name the block device",
                            "%s: scripts for disks (%s) are not supported", spec->path,
@@ -106,12 +116,13 @@ static int look_for_users(const struct guest_disk *spec, struct problem *why)
     return 0;
 }
 
-int disk_device_open(struct disk_device *d, const struct guest_disk *spec, struct problem *why)
+int disk_device_open(struct disk_device *d, const struct guest_disk *spec,
+                     const struct device_kind *kind, struct problem *why)
 {
     struct stat st;
     int file, status = 0;
 
-    *d = (struct disk_device){.spec = spec, .fd = -1};
+    *d = (struct disk_device){.spec = spec, .kind = kind, .fd = -1};
     if (refuse(spec, why) != 0)
         return -1;
     file = open(spec->path, (spec->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
@@ -122,8 +133,11 @@ int disk_device_open(struct disk_device *d, const struct guest_disk *spec, struc
             close(file);
         return -1;
     }
-    if (S_ISREG(st.st_mode))
-        status = make_loop(d, file, why);
+    d->path = realpath(spec->path, NULL);
+    if (!d->path)
+        status = problem_set(why, errno, NULL, "cannot follow %s", spec->path);
+    else if (S_ISREG(st.st_mode))
+        status = kind->kernel ? make_loop(d, file, why) : 0;
     else if (!S_ISBLK(st.st_mode))
         status = problem_set(why, ENOTBLK, "Name a block device or an image file",
                              "%s is neither a block device nor a file", spec->path);
@@ -136,16 +150,16 @@ int disk_device_open(struct disk_device *d, const struct guest_disk *spec, struc
         disk_device_close(d);
         return -1;
     }
-    d->major = major(st.st_rdev);
-    d->minor = minor(st.st_rdev);
+    d->major = S_ISBLK(st.st_mode) ? major(st.st_rdev) : 0;
+    d->minor = S_ISBLK(st.st_mode) ? minor(st.st_rdev) : 0;
     return 0;
 }
 
 void disk_device_close(struct disk_device *d)
 {
-    if (d->fd >= 0)
-        close(d->fd);
-    d->fd = -1;
+    close_loop(d);
+    free(d->path);
+    d->path = NULL;
 }
 
 bool disk_device_taken(const struct disk_device *d, unsigned domid)

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "build/build.h"
-#include "guest/backend.h"
 #include "guest/describe.h"
+#include "guest/device.h"
+#include "guest/hotplug.h"
 #include "guest/make.h"
-#include "guest/nic.h"
 #include "guest/record.h"
 #include "guest/unmake.h"
 
@@ -23,8 +23,7 @@ struct making {
     struct xs_handle *xs;
     const struct make_request *request;
     struct built_domain built;
-    struct disk_device *disks;
-    unsigned nr_open;
+    struct device_set devices;
     struct problem *why;
 };
 
@@ -34,22 +33,6 @@ static long long now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
-
-static int open_devices(struct making *m)
-{
-    const struct guest_config *c = m->request->config;
-
-    for (unsigned i = 0; i < c->nr_nics; i++)
-        if (nic_check(&c->nics[i], m->why) != 0)
-            return -1;
-    m->disks = calloc(c->nr_disks + 1, sizeof(*m->disks));
-    if (!m->disks)
-        return problem_set(m->why, ENOMEM, NULL, "no memory");
-    for (; m->nr_open < c->nr_disks; m->nr_open++)
-        if (disk_device_open(&m->disks[m->nr_open], &c->disks[m->nr_open], m->why) != 0)
-            return -1;
-    return 0;
 }
 
 static int note_domain(void *ctx, unsigned domid, struct problem *why)
@@ -110,7 +93,7 @@ static int describe(struct making *m)
     struct guest_facts facts = {
         .config = m->request->config,
         .built = &m->built,
-        .disks = m->disks,
+        .devices = &m->devices,
     };
 
     memcpy(facts.uuid, m->request->record->uuid, sizeof(facts.uuid));
@@ -122,92 +105,9 @@ static int describe(struct making *m)
     return 0;
 }
 
-/* What libxl keeps of a guest, without which xl's verbs that change devices refuse.  Who has no xl
- * misses nothing. */
-static void tell_xl(const struct making *m)
-{
-    char path[128], uuid[UUID_TEXT];
-    FILE *out;
-
-    uuid_text(m->request->record->uuid, uuid);
-    snprintf(path, sizeof(path), XL_USERDATA, m->built.domid, uuid);
-    out = fopen(path, "we");
-    if (!out)
-        return;
-    guest_config_json(m->request->config, out);
-    fclose(out);
-}
-
-/* The back ends have seen their devices when their state says so; they open a disk a moment later,
- * and until then a loop device needs somebody who has it open. */
-static int wait_for_disk(struct making *m, const struct disk_device *disk)
-{
-    struct timespec pause = {.tv_nsec = 1000000};
-    char path[NODE_PATH];
-    char *paths[] = {path};
-    long long end = backend_clock() + BACKEND_START_S * 1000LL;
-
-    backend_path(path, "vbd", m->built.domid, disk->spec->number);
-    while (!disk_device_taken(disk, m->built.domid)) {
-        if (backends_wait(m->xs, paths, 1, DEVICE_INIT_WAIT, BACKEND_START_S, m->why) != 0)
-            return -1;
-        if (backend_clock() > end)
-            return problem_set(m->why, ETIMEDOUT, "See `dmesg` in dom0",
-                               "the back end does not open %s", disk->spec->path);
-        nanosleep(&pause, NULL);
-    }
-    return 0;
-}
-
-static int plug_nic(struct making *m, const struct guest_nic *nic)
-{
-    char backend[NODE_PATH], path[NODE_PATH + 16];
-
-    if (nic_plug(nic, m->built.domid, m->why) != 0)
-        return -1;
-    backend_path(backend, "vif", m->built.domid, nic->devid);
-    snprintf(path, sizeof(path), "%s/hotplug-status", backend);
-    if (!xs_write(m->xs, XBT_NULL, path, "connected", 9))
-        return problem_set(m->why, errno, NULL, "the store does not take %s", path);
-    return 0;
-}
-
-/* All back ends start at once; only then each is looked at. */
-static int connect_devices(struct making *m)
-{
-    const struct guest_config *c = m->request->config;
-    unsigned nr = c->nr_disks + c->nr_nics;
-    char(*texts)[NODE_PATH] = calloc(nr + 1, sizeof(*texts));
-    char **paths = calloc(nr + 1, sizeof(*paths));
-    int status = -1;
-
-    if (!texts || !paths) {
-        problem_set(m->why, ENOMEM, NULL, "no memory");
-        goto out;
-    }
-    for (unsigned i = 0; i < nr; i++) {
-        if (i < c->nr_disks)
-            backend_path(texts[i], "vbd", m->built.domid, c->disks[i].number);
-        else
-            backend_path(texts[i], "vif", m->built.domid, c->nics[i - c->nr_disks].devid);
-        paths[i] = texts[i];
-    }
-    if (nr && backends_wait(m->xs, paths, nr, DEVICE_INIT_WAIT, BACKEND_START_S, m->why) != 0)
-        goto out;
-    status = 0;
-    for (unsigned i = 0; i < c->nr_nics && status == 0; i++)
-        status = plug_nic(m, &c->nics[i]);
-    for (unsigned i = 0; i < c->nr_disks && status == 0; i++)
-        status = wait_for_disk(m, &m->disks[i]);
-out:
-    free(texts);
-    free(paths);
-    return status;
-}
-
 static int make(struct making *m, struct make_times *times)
 {
-    if (open_devices(m) != 0)
+    if (devices_open(&m->devices, m->request->config, true, m->why) != 0)
         return -1;
     times->devices_opened = now_us();
     if (build(m) != 0 || place_vcpus(m) != 0)
@@ -215,9 +115,9 @@ static int make(struct making *m, struct make_times *times)
     times->built = now_us();
     if (describe(m) != 0)
         return -1;
-    tell_xl(m);
+    tell_xl(m->request->config, m->built.domid, m->request->record->uuid);
     times->described = now_us();
-    if (connect_devices(m) != 0)
+    if (devices_connect(m->xs, m->built.domid, &m->devices, m->why) != 0)
         return -1;
     times->connected = now_us();
     if (!m->request->paused && domain_unpause(m->h, m->built.domid, m->why) != 0)
@@ -241,9 +141,7 @@ int guest_make(struct hypercalls *h, struct xs_handle *xs, const struct make_req
                     "a guest with the name %s exists", request->config->name);
     if (taken == 0)
         status = make(&m, times);
-    while (m.nr_open > 0)
-        disk_device_close(&m.disks[--m.nr_open]);
-    free(m.disks);
+    devices_close(&m.devices);
     if (status != 0) {
         /* What cannot be removed now keeps its record, so that the next command tries again. */
         if (guest_unmake(h, xs, record->domid, record->uuid, NULL) == 0)

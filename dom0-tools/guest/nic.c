@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/device.h"
 #include "guest/nic.h"
 
 /* The interface in dom0 has an address above all others, so that a bridge never takes it for its
@@ -21,12 +22,23 @@ const char *nic_bridge(const struct guest_nic *nic)
     return nic->bridge ? nic->bridge : DEFAULT_BRIDGE;
 }
 
-int nic_check(const struct guest_nic *nic, struct problem *why)
+/* What the kernel's back end does not know. */
+static int check_kernels(const struct guest_nic *nic, struct problem *why)
+{
+    if (nic->network || nic->vlan)
+        return problem_set(why, ENOSYS, "Start netback, or leave network= and vlan= out",
+                           "the kernel's xen-netback knows no networks and VLANs");
+    return 0;
+}
+
+int nic_check(const struct guest_nic *nic, const struct device_kind *kind, struct problem *why)
 {
     const char *bridge = nic_bridge(nic);
     char path[64];
 
-    if (nic->script && !strstr(nic->script, "vif-bridge"))
+    if (kind->kernel && check_kernels(nic, why) != 0)
+        return -1;
+    if (kind->kernel && nic->script && !strstr(nic->script, "vif-bridge"))
         return problem_set(why, ENOSYS, "Leave script= out and name a bridge",
                            "scripts for network cards (%s) are not supported", nic->script);
     if (nic->backend && strcmp(nic->backend, "0") != 0 && strcmp(nic->backend, "Domain-0") != 0)

@@ -11,9 +11,11 @@
 const char *nic_bridge(const struct guest_nic *nic);
 
 /* Whether it can be had at all: looked at before a guest is made. */
-int nic_check(const struct guest_nic *nic, struct problem *why);
+struct device_kind;
+int nic_check(const struct guest_nic *nic, const struct device_kind *kind, struct problem *why);
 
-/* Puts the back end's interface, which is there by now, on its bridge and switches it on. */
+/* Puts the interface of the kernel's back end, which is there by now, on its bridge and switches it
+ * on. */
 int nic_plug(const struct guest_nic *nic, unsigned domid, struct problem *why);
 
 /* The card's address: the given one, or one that is always the same for a guest's uuid and @devid,

@@ -136,6 +136,10 @@ static int make_file(struct record *r, int folder, const char *text, struct prob
     }
     record_path(path, RECORD_MAKING, r->uuid);
     r->fd = openat(folder, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (r->fd < 0 && errno == ENOENT) { /* a back end was the first who made RECORD_FOLDER */
+        records_folders();
+        r->fd = openat(folder, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
     if (r->fd >= 0 && flock(r->fd, LOCK_EX) == 0 && record_set_domain(r, 0, NULL) == 0 &&
         lseek(r->fd, HEADER_LEN, SEEK_SET) >= 0 && write_all(r->fd, text, strlen(text)) == 0)
         return 0;
@@ -223,6 +227,45 @@ char *record_text(const struct record *r, struct problem *why)
         return NULL;
     }
     return text;
+}
+
+/* A new file, written and locked before it gets the name: who waits for the old one's lock looks
+ * again. */
+static int write_new(const struct record *r, const struct timespec *made, const char *path,
+                     const char *text, int folder)
+{
+    static const char temporary[] = "text.new"; /* one at a time, by the folder's lock */
+    const struct timespec times[] = {*made, *made};
+    struct record new = {.domid = r->domid};
+
+    new.fd = openat(folder, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (new.fd >= 0 && flock(new.fd, LOCK_EX) == 0 &&
+        record_set_domain(&new, r->domid, NULL) == 0 && lseek(new.fd, HEADER_LEN, SEEK_SET) >= 0 &&
+        write_all(new.fd, text, strlen(text)) == 0 && futimens(new.fd, times) == 0 &&
+        renameat(folder, temporary, folder, path) == 0)
+        return new.fd;
+    record_close(&new);
+    return -1;
+}
+
+int record_set_text(struct record *r, const char *text, struct problem *why)
+{
+    char path[RECORD_PATH];
+    int folder = lock_folder(why), fd;
+    struct stat st;
+
+    if (folder < 0)
+        return -1;
+    record_path(path, r->state, r->uuid);
+    fd = fstat(r->fd, &st) == 0 ? write_new(r, &st.st_mtim, path, text, folder) : -1;
+    if (fd < 0)
+        failed(why, "cannot write to");
+    close(folder);
+    if (fd < 0)
+        return -1;
+    close(r->fd);
+    r->fd = fd;
+    return 0;
 }
 
 void record_close(struct record *r)

@@ -52,6 +52,9 @@ int record_set_state(struct record *r, enum record_state state, struct problem *
 /* The configuration; NULL on failure, else for the caller to free(). */
 char *record_text(const struct record *r, struct problem *why);
 
+/* Replaces it. */
+int record_set_text(struct record *r, const char *text, struct problem *why);
+
 /* Removes the file, or only lets go of it. */
 void record_remove(struct record *r);
 void record_close(struct record *r);

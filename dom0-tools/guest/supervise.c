@@ -22,6 +22,7 @@
 
 #include "abi/sched.h"
 #include "config/guest_config.h"
+#include "guest/hotplug.h"
 #include "guest/identity.h"
 #include "guest/nodes.h"
 #include "guest/record.h"
@@ -35,7 +36,7 @@
 struct supervisor {
     struct hypercalls *h;
     struct xs_handle *xs;
-    bool retry;
+    bool retry, begun;
 };
 
 /* ---- one of it */
@@ -248,6 +249,19 @@ static bool is_there(struct supervisor *s, const struct record *r, struct domain
     return true;
 }
 
+/* Whoever changed its devices is done or dead. */
+static void finish_devices(struct supervisor *s, struct record *r)
+{
+    struct hot_guest g = {.xs = s->xs, .domid = r->domid, .record = *r};
+    int nr;
+
+    memcpy(g.uuid, r->uuid, sizeof(g.uuid));
+    nr = devices_finish(&g);
+    *r = g.record;
+    if (nr > 0)
+        syslog(LOG_INFO, "removed %d half-made devices of domain %u", nr, r->domid);
+}
+
 static void look_at(struct supervisor *s, const uint8_t uuid[16])
 {
     struct domain_info info;
@@ -266,6 +280,8 @@ static void look_at(struct supervisor *s, const uint8_t uuid[16])
         reason = domain_shutdown_reason(&info);
         if (reason >= 0 && reason != SHUTDOWN_suspend) /* that is being saved */
             guest_ended(s, &r, reason);
+        else if (reason < 0)
+            finish_devices(s, &r);
     }
     record_close(&r);
 }
@@ -278,7 +294,7 @@ static bool lives(const uint8_t uuid[16], const struct domain_info *list, int nr
     return false;
 }
 
-/* Most of the guests run, and their records are not even opened. */
+/* Most of the guests run, and their records are not even opened after the first time. */
 static void look_at_all(struct supervisor *s)
 {
     struct domain_info *list = NULL;
@@ -291,10 +307,11 @@ static void look_at_all(struct supervisor *s)
         int nr = records_list((enum record_state)state, &uuids, NULL);
 
         for (int i = 0; i < nr; i++)
-            if (state != RECORD_LIVE || !lives(uuids[i], list, nr_domains))
+            if (state != RECORD_LIVE || !s->begun || !lives(uuids[i], list, nr_domains))
                 look_at(s, uuids[i]);
         free(uuids);
     }
+    s->begun |= nr_domains >= 0;
     free(list);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "guest/backend.h"
+#include "guest/device.h"
 #include "guest/nodes.h"
 #include "guest/record.h"
 #include "guest/unmake.h"
@@ -23,7 +24,8 @@ struct unmaking {
     struct xs_handle *xs;
     unsigned domid;
     char uuid[UUID_TEXT];
-    char **backends; /* paths of those that a kernel's driver serves */
+    bool ours;       /* the home with this number in the store is the guest's */
+    char **backends; /* paths of its devices' back ends */
     unsigned nr_backends;
 };
 
@@ -116,6 +118,34 @@ static void find_backends(struct unmaking *u)
     free(kinds);
 }
 
+/* xl removes a guest without the back ends of kinds that it does not know: those say whose they
+ * are. */
+static void find_orphans(struct unmaking *u)
+{
+    static const struct device_kind *const kinds[] = {&kind_pvblk, &kind_pvnet};
+    char path[NODE_PATH];
+
+    for (unsigned k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+        unsigned nr = 0;
+        char **devices;
+
+        snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u", kinds[k]->back, u->domid);
+        devices = xs_directory(u->xs, XBT_NULL, path, &nr);
+        for (unsigned i = 0; devices && i < nr; i++) {
+            char owner_path[NODE_PATH];
+            char *owner;
+
+            backend_path(path, kinds[k]->back, u->domid, (unsigned)strtoul(devices[i], NULL, 10));
+            snprintf(owner_path, sizeof(owner_path), "%.180s/uuid", path);
+            owner = xs_read(u->xs, XBT_NULL, owner_path, NULL);
+            if (owner && strcmp(owner, u->uuid) == 0)
+                add_backend(u, path);
+            free(owner);
+        }
+        free(devices);
+    }
+}
+
 /* The drivers close by themselves when the front end is gone; `state` tells them to say so. */
 static int ask_to_close(struct nodes *n, void *ctx, struct problem *why)
 {
@@ -135,12 +165,12 @@ static int ask_to_close(struct nodes *n, void *ctx, struct problem *why)
         free(state);
     }
     snprintf(path, sizeof(path), "/local/domain/%u/device", u->domid);
-    nodes_remove(n, path);
+    if (u->ours)
+        nodes_remove(n, path);
     return 0;
 }
 
-/* A loop device that xl's script made does not go by itself, as ours do. */
-static void free_loop(struct xs_handle *xs, const char *backend)
+void free_loop(struct xs_handle *xs, const char *backend)
 {
     char path[NODE_PATH];
     char *node, *file;
@@ -163,22 +193,35 @@ static void free_loop(struct xs_handle *xs, const char *backend)
     free(file);
 }
 
+void remove_backend(struct nodes *n, const char *backend)
+{
+    char path[NODE_PATH];
+    unsigned nr = 0;
+    char **others;
+    char *slash;
+
+    nodes_remove(n, backend);
+    snprintf(path, sizeof(path), "%s", backend);
+    slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return;
+    *slash = 0;
+    others = xs_directory(n->xs, n->t, path, &nr);
+    if (others && nr == 0)
+        nodes_remove(n, path);
+    free(others);
+}
+
 static int remove_nodes(struct nodes *n, void *ctx, struct problem *why)
 {
     const struct unmaking *u = ctx;
     char path[NODE_PATH];
 
     (void)why;
-    for (unsigned i = 0; i < u->nr_backends; i++) {
-        char *slash;
-
-        /* .../backend/<kind>/<domid>/<device>: with the folder of the domain. */
-        snprintf(path, sizeof(path), "%s", u->backends[i]);
-        slash = strrchr(path, '/');
-        if (slash && slash > path)
-            *slash = 0;
-        nodes_remove(n, path);
-    }
+    for (unsigned i = 0; i < u->nr_backends; i++)
+        remove_backend(n, u->backends[i]);
+    if (!u->ours)
+        return 0;
     snprintf(path, sizeof(path), "/local/domain/0/backend/console/%u", u->domid);
     nodes_remove(n, path);
     snprintf(path, sizeof(path), "/local/domain/%u", u->domid);
@@ -203,9 +246,13 @@ static int remove_all(struct unmaking *u, struct problem *why)
 {
     struct problem late;
 
-    if (!u->domid || !is_ours(u))
+    if (!u->domid)
         return 0;
-    find_backends(u);
+    u->ours = is_ours(u);
+    if (u->ours)
+        find_backends(u);
+    else
+        find_orphans(u);
     if (u->nr_backends) {
         if (nodes_transaction(u->xs, ask_to_close, u, why) != 0)
             return -1;
@@ -214,8 +261,9 @@ static int remove_all(struct unmaking *u, struct problem *why)
     }
     for (unsigned i = 0; i < u->nr_backends; i++)
         free_loop(u->xs, u->backends[i]);
-    remove_files(u);
-    return nodes_transaction(u->xs, remove_nodes, u, why);
+    if (u->ours)
+        remove_files(u);
+    return !u->ours && !u->nr_backends ? 0 : nodes_transaction(u->xs, remove_nodes, u, why);
 }
 
 int guest_unmake(struct hypercalls *h, struct xs_handle *xs, unsigned domid, const uint8_t uuid[16],

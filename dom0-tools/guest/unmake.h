@@ -14,6 +14,12 @@
 int guest_unmake(struct hypercalls *h, struct xs_handle *xs, unsigned domid, const uint8_t uuid[16],
                  struct problem *why);
 
+/* Of one device: its back end's nodes, with the folder of the domain where it is the last; and the
+ * loop device that xl's script made for a disk, which does not go by itself, as ours do. */
+struct nodes;
+void remove_backend(struct nodes *n, const char *backend);
+void free_loop(struct xs_handle *xs, const char *backend);
+
 /* Ends a domain that a person named, whoever made it, and removes its record. */
 int guest_destroy(struct hypercalls *h, struct xs_handle *xs, unsigned domid, struct problem *why);
 

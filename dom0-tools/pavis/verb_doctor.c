@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "abi/version.h"
+#include "guest/device.h"
 #include "pavis/json.h"
 #include "pavis/verb.h"
 
@@ -221,35 +222,38 @@ static void check_consoles(struct patient *p, struct finding *f)
         say(f, FAILURE, "Start xenconsoled", "nothing serves the consoles of guests");
 }
 
-static void check_backend(struct finding *f, const char *kind, const char *driver,
-                          const char *module)
+/* Ours, the kernel's, or both. */
+static void check_backends(struct finding *f, const char *what, const struct device_kind *ours,
+                           const struct device_kind *kernels)
 {
-    char path[64], remedy[64];
+    bool we = kind_runs(ours), kernel = kind_runs(kernels);
+    char remedy[128];
 
-    snprintf(path, sizeof(path), "/sys/bus/xen-backend/drivers/%s", driver);
-    snprintf(remedy, sizeof(remedy), "modprobe %s", module);
-    if (access(path, F_OK) == 0)
-        say(f, OK, "", "the kernel serves guests' %s", kind);
-    else
-        say(f, WARNING, remedy, "the kernel does not serve guests' %s", kind);
+    if (we || kernel)
+        say(f, OK, "", "%s%s%s serves guests' %s", we ? ours->who : "",
+            we && kernel ? ", or where asked for " : "", kernel ? kernels->who : "", what);
+    snprintf(remedy, sizeof(remedy), "%s; or %s", ours->start, kernels->start);
+    if (!we && !kernel)
+        say(f, WARNING, remedy, "nothing serves guests' %s", what);
 }
 
 static void check_disks(struct patient *p, struct finding *f)
 {
-    check_backend(f, "disks", "vbd", "xen-blkback");
+    check_backends(f, "disks", &kind_pvblk, &kind_vbd);
 }
 
 static void check_networks(struct patient *p, struct finding *f)
 {
-    check_backend(f, "networks", "vif", "xen-netback");
+    check_backends(f, "network cards", &kind_pvnet, &kind_vif);
 }
 
 static void check_loop(struct patient *p, struct finding *f)
 {
-    if (access("/dev/loop-control", F_OK) == 0)
+    if (access("/dev/loop-control", F_OK) == 0 || kind_runs(&kind_pvblk))
         say(f, OK, "", "files can be disks");
     else
-        say(f, WARNING, "modprobe loop", "there are no loop devices, so files cannot be disks");
+        say(f, WARNING, "Start the daemon: blkback; or modprobe loop",
+            "there are no loop devices, so files cannot be disks");
 }
 
 static void check_bridge(struct patient *p, struct finding *f)

@@ -5,6 +5,8 @@
 TOOLS=ours
 . "$(dirname "$0")/lib.sh"
 new_disk vda
+gcc -O2 -Wall -Werror -o "$work/kill_at" "$top/tests/system/programs/kill_at.c"
+more_payload=("$work/kill_at")
 run_dom0 -D "$work/vda" <<'END'
 . /payload/guest-checks.sh
 . /payload/pavis-checks.sh

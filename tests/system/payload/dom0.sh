@@ -146,7 +146,11 @@ toolstack_start() {
     wait_for 20 xenstore-read / || { echo "xenstored does not answer"; return 1; }
     xen-init-dom0 >/dev/null || { echo "xen-init-dom0 failed"; return 1; }
     consoled_start
+    blkback_start
 }
+
+# Ours, for the disks of guests that pavis makes; xl's have the kernel's.
+blkback_start() { ! type blkback >/dev/null 2>&1 || blkback; }
 
 # consoled_options: what a test wants of ours besides.
 consoled_start() { xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid ${consoled_options:-}; }

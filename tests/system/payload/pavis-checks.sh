@@ -3,12 +3,14 @@
 # Guests by `pavis create` and their ends, held against Debian's xl in the same dom0.  Sourced after
 # guest-checks.sh with TOOLS=ours.
 
+records() { find /run/pavis/making /run/pavis/guests /run/pavis/again -type f; }
+
 # What there is beside guests, so that what is left behind shows.
 state() {
     xenstore-ls -fp
     losetup -a
     ls /sys/class/net
-    find /run/pavis -type f
+    find /run/pavis -type f | grep -v blkback/shares
     ls /var/lib/xen
 }
 before() { state >/tmp/state.before; free_before=$(free_mib); }
@@ -44,7 +46,7 @@ pavis_refusals() {
     refused unknown-domain 'no domain' pavis destroy nobody
     refused domain-0 'poweroff' pavis destroy 0
     check dry-run eval 'pavis create -n /tmp/r.cfg memory=77 | grep -q "\"target_memkb\": 78848"'
-    check_equal refusals-leave-nothing "$(find /run/pavis -type f | grep -v supervisor; xenstore-list /local/domain; losetup -a)" 0
+    check_equal refusals-leave-nothing "$(records; xenstore-list /local/domain; losetup -a)" 0
 }
 
 # The nodes of one guest by xl and of the same by pavis, without what may differ by design.
@@ -58,7 +60,7 @@ guest_nodes() {
 pavis_nodes_like_xl() {
     guest_config n cloud 2 128 '' "
 uuid = '0b7c2f0e-8f2e-4c8f-9a53-2f3fd3f1f3aa'
-disk = [ 'phy:/dev/vda,xvda,w', 'file:/tmp/disk.img,xvdb,r' ]
+disk = [ 'phy:/dev/vda,xvda,w,backendtype=phy', 'file:/tmp/disk.img,xvdb,r,backendtype=phy' ]
 vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02,rate=10Mb/s' ]"
     check xl-create xl create -p /tmp/n.cfg
     guest_nodes >/tmp/nodes.xl
@@ -72,7 +74,7 @@ vif = [ 'bridge=xenbr0,mac=00:16:3e:00:00:02,rate=10Mb/s' ]"
     check_equal list-paused "$(guest_state n)" --p---
     refused name-taken 'a guest with the name n exists' pavis create /tmp/n.cfg 'uuid="1b7c2f0e-8f2e-4c8f-9a53-2f3fd3f1f3aa"'
     check xl-destroys-pavis xl destroy n
-    check record-gone wait_for 20 eval '[ -z "$(find /run/pavis -type f | grep -v supervisor)" ]'
+    check record-gone wait_for 20 eval '[ -z "$(records)" ]'
     check loop-gone wait_for 10 eval '[ -z "$(losetup -a)" ]'
 }
 
@@ -96,12 +98,15 @@ pavis_life() {
     guest_list_checks g 2
     check g-console console_answers g
     guest_pause_checks g
+    pavis_hotplug
     id=$(xl domid g) mac=$(xenstore-read "/local/domain/$id/device/vif/0/mac")
     kill -9 "$(pid_of_supervisor)"
     check g-reboot pavis reboot g # which starts another
     check g-again wait_for 40 eval '[ "$(xl domid g 2>/dev/null || echo '"$id"')" != '"$id"' ]'
     check g-up-again wait_for 60 eval '[ "$(guest_seen g "^GUEST idle" | wc -l)" = 2 ]'
     check_equal g-same-card "$(xenstore-read "/local/domain/$(xl domid g)/device/vif/0/mac")" "$mac"
+    check_equal g-same-disks "$(pavis block-list g | awk '{ print $1 }' | tr '\n' ' ')" 'Vdev 51712 51728 '
+    check_equal g-same-limit "$(xenstore-read "$(back_of g vbd 51728)/iops")" 50
     check g-shutdown pavis shutdown -w g
     check g-gone guest_gone g
     [ "$failed" = 0 ] || guest_show g
@@ -117,7 +122,7 @@ pavis_ends() {
     check e-destroy-booting pavis destroy e
     check e-create-to-crash pavis create -q /tmp/e.cfg 'ramdisk=""' # its kernel finds no root file system
     check e-crash-ends-it wait_for 60 guest_gone e
-    check e-record-gone wait_for 20 eval '[ -z "$(find /run/pavis -type f | grep -v supervisor)" ]'
+    check e-record-gone wait_for 20 eval '[ -z "$(records)" ]'
     check e-preserve pavis create -q -p /tmp/e.cfg 'on_crash="preserve"'
     pavis destroy e &
     pavis destroy e 2>/dev/null
@@ -199,4 +204,75 @@ pavis_cycles() {
         fail cycles-nothing-left "$(diff /tmp/all.before /tmp/all.after | tail -6 | tr '\n' '|')"
     fi
     check killed test $killed -gt 0
+}
+
+# ---- devices that come and go ------------------------------------------------------------------------
+
+back_of() { xenstore-read "/libxl/$(xl domid "$1")/device/$2/$3/backend"; }
+# What g's shell says to this, over the network.
+ask() { printf '%s\n' "$1" | timeout 30 nc 10.9.0.2 7100; }
+
+# Disks and cards of a running stock guest of ours: given, used, made larger, limited, taken, kept over a reboot.
+pavis_hotplug() {
+    head -c 4M /dev/urandom >/tmp/disk2.img
+    head -c 8M /dev/urandom >/tmp/hot.img
+    hot_sum=$(sha256sum </tmp/hot.img | cut -d' ' -f1)
+    printf 'nc -ll -p 7100 -e sh &\n' | pavis console g >/dev/null &
+    check hot-listens wait_for 20 eval '[ "$(ask "echo here")" = here ]'
+    kill $!
+    check_equal hot-default-kind "$(back_of g vbd 51712 | cut -d/ -f6)" pvblk
+    check_equal hot-block-list-xl "$(pavis block-list g)" "$(xl block-list g)"
+    check_equal hot-network-list-xl "$(pavis network-list g)" "$(xl network-list g)"
+    check hot-attach pavis block-attach g /tmp/hot.img,raw,xvdb,w
+    check_equal hot-kind "$(back_of g vbd 51728 | cut -d/ -f6)" pvblk
+    check_equal hot-read "$(ask 'dd if=/dev/xvdb bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" "$hot_sum"
+    check_equal hot-written "$(ask 'head -c 1M /dev/urandom >/tmp/w; dd if=/tmp/w of=/dev/xvdb bs=64k oflag=direct conv=fsync 2>/dev/null; sha256sum </tmp/w | cut -d" " -f1')" \
+        "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
+    check hot-list-json eval 'pavis block-list --json g | grep -q "\"params\": \"/tmp/hot.img\""'
+    refused hot-twice 'has a device 51728 already' pavis block-attach g /tmp/disk2.img,raw,xvdb,w
+    refused hot-shared 'disk of another guest' pavis block-attach g /tmp/hot.img,raw,xvdc,w
+    refused hot-bad-words 'no access' pavis block-attach g /tmp/hot.img,raw,xvdc,x
+    refused hot-no-disk 'no disk xvdq' pavis block-detach g xvdq
+    refused hot-smaller 'does not get smaller' pavis block-resize g xvdb 1M
+    check hot-resize pavis block-resize g xvdb 12M
+    check_equal hot-resized "$(ask 'n=0; while [ "$(cat /sys/block/xvdb/size)" != 24576 ] && [ $n -lt 50 ]; do usleep 100000; n=$((n + 1)); done; cat /sys/block/xvdb/size')" 24576
+    check hot-set pavis block-set --iops 50 --weight 512 g xvdb
+    check_equal hot-set-node "$(xenstore-read "$(back_of g vbd 51728)/iops" "$(back_of g vbd 51728)/weight" | tr '\n' ' ')" '50 512 '
+    check hot-kernels pavis block-attach g /tmp/disk2.img,raw,xvdc,w,backendtype=phy
+    check_equal hot-kernels-kind "$(back_of g vbd 51744 | cut -d/ -f6)" vbd
+    check_equal hot-kernels-read "$(ask 'dd if=/dev/xvdc bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" "$(sha256sum </tmp/disk2.img | cut -d' ' -f1)"
+    check hot-kernels-detach pavis block-detach g xvdc
+    check_equal hot-kernels-gone "$(ask 'ls /sys/block | grep -c xvdc')" 0
+    check hot-loop-gone wait_for 10 eval '[ -z "$(losetup -a)" ]'
+    check hot-card pavis network-attach g bridge=xenbr0 mac=00:16:3e:00:00:77
+    check_equal hot-card-there "$(ask 'cat /sys/class/net/eth1/address')" 00:16:3e:00:00:77
+    check hot-card-pings eval '[ "$(ask "ip addr add 10.9.0.3/24 dev eth1; ip link set eth1 up; ping -c 1 -W 2 -I eth1 10.9.0.1 | grep -c \"1 packets received\"")" = 1 ]'
+    check hot-card-detach pavis network-detach g 00:16:3e:00:00:77
+    check_equal hot-card-gone "$(ask 'ls /sys/class/net | grep -c eth1')" 0
+    # A guest that stands still gives nothing up, and keeps it; with --force it loses it.
+    pavis pause g
+    refused hot-timeout 'keeps it' pavis block-detach --timeout 1 g xvdb
+    check_equal hot-kept "$(xenstore-read "$(back_of g vbd 51728)/online")" 1
+    pavis unpause g
+    check_equal hot-still-there "$(ask 'dd if=/dev/xvdb bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
+    hot_killed
+}
+
+# Whoever attaches or detaches is killed at some call: the supervisor finishes what is half done.
+hot_settled() { [ -z "$(xenstore-ls /libxl | grep half)" ] && [ "$(xenstore-list "/local/domain/$(xl domid g)/device/vbd" | wc -l)" = "$(pavis block-list g | grep -c ^5)" ]; }
+hot_killed() {
+    local calls i bad=''
+    pavis pause g
+    check hot-paused-attach pavis block-attach g /tmp/disk2.img,raw,xvdc,w
+    check hot-force pavis block-detach --force g xvdc
+    pavis unpause g
+    calls=$(calls_of pavis block-attach g /tmp/disk2.img,raw,xvdc,w)
+    pavis block-detach g xvdc
+    for i in 4 5 6 7 8; do
+        /payload/kill_at $((calls * i / 9)) pavis block-attach g /tmp/disk2.img,raw,xvdc,w >/dev/null 2>&1
+        wait_for 15 hot_settled || bad+=" $i"
+        pavis block-detach g xvdc >/dev/null 2>&1
+    done
+    check_equal hot-killed "$bad" ''
+    check_equal hot-killed-nothing "$(pavis block-list g | awk '{ print $1 }' | tr '\n' ' ')" 'Vdev 51712 51728 '
 }
