@@ -32,11 +32,12 @@
 #define LOCK_FILE  RECORD_FOLDER "/supervisor"
 #define MIN_LIFE_S 10   /* who crashes sooner would do it again at once, and for ever */
 #define RETRY_MS   5000 /* after something failed that may work later */
+#define SOON_MS    100  /* a file that is being closed has its lock for a moment yet */
 
 struct supervisor {
     struct hypercalls *h;
     struct xs_handle *xs;
-    bool retry, begun;
+    bool retry, soon, begun;
 };
 
 /* ---- one of it */
@@ -258,18 +259,21 @@ static void finish_devices(struct supervisor *s, struct record *r)
     memcpy(g.uuid, r->uuid, sizeof(g.uuid));
     nr = devices_finish(&g);
     *r = g.record;
-    if (nr > 0)
-        syslog(LOG_INFO, "removed %d half-made devices of domain %u", nr, r->domid);
+    if (nr == 0)
+        return;
+    syslog(LOG_INFO, "removed %d half-made devices of domain %u", nr, r->domid);
+    s->retry = true; /* the wait for them may have taken events of other domains */
 }
 
-static void look_at(struct supervisor *s, const uint8_t uuid[16])
+/* False: somebody acts on it. */
+static bool look_at(struct supervisor *s, const uint8_t uuid[16])
 {
     struct domain_info info;
     struct record r;
     int reason;
 
     if (record_open(&r, uuid, 0, NULL) != 1)
-        return; /* somebody acts on it, and we are told when he is done */
+        return false; /* and we are told when he is done */
     if (r.state == RECORD_AGAIN) {
         make_again(s, &r);
     } else if (r.state == RECORD_MAKING || !is_there(s, &r, &info)) {
@@ -284,6 +288,7 @@ static void look_at(struct supervisor *s, const uint8_t uuid[16])
             finish_devices(s, &r);
     }
     record_close(&r);
+    return true;
 }
 
 static bool lives(const uint8_t uuid[16], const struct domain_info *list, int nr)
@@ -342,7 +347,7 @@ static void read_inotify(struct supervisor *s, int inotify)
             uint8_t uuid[16];
 
             if (e->len && uuid_parse(e->name, uuid))
-                look_at(s, uuid);
+                s->soon |= !look_at(s, uuid);
             else
                 s->retry = true; /* the queue was too long for all */
             at += sizeof(*e) + e->len;
@@ -371,11 +376,12 @@ static void loop(struct supervisor *s, int inotify)
         struct pollfd fds[] = {{.fd = xs_fileno(s->xs), .events = POLLIN},
                                {.fd = inotify, .events = POLLIN}};
 
-        s->retry = false;
+        s->retry = s->soon = false;
         if (all)
             look_at_all(s);
         read_inotify(s, inotify);
-        all = poll(fds, 2, s->retry ? RETRY_MS : -1) == 0;
+        all = poll(fds, 2, s->soon ? SOON_MS : s->retry ? RETRY_MS : -1) == 0;
+        s->begun &= !s->soon;
         all |= read_store(s, &alive);
     }
     syslog(LOG_ERR, "the store is gone");

@@ -44,7 +44,7 @@ static void print_nic(struct xs_handle *xs, const struct device_entry *e)
 {
     char *mac = device_read(xs, e, "mac");
 
-    printf("%-3u %-2u %17.17s %6u %5ld %6ld %5ld/%-11ld %-30s\n", e->number, e->backend_domid,
+    printf("%-3u %-2u %17.17s %5u %5ld %6ld %5ld/%-11ld %-30s\n", e->number, e->backend_domid,
            mac ? mac : "-", e->number, device_number(xs, e->backend, "state"),
            device_number(xs, e->frontend, "event-channel"),
            device_number(xs, e->frontend, "tx-ring-ref"),

@@ -16,7 +16,8 @@ bridge_start
 guest_servers_start
 dd if=/dev/vda of=/tmp/disk.img bs=1M status=none
 pavis_refusals
-guest_config w cloud 1 128 '' "disk = [ 'file:/tmp/disk.img,xvda,w' ]
+head -c 1M /dev/zero >/tmp/env
+guest_config w cloud 1 128 '' "disk = [ 'file:/tmp/disk.img,xvda,w', 'file:/tmp/env,xvdb,r,backendtype=phy' ]
 vif = [ '' ]"
 check first pavis create -q -p /tmp/w.cfg # what only the first guest makes
 check first-end pavis destroy w
