@@ -47,8 +47,7 @@ static void show_disk(unsigned long domid, const struct counts *c, FILE *to)
             c->worst_ns);
 }
 
-/* A copy of the file, if it is one of this layout. */
-static bool load(int directory, const char *name, struct counts_file *file)
+bool counts_load(int directory, const char *name, struct counts_file *file)
 {
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     bool good = fd >= 0 && read(fd, file, sizeof(*file)) == sizeof(*file) &&
@@ -69,7 +68,7 @@ bool counts_show(const char *directory, FILE *to)
         char *end;
         unsigned long domid = strtoul(entry->d_name, &end, 10);
         if (end == entry->d_name || strcmp(end, COUNTS_SUFFIX) != 0 ||
-            !load(dirfd(dir), entry->d_name, file))
+            !counts_load(dirfd(dir), entry->d_name, file))
             continue;
         for (unsigned i = 0; i < COUNTS_DISKS; i++) {
             if (!file->disk[i].used)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -38,6 +39,9 @@ struct counts_file {
 struct counts *counts_of(struct counts_file *file, uint32_t device);
 /* The disk is gone. */
 void counts_end(struct counts *counts);
+
+/* A copy of a file in @directory, if it is one of this layout. */
+bool counts_load(int directory, const char *name, struct counts_file *file);
 
 /* Prints all disks of all guests in @directory as JSON; false with errno. */
 bool counts_show(const char *directory, FILE *to);

@@ -4,7 +4,7 @@
 dom0-tools: xenconsoled pavis $B/pavis-trace ## Build the control domain's programs: pavis, xenconsoled, pavis-trace
 
 CONSOLED_OBJ := $(patsubst %.c,$B/%.o,$(wildcard dom0-tools/xenconsoled/*.c))
-TOOLS0_CFLAGS := $(USER_CFLAGS) -Idom0-tools -Ixenbus
+TOOLS0_CFLAGS := $(USER_CFLAGS) -Idom0-tools -Ixenbus -I.
 USER_H += $(sort $(wildcard dom0-tools/*/*.h))
 
 $B/dom0-tools/%.o: dom0-tools/%.c
@@ -48,8 +48,8 @@ HOST_HV_C := $(patsubst %,hypervisor/%.c,dom0/image dom0/image_notes dom0/plan d
 LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
 LIBPAVIS := $B/dom0-tools/libpavis.a
 PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest)))
-PAVIS_LIBS := $(LIBPAVIS) $B/xenbus/backend/alone.o $(ROOT_LIB)/libxenstore.a
-PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s uuid) -lm -pthread
+PAVIS_LIBS := $(LIBPAVIS) $B/xenbus/backend/alone.o $B/blkback/counts.o $(ROOT_LIB)/libxenstore.a
+PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s uuid ncursesw tinfo) -lm -pthread
 
 $B/dom0-tools/hv/%.o: hypervisor/%.c
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/event_channel.h"
+#include "abi/grant_table.h"
 #include "abi/memory.h"
 #include "abi/sched.h"
 
@@ -393,4 +394,25 @@ int domain_info(struct hypercalls *h, unsigned domid, struct xen_domctl_getdomai
         return -1;
     *info = op.u.getdomaininfo;
     return 0;
+}
+
+int domain_grant_frames(struct hypercalls *h, unsigned domid, uint32_t *now, uint32_t *max,
+                        struct problem *why)
+{
+    static const char what[] = "ask for the size of a grant table";
+    struct gnttab_query_size size = {.dom = (domid_t)domid};
+    struct gnttab_query_size *copy = hypercall_alloc(h, sizeof(*copy));
+    long result;
+
+    if (!copy)
+        return problem_set(why, ENOMEM, NULL, no_memory);
+    *copy = size;
+    result = hypercall(h, __HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uintptr_t)copy, 1, 0);
+    size = *copy;
+    hypercall_free(h, copy);
+    if (result < 0)
+        return failed(why, what);
+    *now = size.nr_frames;
+    *max = size.max_nr_frames;
+    return size.status == GNTST_okay ? 0 : problem_set(why, EPERM, NULL, "cannot %s", what);
 }

@@ -89,6 +89,9 @@ int domain_alloc_port(struct hypercalls *h, unsigned domid, unsigned remote, str
 
 int domain_info(struct hypercalls *h, unsigned domid, struct xen_domctl_getdomaininfo *info,
                 struct problem *why);
+/* Pages of its grant table, and how many it may have. */
+int domain_grant_frames(struct hypercalls *h, unsigned domid, uint32_t *now, uint32_t *max,
+                        struct problem *why);
 int host_physinfo(struct hypercalls *h, struct xen_sysctl_physinfo *info, struct problem *why);
 int host_scheduler(struct hypercalls *h, uint32_t *sched_id, struct problem *why);
 /* Idle time of up to @max processors in nanoseconds; returns how many. */

@@ -113,6 +113,15 @@ void json_seconds(json j, const char *key, uint64_t ns)
     done(yajl_gen_number(j, text, strlen(text)));
 }
 
+void json_real(json j, const char *key, double value)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.3f", value);
+    name(j, key);
+    done(yajl_gen_number(j, text, strlen(text)));
+}
+
 void json_bool(json j, const char *key, bool value)
 {
     name(j, key);

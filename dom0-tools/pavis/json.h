@@ -25,4 +25,5 @@ void json_close_array(json j);
 void json_string(json j, const char *key, const char *value);
 void json_number(json j, const char *key, uint64_t value);
 void json_seconds(json j, const char *key, uint64_t ns);
+void json_real(json j, const char *key, double value);
 void json_bool(json j, const char *key, bool value);
