@@ -41,11 +41,11 @@ $B/pavis-trace: $(TRACE_SRC) $(HV_H) hypervisor/hypercall/hypercalls.def
 # libpavis.a: what `pavis` and other programs of dom0 share; the command itself is linked with it, with our
 # store library and with Debian's libraries as archives, since each shared library costs a start a million
 # instructions on a PV kernel.
-LIBPAVIS_C := $(wildcard dom0-tools/lib/*.c dom0-tools/build/*.c)
+LIBPAVIS_C := $(wildcard dom0-tools/lib/*.c dom0-tools/build/*.c dom0-tools/network/*.c)
 # The hypervisor's pure files compile for a host as they do for a unit test.
 HOST_HV_C := $(patsubst %,hypervisor/%.c,dom0/image dom0/image_notes dom0/plan dom0/unpack dom0/unpack_xz dom0/bcj_x86 \
         lib/format)
-LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
+LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $B/xenbus/backend/link.o $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
 LIBPAVIS := $B/dom0-tools/libpavis.a
 PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest)))
 PAVIS_LIBS := $(LIBPAVIS) $B/xenbus/backend/alone.o $B/blkback/counts.o $(ROOT_LIB)/libxenstore.a

@@ -203,6 +203,22 @@ int record_open(struct record *r, const uint8_t uuid[16], unsigned how, struct p
     }
 }
 
+int record_find(const uint8_t uuid[16])
+{
+    int folder = lock_folder(NULL); /* or it could move between two looks */
+    char path[RECORD_PATH];
+    int state = -1;
+
+    for (unsigned i = 0; folder >= 0 && i < NR_FOLDERS && state < 0; i++) {
+        record_path(path, (enum record_state)i, uuid);
+        if (faccessat(folder, path, F_OK, 0) == 0)
+            state = (int)i;
+    }
+    if (folder >= 0)
+        close(folder);
+    return state;
+}
+
 char *record_text(const struct record *r, struct problem *why)
 {
     struct stat st;

@@ -40,6 +40,9 @@ struct record {
  * is one. */
 int record_make(struct record *r, const uint8_t uuid[16], const char *text, struct problem *why);
 
+/* The state of the one that there is, whoever holds it; -1: there is none. */
+int record_find(const uint8_t uuid[16]);
+
 /* Opens and locks one that there is: 1; 0: there is none, or somebody else holds it; -1: failed. */
 #define RECORD_WAIT 1 /* for who holds it */
 #define RECORD_ACT  2 /* open for writing: the supervisor is told if this program is killed */

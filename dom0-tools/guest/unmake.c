@@ -19,6 +19,7 @@
 #include "guest/nodes.h"
 #include "guest/record.h"
 #include "guest/unmake.h"
+#include "network/network.h"
 
 struct unmaking {
     struct xs_handle *xs;
@@ -280,6 +281,9 @@ int guest_unmake(struct hypercalls *h, struct xs_handle *xs, unsigned domid, con
     while (u.nr_backends > 0)
         free(u.backends[--u.nr_backends]);
     free(u.backends);
+    /* One that is made again keeps its network, and its address there. */
+    if (status == 0 && record_find(uuid) != RECORD_AGAIN)
+        network_release(uuid, NULL, NULL); /* else the next command does */
     return status;
 }
 

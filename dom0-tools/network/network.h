@@ -4,7 +4,7 @@
  * A network is a bridge with an address of dom0 on it, a DHCP and DNS server (dnsmasq) and, if it
  * is to reach the world, masquerading (nftables, in a table of its own).  It is made when its first
  * guest comes and removed when its last guest has gone, unless `pavis net-create` made it.  What
- * there is of it is written below /run/pavis/networks; whoever makes, mends or removes holds one
+ * there is of it is written below /run/pavis-networks; whoever makes, mends or removes holds one
  * lock there, which a kill gives free, so all of this can be done again by the next one:
  * network_ensure() mends what is missing, networks_clean_up() removes what nobody needs.
  *
@@ -23,7 +23,7 @@
 
 #define NETWORK_DEFAULT "nat" /* the one that needs no configuration */
 #define NETWORK_NAME    13 /* with its end: the bridge is pv-<name>, and names of those have 15 */
-#define NETWORK_FOLDER  "/run/pavis/networks"
+#define NETWORK_FOLDER  "/run/pavis-networks" /* dnsmasq reads in it without being root */
 #define NETWORK_CONFIG  "/etc/pavis/networks" /* <name>.conf; none is needed */
 
 enum network_mode {

@@ -15,6 +15,7 @@
 
 #include "abi/version.h"
 #include "guest/device.h"
+#include "network/network.h"
 #include "pavis/json.h"
 #include "pavis/verb.h"
 
@@ -273,6 +274,26 @@ static void check_bridge(struct patient *p, struct finding *f)
     }
 }
 
+/* Of networks that pavis makes; who has none of these needs none. */
+static void check_own_networks(struct patient *p, struct finding *f)
+{
+    struct network_info *list = NULL;
+    struct problem why;
+    int nr;
+
+    if (network_check(NETWORK_DEFAULT, &why) != 0) {
+        say(f, WARNING, why.remedy, "no network can be made for guests: %s", why.cause);
+        return;
+    }
+    nr = networks_list(&list, &why);
+    say(f, OK, "", "networks can be made for guests (network=nat)");
+    for (int i = 0; i < nr; i++)
+        if (!list[i].whole)
+            say(f, WARNING, "pavis net-create NAME mends it, as the next guest does",
+                "of the network %s something is missing", list[i].name);
+    free(list);
+}
+
 /* Domains that somebody began to make or to end and did not finish. */
 static void check_remains(struct patient *p, struct finding *f)
 {
@@ -307,7 +328,8 @@ static const struct check {
     {"xenstored", check_store},       {"dom0-name", check_dom0_name},
     {"xenconsoled", check_consoles},  {"disks", check_disks},
     {"disk-files", check_loop},       {"networks", check_networks},
-    {"bridge", check_bridge},         {"remains", check_remains},
+    {"bridge", check_bridge},         {"own-networks", check_own_networks},
+    {"remains", check_remains},
 };
 #define NR_CHECKS (sizeof(checks) / sizeof(checks[0]))
 
