@@ -373,9 +373,9 @@ int network_ensure(const char *name, const struct network_user *user, struct net
 int network_check(const char *name, struct problem *why)
 {
     struct network_state state;
-    int found;
+    int lock, found;
 
-    if (check_name(name, why) != 0)
+    if (check_name(name, why) != 0 || (lock = state_lock(why)) < 0)
         return -1;
     found = state_load(&state, name, why);
     if (found == 0 && choose(name, NULL, false, &state.plan, why) != 0)
@@ -385,6 +385,7 @@ int network_check(const char *name, struct problem *why)
     else if (found >= 0)
         found = programs_check(why);
     state_free(&state);
+    close(lock);
     return found < 0 ? -1 : 0;
 }
 

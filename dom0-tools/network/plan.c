@@ -137,6 +137,11 @@ int plan_read(struct network_plan *plan, const char *text)
     return plan->options.mode == NETWORK_BRIDGE && !plan->options.bridge[0] ? -1 : 0;
 }
 
+bool plan_is_whole(const struct network_plan *plan)
+{
+    return plan->options.bridge[0] && (plan->options.mode == NETWORK_BRIDGE || plan->options.bits);
+}
+
 void plan_write(const struct network_plan *plan, FILE *to)
 {
     const struct network_options *o = &plan->options;
@@ -321,7 +326,7 @@ void plan_dnsmasq(const struct network_options *options, const char *folder, con
             folder, folder);
     if (options->mode == NETWORK_ISOLATED) /* no default route, and no names of the world */
         fprintf(to, "dhcp-option=option:router\nno-resolv\n");
-    fprintf(to, "no-hosts\nbogus-priv\ndomain-needed\nuser=%s\n", user);
+    fprintf(to, "no-hosts\nbogus-priv\ndomain-needed\nno-ping\nuser=%s\n", user);
 }
 
 void plan_hosts(const struct plan_card *cards, unsigned nr, FILE *to)

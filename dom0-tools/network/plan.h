@@ -40,6 +40,9 @@ bool plan_name_ok(const char *name);
  * comment.  `kept` too, which only our own state has.  0; else the number of the first line that is
  * wrong, or -1 for what is wrong as a whole: mode=bridge without a bridge. */
 int plan_read(struct network_plan *plan, const char *text);
+/* Whether nothing is left to be chosen: what is written by plan_write() for a network that there
+ * is. */
+bool plan_is_whole(const struct network_plan *plan);
 void plan_write(const struct network_plan *plan, FILE *to);
 bool plan_parse_bridge(struct network_options *options, const char *text);
 bool plan_parse_subnet(struct network_options *options, const char *text);

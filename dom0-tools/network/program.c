@@ -6,6 +6,7 @@
  */
 #include "network/program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,12 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SEARCH  "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
-#define STOP_MS 2000 /* dnsmasq ends at once; then it is killed */
-#define TRIES                                                                                      \
-    20 /* with a pause between: for a dnsmasq that another maker, now dead, has just started */
-#define TRY_US  50000
-#define COMMAND 512
+#define SEARCH      "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+#define STOP_MS     2000 /* for the kernel to end a killed process */
+#define STOP_ROUNDS 8
+#define COMMAND     512
 
 extern char **environ;
 
@@ -204,42 +203,54 @@ int dnsmasq_start(const struct network_state *state, struct problem *why)
     char folder[STATE_PATH], config[STATE_PATH], option[STATE_PATH + 16], path[64];
     char *argv[] = {path, option, NULL};
     struct filling f = {state, folder, server_user()};
+    pid_t pid;
 
     state_path(folder, state->name, "");
     state_path(config, state->name, "dnsmasq.conf");
     snprintf(option, sizeof(option), "--conf-file=%s", config);
     if (require("dnsmasq", "dnsmasq-base", path, why) != 0)
         return -1;
-    for (unsigned i = 0; i < TRIES; i++) {
-        pid_t pid = find_dnsmasq(state->name);
+    pid = find_dnsmasq(state->name);
+    if (pid > 0) /* it reads the file of hosts anew */
+        return kill(pid, SIGHUP) == 0
+                   ? 0
+                   : problem_set(why, errno, NULL, "cannot tell dnsmasq of a new card");
+    dnsmasq_stop(state->name); /* one without a file of its number */
+    if (state_write(config, fill, &f, why) != 0)
+        return -1;
+    return run(argv, "", why);
+}
 
-        if (pid > 0) /* it reads the file of hosts anew */
-            return kill(pid, SIGHUP) == 0
-                       ? 0
-                       : problem_set(why, errno, NULL, "cannot tell dnsmasq of a new card");
-        if (state_write(config, fill, &f, why) != 0)
-            return -1;
-        if (run(argv, "", why) == 0)
-            return 0;
-        usleep(TRY_US);
+/* Ends those that there are; whether there was one. */
+static bool stop_some(const char *name)
+{
+    DIR *folder = opendir("/proc");
+    const struct dirent *entry;
+    bool any = false;
+
+    while (folder && (entry = readdir(folder))) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct pollfd end = {.events = POLLIN};
+
+        if (pid <= 1 || !is_dnsmasq(pid, name))
+            continue;
+        end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        if (end.fd < 0)
+            continue;
+        if (is_dnsmasq(pid, name)) { /* still, now that the number is held */
+            any = syscall(SYS_pidfd_send_signal, end.fd, SIGKILL, NULL, 0) == 0;
+            poll(&end, 1, STOP_MS);
+        }
+        close(end.fd);
     }
-    return problem_in(why, "the server of addresses of the network %s", state->name);
+    if (folder)
+        closedir(folder);
+    return any;
 }
 
 void dnsmasq_stop(const char *name)
 {
-    pid_t pid = find_dnsmasq(name);
-    int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-    struct pollfd end = {.fd = fd, .events = POLLIN};
-
-    if (fd < 0)
-        return;
-    if (is_dnsmasq(pid, name)) { /* still, now that the number is held */
-        syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
-        if (poll(&end, 1, STOP_MS) <= 0) {
-            syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-            poll(&end, 1, STOP_MS);
-        }
-    }
-    close(fd);
+    /* The last one may have had a child behind our back; what cannot be killed is left alone. */
+    for (unsigned i = 0; i < STOP_ROUNDS && stop_some(name); i++)
+        ;
 }

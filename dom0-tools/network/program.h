@@ -17,5 +17,5 @@ bool nft_has(const char *name);
 bool dnsmasq_runs(const char *name);
 /* Starts it, or tells the one that runs of changed cards. */
 int dnsmasq_start(const struct network_state *state, struct problem *why);
-/* Ends it, if there is one, and waits until it is gone. */
+/* Ends it, if there is one, and waits until it is gone.  What it knows is on disk. */
 void dnsmasq_stop(const char *name);

@@ -135,11 +135,13 @@ int state_load(struct network_state *state, const char *name, struct problem *wh
         return errno == ENOENT ? 0 : failed(why, "cannot read");
     state_path(path, name, "network");
     text = state_read(path);
-    if (!text || plan_read(&state->plan, text) != 0)
+    if (!text || plan_read(&state->plan, text) != 0 || !plan_is_whole(&state->plan)) {
+        free(text);
         state->plan = (struct network_plan){0};
+        state_remove(name);
+        return 0;
+    }
     free(text);
-    if (!state->plan.options.bridge[0])
-        snprintf(state->plan.options.bridge, sizeof(state->plan.options.bridge), "pv-%s", name);
     state_path(path, name, "cards");
     text = state_read(path);
     if (text)
@@ -216,10 +218,12 @@ void state_remove(const char *name)
     state_path(path, name, "");
     folder = opendir(path);
     while (folder && (entry = readdir(folder)))
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, "network") != 0)
             unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder)
+    if (folder) {
+        unlinkat(dirfd(folder), "network", 0); /* the last: see state_load() */
         closedir(folder);
+    }
     rmdir(path);
 }
 

@@ -21,8 +21,8 @@ struct network_state {
 int state_lock(struct problem *why);
 
 /* 1: there is one of this name, in *state, to be freed with state_free(); 0: none, and only its
- * name is filled in; -1: failed.  One that cannot be read any more has a plan of mode nat, so that
- * it can be removed. */
+ * name is filled in; -1: failed.  One without a plan was not begun or has ended, since that file is
+ * the first and the last: what is left of it is removed. */
 int state_load(struct network_state *state, const char *name, struct problem *why);
 int state_save(const struct network_state *state, struct problem *why);
 void state_free(struct network_state *state);

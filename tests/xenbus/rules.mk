@@ -69,6 +69,14 @@ $B/tests/jail_probe: tests/xenbus/jail_probe.c blkback/engine.c $(BACKEND_OBJ) $
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -Ihypervisor -I. -Ixenbus $^ -o $@ -l:liburing.a -lseccomp -lpthread
 
+# pavis' own networks, without guests.
+$B/tests/net_card: tests/xenbus/net_card.c $(wildcard dom0-tools/network/*.[ch] dom0-tools/lib/*.h) xenbus/backend/link.c \
+        dom0-tools/lib/problem.c $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -fsanitize=address,undefined -Ihypervisor -Ixenbus -Idom0-tools \
+	    $< $(wildcard dom0-tools/network/*.c) xenbus/backend/link.c dom0-tools/lib/problem.c $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a -o $@
+XENBUS_TESTS += $B/tests/net_card
+
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)
 unit: xenbus-tests
