@@ -181,11 +181,20 @@ pavis_console_checks() { # NAME
     check_equal pavis-terminal-killed "$(cat /tmp/stty.1)" "$(cat /tmp/stty.0)"
 }
 
+# pavis makes a network with what dom0 has, and leaves nothing of it.
+own_network_checks() {
+    check own-network pavis net-create lab
+    check own-network-whole eval 'pavis net-list --json | grep -q "\"whole\": true"'
+    check own-network-ends pavis net-destroy lab
+    check own-network-nothing eval '[ ! -e /sys/class/net/pv-lab ] && [ -z "$(nft list ruleset)" ] && [ -z "$(pidof dnsmasq)" ]'
+}
+
 load_drivers
 tools_install
 check pavis-doctor-before pavis_refuses 'FAILURE  xenstored' doctor
 check toolstack toolstack_start
 bridge_start
+own_network_checks
 guest_servers_start
 tools_whose
 store_client_checks
