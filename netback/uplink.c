@@ -227,6 +227,19 @@ int uplink_open(struct uplink *uplink, const struct uplink_config *config, char 
     return status < 0 ? status : 0;
 }
 
+int uplink_mend(struct uplink *uplink, char why[UPLINK_WHY])
+{
+    struct link_info tap, bridge;
+
+    why[0] = 0;
+    if (uplink->nr_fds == 0 || !uplink->bridge[0] || uplink->is_ovs || uplink->config->script ||
+        link_look(uplink->name, &tap) != 0)
+        return 0;
+    if (link_look(uplink->bridge, &bridge) == 0 && tap.master == bridge.index)
+        return 0;
+    return plug(uplink, why);
+}
+
 void uplink_close(struct uplink *uplink)
 {
     if (uplink->nr_fds == 0)

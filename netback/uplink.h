@@ -45,6 +45,11 @@ struct uplink {
 int uplink_open(struct uplink *uplink, const struct uplink_config *config, char why[UPLINK_WHY]);
 void uplink_close(struct uplink *uplink);
 
+/* Plugs it in again where its Linux bridge was made anew since, as pavis does when a network's next
+ * first guest comes. To be called when a card joins.  As uplink_open(), but nothing is closed on
+ * failure. */
+int uplink_mend(struct uplink *uplink, char why[UPLINK_WHY]);
+
 /* What the device may give to us, a set of TUN_F_*: as much as the worst of those can take that it
  * is for. 0 or -errno. */
 int uplink_offloads(const struct uplink *uplink, unsigned flags);

@@ -185,12 +185,75 @@ static void test_script(void **state)
     unlink(out);
 }
 
+/* The bridge goes and comes while the uplink stays. */
+static void test_mend(void **state)
+{
+    struct uplink_config config = {.name = "tap0", .bridge = "br1", .queues = 1};
+    struct link_info tap, bridge;
+    struct uplink uplink;
+
+    assert_int_equal(link_make_bridge("br1", bridge_mac), 0);
+    assert_int_equal(uplink_open(&uplink, &config, why), 0);
+    assert_int_equal(uplink_mend(&uplink, why), 0);
+    assert_int_equal(link_remove("br1"), 0);
+    assert_int_equal(uplink_mend(&uplink, why), -ENODEV);
+    assert_int_equal(link_make_bridge("br1", bridge_mac), 0);
+    assert_int_equal(uplink_mend(&uplink, why), 0);
+    link_look("tap0", &tap);
+    link_look("br1", &bridge);
+    assert_int_equal(tap.master, bridge.index);
+    uplink_close(&uplink);
+    assert_int_equal(link_remove("br1"), 0);
+}
+
+/* Open vSwitch is what its program says; one that knows a single bridge and writes down what it is
+ * told. */
+static void test_ovs(void **state)
+{
+    char folder[] = "/tmp/pavis-uplink-XXXXXX", path[64], line[256], *old = strdup(getenv("PATH"));
+    struct uplink_config config = {.name = "tap0", .bridge = "ovs0", .queues = 1};
+    struct uplink uplink;
+    FILE *file;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/ovs-vsctl", folder);
+    file = fopen(path, "w");
+    fprintf(file, "#!/bin/sh\necho $* >>%s/out\n[ $2 != br-exists ] || [ $3 = ovs0 ]\n", folder);
+    fchmod(fileno(file), 0700);
+    fclose(file);
+    snprintf(line, sizeof(line), "%s:%s", folder, old);
+    setenv("PATH", line, 1);
+    assert_int_equal(uplink_open(&uplink, &config, why), 0);
+    assert_true(uplink.is_ovs);
+    uplink_close(&uplink);
+    config.bridge = "ovs1";
+    assert_int_equal(uplink_open(&uplink, &config, why), -ENODEV);
+    setenv("PATH", old, 1);
+    free(old);
+    snprintf(path, sizeof(path), "%s/out", folder);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    static const char *const said[] = {"br-exists ovs0", "--may-exist add-port ovs0 tap0",
+                                       "--if-exists del-port tap0", "br-exists ovs1"};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_non_null(fgets(line, sizeof(line), file));
+        line[strcspn(line, "\n")] = 0;
+        assert_string_equal(line + strlen("--timeout=5 "), said[i]);
+    }
+    fclose(file);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/ovs-vsctl", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bridge), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_frames), cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_script),
+        cmocka_unit_test(test_script), cmocka_unit_test(test_mend),
+        cmocka_unit_test(test_ovs),
     };
 
     if (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0 ||
