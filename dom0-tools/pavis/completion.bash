@@ -8,6 +8,8 @@ _pavis() {
         words=$(pavis help 2>/dev/null | awk '/^  [a-z]/ { print $1 }')
     elif [[ $word == -* ]]; then
         words=$(pavis help "${COMP_WORDS[1]}" 2>/dev/null | grep -oE '(^|[ ,[|])--?[a-z]+' | tr -d ' ,[|')
+    elif [ "${COMP_WORDS[1]}" = net-destroy ]; then
+        words=$(pavis net-list 2>/dev/null | awk 'NR > 1 { print $1 }')
     elif [ "${COMP_WORDS[1]}" = create ]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
