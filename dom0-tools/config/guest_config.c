@@ -297,6 +297,19 @@ static void take_cmdline(struct maker *m)
         m->config->cmdline = "";
 }
 
+/* There is one pool, by name or number. */
+static void take_pool(struct maker *m)
+{
+    const struct config_setting *s = config_find(m->syntax, "pool");
+    const char *text = s ? get_text(m, s) : NULL;
+
+    if (text && *text && strcmp(text, "Pool-0") != 0 && strcmp(text, "0") != 0)
+        ERROR(m, s,
+              "pool = \"%s\": there is only Pool-0, with all processors; cpus= says which "
+              "of them the guest may use",
+              text);
+}
+
 static void take_tsc_and_grants(struct maker *m)
 {
     /* In the order of libxl's numbers. */
@@ -524,6 +537,7 @@ bool guest_config_make(struct guest_config *config, struct config_syntax *syntax
     take_vcpus(&m);
     take_memory(&m);
     take_cmdline(&m);
+    take_pool(&m);
     take_tsc_and_grants(&m);
     take_disks(&m);
     take_nics(&m);

@@ -339,13 +339,13 @@ int records_list(enum record_state state, uint8_t (**uuids)[16], struct problem 
 
 bool records_any(void)
 {
-    uint8_t(*uuids)[16];
-    int nr = records_list(RECORD_LIVE, &uuids, NULL);
+    int nr = 0;
 
-    free(uuids);
-    if (nr > 0)
-        return true;
-    nr = records_list(RECORD_AGAIN, &uuids, NULL);
-    free(uuids);
+    for (unsigned i = 0; i < NR_FOLDERS && nr <= 0; i++) {
+        uint8_t(*uuids)[16];
+
+        nr = records_list((enum record_state)i, &uuids, NULL);
+        free(uuids);
+    }
     return nr > 0;
 }

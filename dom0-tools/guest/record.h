@@ -21,7 +21,9 @@
 
 #include "lib/domains.h"
 
+#ifndef RECORD_FOLDER /* a test's is another */
 #define RECORD_FOLDER "/run/pavis"
+#endif
 
 enum record_state {
     RECORD_MAKING, /* or being unmade: what there is of it is to be removed */
@@ -62,7 +64,8 @@ int record_set_text(struct record *r, const char *text, struct problem *why);
 void record_remove(struct record *r);
 void record_close(struct record *r);
 
-/* Whether there is a guest that the supervisor has to look after. */
+/* Whether there is anything that the supervisor has to look after: guests, or what is left of one.
+ */
 bool records_any(void);
 
 /* Makes the folders, where they are missing. */

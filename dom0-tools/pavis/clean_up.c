@@ -42,6 +42,11 @@ void clean_up(struct session *s)
         fprintf(stderr, "pavis: removed what was left of %d half-made guest%s\n", nr,
                 nr == 1 ? "" : "s");
     networks_clean_up(guest_lives, s, NULL); /* tried again by the next command */
+    look_after();
+}
+
+void look_after(void)
+{
     if (records_any())
         supervisor_start(NULL); /* where it was killed; `create` says it if that fails */
 }

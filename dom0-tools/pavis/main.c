@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pavis/clean_up.h"
 #include "pavis/verb.h"
 
 static struct verb verbs[] = {
@@ -143,6 +144,8 @@ static int run(struct session *s, int argc, char **argv)
     }
     if (wants_help(argc, argv))
         return print_verb(s->verb);
+    if (s->verb->run != verb_supervise)
+        look_after();
     opterr = 0; /* the verb says it in its own words */
     optind = 1;
     return s->verb->run(s, argc, argv);

@@ -62,12 +62,15 @@ static void show(struct guest *guest)
 static void take_output(struct guest *guest)
 {
     char text[sizeof(guest->page->out)];
-    size_t len = ring_take(guest->page, text);
+    uint32_t end;
+    size_t len = ring_look(guest->page, text, &end);
     if (len == 0)
         return;
+    /* A kill in between has the next daemon write it once more, rather than nobody. */
+    logfile_write(&guest->log, text, len);
+    ring_taken(guest->page, end);
     event_notify(&guest->event); /* there is room again */
     history_add(&guest->history, text, len);
-    logfile_write(&guest->log, text, len);
     show(guest);
 }
 

@@ -24,6 +24,7 @@
 #include "abi/xen.h"
 #include "lib/control.h"
 #include "xenconsoled/guest.h"
+#include "xenconsoled/keeper.h"
 
 #define DEFAULT_LOG_DIR  "/var/log/xen/console"
 #define DEFAULT_PID_FILE "/var/run/xen/xenconsoled.pid"
@@ -31,7 +32,8 @@
 #define DEFAULT_REPLAY   16   /* KiB shown to who attaches */
 #define LOG_PIECE        4096
 #define HYPERVISOR_MS    1000
-#define FIXED_FDS        3 /* in front of the guests' two each */
+#define KEEPER_MS        2000
+#define FIXED_FDS        4 /* in front of the guests' two each */
 
 struct daemon {
     struct settings settings;
@@ -45,6 +47,8 @@ struct daemon {
     struct event hypervisor_event;
     const char *pid_file;
     bool foreground;
+    int keep; /* the process of a daemon that we are to be the keeper of, or 0 */
+    struct keeping keeping;
 };
 
 static volatile sig_atomic_t ending;
@@ -188,6 +192,9 @@ static int prepare(struct daemon *d, struct pollfd *fds, uint64_t now)
     fds[0] = (struct pollfd){.fd = xs_fileno(d->settings.store), .events = POLLIN};
     fds[1] = (struct pollfd){.fd = d->settings.inotify, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = d->hypervisor_event.fd, .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = d->keeping.pidfd, .events = POLLIN};
+    if (!d->foreground && d->keeping.pidfd < 0 && (timeout < 0 || timeout > KEEPER_MS))
+        timeout = KEEPER_MS;
     fds += FIXED_FDS;
     for (struct guest *guest = d->guests; guest; guest = guest->next, fds += 2) {
         int wait = guest_wait(guest, now);
@@ -222,6 +229,8 @@ static void serve(struct daemon *d, const struct pollfd *fds)
         read_hypervisor_log(d, now);
     if (fds[0].revents)
         store_events(d);
+    if (!d->foreground && (d->keeping.pidfd < 0 || fds[3].revents))
+        keeper_renew(&d->keeping);
 }
 
 static void loop(struct daemon *d)
@@ -285,8 +294,18 @@ static void write_pid(const struct daemon *d)
         warn("cannot write %s", d->pid_file);
 }
 
-/* The parent goes when the child works, with its status. */
-static void detach(struct daemon *d)
+static void leave_terminal(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (chdir("/") != 0 || null < 0)
+        err(1, "/dev/null");
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    close(null);
+}
+
+/* The parent goes when the daemon works, with its status. */
+static void detach(struct daemon *d, char *argv[])
 {
     int fds[2];
     char byte;
@@ -300,17 +319,15 @@ static void detach(struct daemon *d)
         _exit(read(fds[0], &byte, 1) == 1 ? 0 : 1);
     }
     setsid();
+    close(fds[0]);
+    bool first = keeper_begin(&d->keeping, argv, fds[1]);
     start(d);
     write_pid(d);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (chdir("/") != 0 || null < 0)
-        err(1, "/dev/null");
-    for (int fd = 0; fd < 3; fd++)
-        dup2(null, fd);
-    close(null);
+    if (!first)
+        return;
+    leave_terminal();
     if (write(fds[1], "", 1) != 1)
         exit(1);
-    close(fds[0]);
     close(fds[1]);
 }
 
@@ -328,7 +345,15 @@ static void usage(FILE *to)
           to);
 }
 
-enum { OPTION_LOG = 256, OPTION_DIR, OPTION_LIMIT, OPTION_REPLAY, OPTION_PID, OPTION_ESCAPE };
+enum {
+    OPTION_LOG = 256,
+    OPTION_DIR,
+    OPTION_LIMIT,
+    OPTION_REPLAY,
+    OPTION_PID,
+    OPTION_ESCAPE,
+    OPTION_KEEP
+};
 
 /* "guest", "hv", "all" or "none". */
 static void choose(const char *text, bool *guests, bool *hypervisor)
@@ -364,6 +389,7 @@ static void parse(struct daemon *d, int argc, char *argv[])
         {"replay", required_argument, NULL, OPTION_REPLAY},
         {"pid-file", required_argument, NULL, OPTION_PID},
         {"replace-escape", no_argument, NULL, OPTION_ESCAPE},
+        {"keep", required_argument, NULL, OPTION_KEEP}, /* keeper.c's own */
         {NULL, 0, NULL, 0},
     };
     int c;
@@ -380,6 +406,7 @@ static void parse(struct daemon *d, int argc, char *argv[])
         case OPTION_LIMIT: d->settings.log.limit = number(optarg); break;
         case OPTION_REPLAY: d->settings.replay = number(optarg); break;
         case OPTION_PID: d->pid_file = optarg; break;
+        case OPTION_KEEP: d->keep = atoi(optarg); break;
         case OPTION_ESCAPE: d->settings.log.replace_escape = true; break;
         default: usage(stderr); exit(1);
         }
@@ -397,6 +424,7 @@ int main(int argc, char *argv[])
                      .log = {.fd = -1, .limit = DEFAULT_LIMIT * 1024},
                      .replay = DEFAULT_REPLAY * 1024},
         .hypervisor_event = {.fd = -1},
+        .keeping = {.pidfd = -1},
         .pid_file = DEFAULT_PID_FILE,
     };
     parse(&d, argc, argv);
@@ -404,10 +432,15 @@ int main(int argc, char *argv[])
     if (d.foreground) {
         start(&d);
         write_pid(&d);
+    } else if (d.keep) {
+        keeper_of(&d.keeping, d.keep, argv);
+        start(&d);
+        write_pid(&d);
     } else {
-        detach(&d);
+        detach(&d, argv);
     }
     loop(&d);
+    keeper_dismiss(&d.keeping);
     while (d.guests) {
         struct guest *guest = d.guests;
         d.guests = guest->next;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Two byte rings in a page that a hostile guest shares: see ring.h. */
-#include <stdint.h>
-
 #include "xenconsoled/ring.h"
 
 /* The other end's index orders what it wrote before, ours what we did before. */
@@ -15,8 +13,8 @@ static void store(uint32_t *index, uint32_t value)
     __atomic_store_n(index, value, __ATOMIC_SEQ_CST);
 }
 
-size_t ring_take(struct xencons_interface *page,
-                 char text[sizeof(((struct xencons_interface *)0)->out)])
+size_t ring_look(const struct xencons_interface *page,
+                 char text[sizeof(((struct xencons_interface *)0)->out)], uint32_t *end)
 {
     uint32_t cons = load(&page->out_cons);
     uint32_t prod = load(&page->out_prod);
@@ -25,8 +23,13 @@ size_t ring_take(struct xencons_interface *page,
     size_t len = prod - cons;
     for (size_t i = 0; i < len; i++)
         text[i] = page->out[MASK_XENCONS_IDX(cons + i, page->out)];
-    store(&page->out_cons, prod);
+    *end = prod;
     return len;
+}
+
+void ring_taken(struct xencons_interface *page, uint32_t end)
+{
+    store(&page->out_cons, end);
 }
 
 size_t ring_room(const struct xencons_interface *page)

@@ -6,14 +6,18 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "abi/io/console.h"
 
-/* Takes what the guest has written: at most one ring's size, the number of bytes.  A distance
- * between the indices that cannot be gives the ring's whole size once and puts them right.
+/* Copies what the guest has written: at most one ring's size, the number of bytes.  Its room is the
+ * guest's again only by the second call, with the first one's @end: when the text is where a kill
+ * does not reach it.  A distance between the indices that cannot be gives the ring's whole size
+ * once, and is put right then.
  */
-size_t ring_take(struct xencons_interface *page,
-                 char text[sizeof(((struct xencons_interface *)0)->out)]);
+size_t ring_look(const struct xencons_interface *page,
+                 char text[sizeof(((struct xencons_interface *)0)->out)], uint32_t *end);
+void ring_taken(struct xencons_interface *page, uint32_t end);
 
 /* Room for input now, and puts some there; @len must not exceed it. */
 size_t ring_room(const struct xencons_interface *page);

@@ -48,8 +48,9 @@ check log-reopened grep -q answer-42 "$log"
 check hypervisor-log eval 'xl debug-keys h; wait_for 5 grep -q "key .h. => list" '$guest_log_dir'/hypervisor.log'
 
 # Nobody misses what is said while no daemon runs: the guest's ring keeps it.
-kill -9 "$(cat /run/xenconsoled.pid)"
-check daemon-again consoled_start
+pid=$(cat /run/xenconsoled.pid)
+kill -9 "$pid"
+check daemon-again wait_for 10 eval '[ "$(cat /run/xenconsoled.pid)" != '"$pid"' ] && kill -0 "$(cat /run/xenconsoled.pid)"'
 check console-after-kill console_answers g
 
 check destroy xl destroy g
@@ -57,7 +58,7 @@ check gone wait_for 20 guest_gone g
 # Two devices are opened when they are first needed.
 check descriptors wait_for 10 eval '[ $(daemon_fds) -le '$((fds + 2))' ]'
 kill "$(cat /run/xenconsoled.pid)"
-check ends wait_for 10 eval '[ ! -e /run/xenconsoled.pid ]'
+check ends wait_for 10 eval '[ ! -e /run/xenconsoled.pid ] && ! grep -lxE "xenconsoled|consoled-keeper" /proc/[0-9]*/comm'
 guest_servers_stop
 finish
 END

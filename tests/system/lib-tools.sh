@@ -17,3 +17,14 @@ new_tools() {
         cpio -o -H newc -R 0:0 --quiet) >"$work/ours.cpio"
     tools_files=("$work/ours.cpio")
 }
+
+# The tests of our programs themselves, on whichever hypervisor: system/tools-ours and tools-ours-xen.
+run_tools_checks() {
+    new_disk vda
+    echo "kill_seed=${KILL_SEED:-1}" >>"$work/env.sh"
+    run_dom0 -D "$work/vda" <<'END'
+. /payload/guest-checks.sh
+. /payload/tools-checks.sh
+END
+    conclude
+}

@@ -6,7 +6,7 @@ TOOLS=ours
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 gcc -O2 -Wall -Werror -o "$work/kill_at" "$top/tests/system/programs/kill_at.c"
-more_payload=("$work/kill_at")
+more_payload=("$work/kill_at" "$top/build/guests/domu.elf")
 run_dom0 -D "$work/vda" <<'END'
 . /payload/guest-checks.sh
 . /payload/pavis-checks.sh
@@ -25,6 +25,7 @@ before
 pavis_nodes_like_xl
 pavis_life
 pavis_ends
+pavis_actions
 left_nothing
 guest_servers_stop
 finish

@@ -6,10 +6,4 @@
 TOOLS=ours
 export XEN=1
 . "$(dirname "$0")/lib.sh"
-new_disk vda
-echo "kill_seed=${KILL_SEED:-1}" >>"$work/env.sh"
-run_dom0 -D "$work/vda" <<'END'
-. /payload/guest-checks.sh
-. /payload/tools-checks.sh
-END
-conclude
+run_tools_checks

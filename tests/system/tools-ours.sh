@@ -4,10 +4,4 @@
 # TIMEOUT: 300
 TOOLS=ours
 . "$(dirname "$0")/lib.sh"
-new_disk vda
-echo "kill_seed=${KILL_SEED:-1}" >>"$work/env.sh"
-run_dom0 -D "$work/vda" <<'END'
-. /payload/guest-checks.sh
-. /payload/tools-checks.sh
-END
-conclude
+run_tools_checks

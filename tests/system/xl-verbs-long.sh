@@ -7,12 +7,8 @@
 new_disk vda
 more_payload=("$top/build/guests/domu.elf")
 run_dom0 -n 2 -D "$work/vda" <<'END'
-. /payload/guest-checks.sh
 . /payload/xl-verbs.sh
-load_drivers
-check toolstack toolstack_start
-bridge_start
-free=$(free_mib)
+verbs_start
 
 # More vCPUs than processors, of which half are up, and something for each of them to do.
 guest_config l generic 2 256 sysrq_always_enabled 'maxvcpus = 4

@@ -7,12 +7,8 @@
 new_disk vda
 more_payload=("$top/build/guests/domu.elf")
 run_dom0 -n 2 -D "$work/vda" <<'END'
-. /payload/guest-checks.sh
 . /payload/xl-verbs.sh
-load_drivers
-check toolstack toolstack_start
-bridge_start
-free=$(free_mib)
+verbs_start
 
 # A Linux guest boots meanwhile.
 guest_config l cloud 2 128 sysrq_always_enabled 'maxvcpus = 4

@@ -209,6 +209,9 @@ static void test_values_refused(void **state)
         {"cpus='600'", "does not name"},
         {"cpus=''", "does not name"},
         {"bootloader='pygrub'", "PV-GRUB"},
+        {"cpuid='host,aes=0'", "not supported"},
+        {"cpuid=['0x1:ecx=0']", "not supported"},
+        {"pool='other'", "only Pool-0"},
         {"pci=['01:00.0']", "not supported"},
 
         {"tsc_mode='fast'", "there are"},
@@ -234,6 +237,14 @@ static void test_warned(void **state)
     assert_non_null(strstr(report.notes[0].text, "HVM"));
     assert_non_null(strstr(report.notes[2].text, "misspelt"));
     assert_int_equal(report.notes[2].place.line, 3);
+}
+
+static void test_one_pool(void **state)
+{
+    (void)state;
+    assert_true(make("pool='Pool-0'\ncpuid=''"));
+    assert_int_equal(report.nr_notes, 0);
+    assert_true(make("pool=0"));
 }
 
 /* All mistakes of a file are told at once, each with its line; what does not fit is counted. */
@@ -385,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_values_refused),
         cmocka_unit_test(test_warned),
+        cmocka_unit_test(test_one_pool),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_quoted_bytes_are_cleaned),
         cmocka_unit_test(test_disks),

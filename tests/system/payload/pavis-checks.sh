@@ -130,6 +130,42 @@ pavis_ends() {
     check e-destroyed-twice guest_gone e
 }
 
+# A tiny guest that ends as it is told, by what its configuration says of that end.
+ends_as() { # REASON ACTION: makes it, has it end
+    cat >/tmp/a.cfg <<CFG
+name = "a"
+kernel = "/payload/domu.elf"
+memory = 4
+extra = "$1"
+on_$1 = "$2"
+CFG
+    : >"$(guest_log a)"
+    check "$1-$2" pavis create -q /tmp/a.cfg
+    id=$(pavis domid a)
+    check "$1-$2-says" wait_for 20 grep -q '^LIMITS ok' "$(guest_log a)"
+    { printf 'x\n'; sleep 1; } >"$(xenstore-read "/local/domain/$id/console/tty")"
+}
+is_another() { local now; now=$(pavis domid a 2>/dev/null) && [ "$now" != "$id" ]; }
+pavis_actions() {
+    local id
+    ends_as reboot rename-restart
+    check renamed wait_for 20 eval 'pavis list "a-$id" && is_another'
+    check_equal renamed-is-off "$(guest_state "a-$id")" ---s--
+    check_equal renamed-other-uuid "$(for name in a "a-$id"; do xenstore-read "/local/domain/$(pavis domid $name)/vm"; done | sort -u | wc -l)" 2
+    check renamed-destroy pavis destroy "a-$id" a
+    ends_as reboot coredump-restart
+    check dump-restarts wait_for 20 is_another
+    check dump-restart-destroy pavis destroy a
+    ends_as poweroff restart
+    check poweroff-restarts wait_for 20 is_another
+    check poweroff-destroy pavis destroy a
+    ends_as crash coredump-destroy
+    check dump-destroys wait_for 20 guest_gone a
+    ends_as crash restart # sooner than 10 s after its start: it would do so for ever
+    check young-stays-gone wait_for 20 guest_gone a
+    check_equal actions-leave-no-record "$(find /run/pavis -type f | grep -v supervisor)" ''
+}
+
 # ---- many guests, some of whose makers are killed ---------------------------------------------------
 
 tiny_config() { # those that a kill is for with a disk and a network card too, which cost seconds
@@ -175,11 +211,24 @@ one_cycle() { # I: create and destroy; every tenth maker is killed, and every te
     pavis destroy t
 }
 
+# Maker and supervisor killed: a command that only looks starts another, which removes what there is.
+pavis_looks_after() {
+    tiny_config 3
+    pavis create -q -p /tmp/t.cfg
+    pavis destroy t
+    kill -9 "$(pid_of_supervisor)"
+    echo "$$" >/run/pavis/making/00000000-0000-4000-8000-000000000001 # as if its maker had been killed at once
+    pavis list >/dev/null
+    check list-starts-supervisor wait_for 10 eval '[ -n "$(pid_of_supervisor)" ]'
+    check half-made-is-removed wait_for 10 eval '[ -z "$(find /run/pavis/making -type f)" ]'
+}
+
 calls_of() { /payload/kill_at 1000000 "$@" 2>&1 | sed -n 's/kill_at: \([0-9]*\) calls/\1/p'; }
 
 pavis_cycles() {
     local i bad='' start
     killed=0
+    pavis_looks_after
     dd if=/dev/zero of=/tmp/small.img bs=1M count=1 status=none
     for i in 3 4; do tiny_config $i && pavis create -q -p /tmp/t.cfg && pavis destroy t; done # what only the first guests make
     tiny_config 4

@@ -5,7 +5,8 @@
 # Sourced after guest-checks.sh with TOOLS=ours.
 
 pid_of() { grep -lx "$1" /proc/[0-9]*/comm | head -1 | cut -d/ -f3; }
-both_live() { [ -n "$(pid_of xenstored)" ] && [ -n "$(pid_of xenstore-keeper)" ]; }
+daemons='xenstored xenstore-keeper xenconsoled consoled-keeper'
+all_live() { local name; for name in $daemons; do [ -n "$(pid_of "$name")" ] || return 1; done; }
 theirs() { LD_LIBRARY_PATH=/debian/usr/lib/x86_64-linux-gnu:$LD_LIBRARY_PATH /debian/usr/bin/xenstore "$@"; }
 
 tools_whose() { # one line each: which file is at work
@@ -46,22 +47,18 @@ store_client_checks() { # ours and Debian's clients see and do the same, by sock
     check control eval 'xenstore-control check && xenstore-control help | grep -q memreport'
 }
 
-# Until /tmp/killer.stop is there: SIGKILL for one of the daemons after a random time.  xenstored and its
-# keeper start each other again; xenconsoled is started as whatever supervises it would.
+# Until /tmp/killer.stop is there: SIGKILL for one of the daemons after a random time.  Each daemon and its
+# keeper start each other again.
 killer() { # SEED
     local victim pid
     RANDOM=$1
     while [ ! -e /tmp/killer.stop ]; do
         usleep $((200000 + RANDOM % 1000 * 1500))
-        victim=$(set -- xenstored xenstore-keeper xenconsoled && shift $((RANDOM % 3)) && echo "$1")
-        pid=$(pid_of $victim)
-        kill -9 "$pid" && echo $victim >>/tmp/killed
-        if [ $victim = xenconsoled ]; then
-            usleep $((RANDOM % 300 * 1000))
-            consoled_start
-        else
-            wait_for 10 both_live || echo "not-again-$victim" >>/tmp/killed
-        fi
+        # shellcheck disable=SC2086 # words
+        victim=$(set -- $daemons && shift $((RANDOM % 4)) && echo "$1")
+        pid=$(pid_of "$victim")
+        kill -9 "$pid" && echo "$victim" >>/tmp/killed
+        wait_for 10 all_live || echo "not-again-$victim" >>/tmp/killed
     done
 }
 
@@ -91,10 +88,10 @@ tools_under_kill() { # NAME SEED
     pavis_checks "$name"
     pavis_console_checks "$name"
     before=$(xenstore-ls -fp)
-    for victim in xenstored xenstore-keeper; do
-        check "kill-$victim" kill -9 "$(pid_of $victim)"
+    for victim in $daemons; do
+        check "kill-$victim" kill -9 "$(pid_of "$victim")"
         usleep 200000
-        check "another-$victim" wait_for 10 both_live
+        check "another-$victim" wait_for 10 all_live
     done
     check_equal same-after-kill "$(xenstore-ls -fp)" "$before"
     xenstore-write /test/after-kill 1
@@ -107,7 +104,7 @@ tools_under_kill() { # NAME SEED
     killer_stop
     check_equal nothing-left "$(xenstore-list /local/domain | tr '\n' ' ')" '0 '
     check_free_mib "$name-memory-back" "$free"
-    check kills eval '[ $(grep -c "^xen" /tmp/killed) -ge 6 ] && ! grep -q not-again /tmp/killed'
+    check kills eval '[ $(grep -c "^[xc]" /tmp/killed) -ge 6 ] && ! grep -q not-again /tmp/killed'
     echo "FIGURE kills while $name lived: $(sort /tmp/killed | uniq -c | tr -s ' \n' ' ')"
     [ "$failed" = 0 ] || guest_show "$name"
 }
@@ -162,18 +159,21 @@ pavis_checks() { # NAME: a guest that xl made
     check pavis-console console_answers "$name" pavis
 }
 
-# The terminal is as it was; a daemon that is killed and started again meanwhile does not end the console.
+# The terminal is as it was; a daemon that is killed meanwhile does not end the console, and nothing is lost of
+# what the guest says at that time.
 pavis_console_checks() { # NAME
     {
         sleep 2
-        kill -9 "$(pid_of xenconsoled)"
+        printf '(for i in $(seq 1000 1299); do echo line-$i; sleep 0.01; done) &\n'
         sleep 1
-        consoled_start
-        sleep 3
+        kill -9 "$(pid_of xenconsoled)"
+        sleep 4
         printf '\necho again-$((6 * 8))\n'
         sleep 3
         printf '\035'
     } | timeout 30 script -qec "stty -a >/tmp/stty.0; pavis console $1; echo status \$?; stty -a >/tmp/stty.1" /dev/null >/tmp/console.out 2>&1
+    check pavis-console-lines wait_for 20 eval "guest_seen $1 line-1299"
+    check_equal pavis-console-complete "$(guest_seen "$1" line-1 | grep -oE 'line-1[0-9]{3}' | sort -u | wc -l)" 300
     check pavis-console-goes-on grep -q again-48 /tmp/console.out
     check pavis-console-status grep -q '^status 0' /tmp/console.out
     check_equal pavis-terminal "$(cat /tmp/stty.1)" "$(cat /tmp/stty.0)"

@@ -3,6 +3,15 @@
 # What the tests of xl's verbs have in common: tiny guests (tests/guests/domu.c), processor time, and
 # typing on a guest's console.
 
+. /payload/guest-checks.sh
+
+verbs_start() { # free: memory before the first guest
+    load_drivers
+    check toolstack toolstack_start
+    bridge_start
+    free=$(free_mib)
+}
+
 # tiny NAME WORDS [CONFIG-LINES]: writes /tmp/NAME.cfg; WORDS say what the guest does.  xl heeds cpus= only
 # with vcpus=.
 tiny() {
@@ -12,6 +21,8 @@ tiny() {
 tiny_start() { tiny "$@" && xl create -q "/tmp/$1.cfg"; }
 # The last thing that it said it has; a guest that was started again says it again.
 tiny_limits() { tr -d '\r' <"$(guest_log "$1")" | sed -n 's/^LIMITS ok //p' | tail -1; }
+
+xl_row() { xl list "$1" | awk 'NR == 2'; }
 
 refused() { # STATUS-TEXT COMMAND...: the command fails and says so
     local text=$1 output
