@@ -1,4 +1,4 @@
-# netback/: the network back end.
+# netback/: the network back end, build/root/usr/sbin/netback.
 NETBACK_OBJ := $(patsubst %.c,$B/%.o,$(sort $(wildcard netback/*.c)))
 NETBACK_CFLAGS := $(USER_CFLAGS) -I. -Ixenbus
 USER_H += $(sort $(wildcard netback/*.h netback/*.def))
@@ -10,8 +10,13 @@ $B/netback/%.o: netback/%.c
 
 $B/lint/netback/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(NETBACK_CFLAGS))
 
+$B/root/usr/sbin/netback: $(NETBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(USER_LDFLAGS) $^ -lpthread -o $@
+
 .PHONY: netback
-netback: $(NETBACK_OBJ)
+netback: $B/root/usr/sbin/netback ## Build the network back end: build/root/usr/sbin/netback
 all: netback
 
 -include $(NETBACK_OBJ:.o=.d)

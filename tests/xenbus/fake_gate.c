@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A guest without a hypervisor, for back ends on the host (xenbus/backend/gate.h): a directory,
+/* Guests without a hypervisor, for back ends on the host (xenbus/backend/gate.h): a directory,
  * $FAKE_GUEST, with
- *   memory       the guest's memory; reference n grants page n, for as many pages as there are
+ *   memory       the guest's memory; reference n grants page n, for as many pages as there are; if
+ *                there are several guests, each has $FAKE_PAGES of it, the first is $FAKE_FIRST
  *   port-N-back  and port-N-front, pipes: a byte in the first is an event for the back end
  */
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/grant_table.h"
 #include "backend/ask.h"
 #include "backend/gate.h"
 
@@ -20,7 +22,8 @@
 
 static int front_of[1024]; /* by the descriptor of the other pipe */
 static int used = -1;
-static uint64_t nr_pages;
+static uint64_t nr_pages; /* of each guest */
+static unsigned first_guest;
 const unsigned long gate_ioctls[] = {0};
 
 static int open_one(const char *name, int flags)
@@ -38,6 +41,13 @@ static int memory(uint64_t *pages)
     return used;
 }
 
+/* Where a page is in the file. */
+static off_t place_of(unsigned domid, uint32_t ref)
+{
+    uint64_t before = first_guest ? domid - first_guest : 0;
+    return (off_t)((before * nr_pages + ref) * GATE_PAGE);
+}
+
 int gate_device(void)
 {
     return open_one("memory", O_RDWR);
@@ -50,6 +60,10 @@ void gate_use(int device)
     if (used < 0 || fstat(used, &st) != 0) /* which a jail would not let us do later */
         abort();
     nr_pages = (uint64_t)st.st_size / GATE_PAGE;
+    if (getenv("FAKE_PAGES")) {
+        nr_pages = strtoull(getenv("FAKE_PAGES"), NULL, 10);
+        first_guest = (unsigned)atoi(getenv("FAKE_FIRST"));
+    }
 }
 
 bool gate_offer(int device, unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset)
@@ -84,7 +98,7 @@ void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writabl
     uint8_t *at = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (unsigned i = 0; at != MAP_FAILED && i < nr; i++)
         mmap(at + (size_t)i * GATE_PAGE, GATE_PAGE, rights, MAP_SHARED | MAP_FIXED, fd,
-             (off_t)refs[i] * GATE_PAGE);
+             place_of(domid, refs[i]));
     return at == MAP_FAILED ? NULL : at;
 }
 
@@ -99,7 +113,7 @@ bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, 
     int fd = memory(&pages);
     for (unsigned i = 0; i < nr; i++) {
         const struct grant_piece *p = &pieces[i];
-        off_t at = (off_t)p->ref * GATE_PAGE + p->offset;
+        off_t at = place_of(domid, p->ref) + p->offset;
         /* What the hypervisor would refuse, or worse. */
         if (p->offset + p->len > GATE_PAGE)
             abort();
@@ -108,6 +122,37 @@ bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, 
             errno = EFAULT;
             return false;
         }
+    }
+    return true;
+}
+
+/* One side of a copy is brought here, or from here. */
+static bool move(const union grant_side *side, bool granted, void *here, size_t len, bool out)
+{
+    uint64_t pages;
+    if (!granted) {
+        memcpy(out ? side->local : here, out ? here : side->local, len);
+        return true;
+    }
+    int fd = memory(&pages);
+    off_t at = place_of(side->granted.domid, side->granted.ref) + side->granted.offset;
+    if (side->granted.offset + len > GATE_PAGE)
+        abort();
+    return side->granted.ref < pages &&
+           (out ? pwrite(fd, here, len, at) : pread(fd, here, len, at)) == (ssize_t)len;
+}
+
+bool grants_copy_each(struct grant_copy *copies, unsigned nr)
+{
+    for (unsigned i = 0; i < nr; i++) {
+        struct grant_copy *c = &copies[i];
+        uint8_t *here = malloc(c->len ? c->len : 1);
+        bool done = move(&c->from, c->flags & GNTCOPY_source_gref, here, c->len, false) &&
+                    move(&c->to, c->flags & GNTCOPY_dest_gref, here, c->len, true);
+        c->status = done ? GNTST_okay : GNTST_bad_gntref;
+        if ((c->flags & (GNTCOPY_source_gref | GNTCOPY_dest_gref)) == 0)
+            abort();
+        free(here);
     }
     return true;
 }

@@ -2,7 +2,8 @@
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
         $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
-        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/jail_probe
+        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/jail_probe \
+        $B/tests/netback $B/tests/net_kill
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -76,6 +77,19 @@ $B/tests/net_card: tests/xenbus/net_card.c $(wildcard dom0-tools/network/*.[ch] 
 	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -fsanitize=address,undefined -Ihypervisor -Ixenbus -Idom0-tools \
 	    $< $(wildcard dom0-tools/network/*.c) xenbus/backend/link.c dom0-tools/lib/problem.c $(LIBPAVIS) $(ROOT_LIB)/libxenstore.a -o $@
 XENBUS_TESTS += $B/tests/net_card
+# The same for netback, with a socket as its way out.
+NET_TEST_H := $(wildcard netback/*.h netback/*.def)
+$B/tests/netback: $(filter-out %/uplink.c,$(wildcard netback/*.c)) \
+        $(filter-out %/gate.c %/link.c,$(wildcard xenbus/backend/*.c)) tests/xenbus/fake_gate.c tests/xenbus/fake_uplink.c \
+        $(BLK_TEST_H) $(NET_TEST_H) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
+
+$B/tests/net_%: tests/xenbus/net_%.c tests/xenbus/netfront.c xenbus/backend/node.c $(BLK_TEST_H) $(NET_TEST_H) \
+        $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
 
 .PHONY: xenbus-tests
 xenbus-tests: libxenstore xenstore-tools $(XENBUS_TESTS)

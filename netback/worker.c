@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The process that serves one network: its files, its way out and its one loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/node.h"
+#include "netback/card.h"
+
+#define EVENTS_AT_ONCE 64
+#define NS_PER_MS      1000000ull
+#define MAX_MTU        65521u /* the largest packet without its Ethernet header */
+
+uint64_t clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- descriptors */
+
+void watcher_start(struct worker *worker, struct watcher *watcher, int fd,
+                   void (*ready)(struct watcher *watcher))
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = watcher};
+    *watcher = (struct watcher){fd, ready};
+    if (watcher == &worker->tap) /* it may stay readable while there is no room */
+        event.events |= EPOLLET;
+    if (fd >= 0 && epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        syslog(LOG_ERR, "epoll: %m");
+}
+
+void watcher_end(struct worker *worker, struct watcher *watcher)
+{
+    if (watcher->fd >= 0)
+        epoll_ctl(worker->epoll, EPOLL_CTL_DEL, watcher->fd, NULL);
+    watcher->fd = -1;
+}
+
+static void store_ready(struct watcher *watcher)
+{
+    ((struct worker *)((char *)watcher - offsetof(struct worker, store)))->store_ready = true;
+}
+
+static void tap_ready(struct watcher *watcher)
+{
+    ((struct worker *)((char *)watcher - offsetof(struct worker, tap)))->uplink_ready = true;
+}
+
+/* ---- the way out */
+
+/* The name of the TAP: that of the network as far as it goes, and something of it all, since two
+ * long names may begin alike. */
+static void name_tap(const char *network, char name[UPLINK_NAME])
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = network; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * 16777619u;
+    if (strlen(network) + 2 < UPLINK_NAME)
+        snprintf(name, UPLINK_NAME, "pv%s", network);
+    else
+        snprintf(name, UPLINK_NAME, "pv%.6s-%06x", network, hash & 0xffffff);
+}
+
+bool worker_uplink(struct worker *worker, struct backend_device *device)
+{
+    static char name[UPLINK_NAME];
+    char why[UPLINK_WHY];
+    uint64_t mtu = 0;
+    if (worker->uplink >= 0)
+        return true;
+    char *bridge = node_read(device->backend->store, device->path, "bridge");
+    if (!bridge || !*bridge) {
+        free(bridge);
+        return true; /* cards reach each other only */
+    }
+    char *script = node_read(device->backend->store, device->path, "script");
+    node_number(device->backend->store, device->path, "mtu", MAX_MTU, &mtu);
+    name_tap(worker->network, name);
+    worker->uplink_config = (struct uplink_config){.name = name,
+                                                   .bridge = bridge,
+                                                   .mtu = (unsigned)mtu,
+                                                   .queues = 1,
+                                                   .script = script && *script ? script : NULL,
+                                                   .path = strdup(device->path)};
+    /* The configuration lives as long as the uplink, which is as long as the process. */
+    if (uplink_open(&worker->up, &worker->uplink_config, why) != 0) {
+        backend_error(device, "%s", why);
+        free(bridge);
+        free(script);
+        return false;
+    }
+    worker->uplink = worker->up.fds[0];
+    switch_add_uplink(worker->net, 0);
+    worker->uplink_counts = counts_of(worker->counts, 0, 0);
+    if (!worker->uplink_counts)
+        worker->uplink_counts = &worker->spare;
+    watcher_start(worker, &worker->tap, worker->uplink, tap_ready);
+    worker->uplink_ready = true;
+    syslog(LOG_INFO, "network %s: %s on bridge %s", worker->network, name, bridge);
+    return true;
+}
+
+/* ---- the loop */
+
+/* What time has made possible. */
+static void sweep(struct worker *worker)
+{
+    worker->wake_at = UINT64_MAX;
+    for (unsigned port = 0; port < SWITCH_PORTS; port++) {
+        for (unsigned i = 0; worker->cards[port] && i < worker->cards[port]->nr_queues; i++) {
+            struct queue *queue = worker->cards[port]->queue[i];
+            uint64_t tick = queue_tick(queue, worker->now);
+            if (worker->wake_at > tick)
+                worker->wake_at = tick;
+            forward_expire(worker, queue);
+            if (queue->look)
+                queue_activate(queue);
+        }
+    }
+}
+
+static int timeout_of(const struct worker *worker)
+{
+    if (worker->active || (worker->uplink_ready && worker->buffers < MOST_BUFFERS))
+        return 0;
+    if (worker->wake_at == UINT64_MAX)
+        return -1;
+    uint64_t now = clock_now();
+    return worker->wake_at > now ? (int)((worker->wake_at - now + NS_PER_MS - 1) / NS_PER_MS) : 0;
+}
+
+bool worker_round(struct worker *worker)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int nr = epoll_wait(worker->epoll, events, EVENTS_AT_ONCE, timeout_of(worker));
+    for (int i = 0; i < nr; i++) {
+        struct watcher *watcher = events[i].data.ptr;
+        watcher->ready(watcher);
+    }
+    worker->now = clock_now();
+    if (worker->now >= worker->wake_at)
+        sweep(worker);
+    forward_round(worker);
+    /* Here nothing is half done, and no event is left that names a queue which goes now. */
+    if (!worker->store_ready)
+        return true;
+    worker->store_ready = false;
+    return backend_events(&worker->backend);
+}
+
+/* ---- beginning */
+
+/* A file in memory that successors map, too.  With @alone true it waits until no predecessor is
+ * left. */
+static void *share(const char *directory, const char *name, size_t size, bool alone)
+{
+    char *path;
+    struct stat st;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return NULL;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    void *at = MAP_FAILED;
+    if (fd >= 0 && (!alone || flock(fd, LOCK_EX) == 0) && fstat(fd, &st) == 0 &&
+        (st.st_size == (off_t)size || ftruncate(fd, (off_t)size) == 0))
+        at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        syslog(LOG_ERR, "cannot use %s: %m", path);
+    if (fd >= 0 && !alone)
+        close(fd); /* else the lock is kept as long as we live */
+    free(path);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+bool worker_open(struct worker *worker, const char *network, const char *directory)
+{
+    char name[80];
+    uint64_t secret;
+    worker->network = network;
+    worker->uplink = -1;
+    worker->uplink_counts = &worker->spare;
+    worker->wake_at = UINT64_MAX;
+    parcels_init(&worker->taken);
+    snprintf(name, sizeof(name), "%s.journal", network);
+    worker->journal = share(directory, name, sizeof(struct journal), true);
+    snprintf(name, sizeof(name), "%s" COUNTS_SUFFIX, network);
+    worker->counts = share(directory, name, sizeof(struct counts_file), false);
+    if (!worker->journal || !worker->counts)
+        return false;
+    journal_open(worker->journal);
+    counts_open(worker->counts);
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret) ||
+        !(worker->net = switch_make(secret))) {
+        syslog(LOG_ERR, "no memory for the switch of network %s", network);
+        return false;
+    }
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (worker->epoll < 0 || !backend_open(&worker->backend, &card_driver, BACKEND_ALL_GUESTS)) {
+        syslog(LOG_ERR, "cannot watch the cards of network %s: %m; is xenstored running?", network);
+        return false;
+    }
+    watcher_start(worker, &worker->store, backend_fd(&worker->backend), store_ready);
+    worker->store_ready = true;
+    return true;
+}
