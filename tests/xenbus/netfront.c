@@ -136,6 +136,11 @@ void back_write(struct front *front, const char *name, const char *value)
     write_node(dir_of(front, true), name, "%s", value);
 }
 
+void front_write(struct front *front, const char *name, const char *value)
+{
+    write_node(dir_of(front, false), name, "%s", value);
+}
+
 void front_state(struct front *front, enum xenbus_state state)
 {
     write_node(dir_of(front, false), "state", "%d", state);

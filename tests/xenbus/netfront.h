@@ -59,6 +59,7 @@ void front_disconnect(struct front *front);
 void front_state(struct front *front, enum xenbus_state state);
 enum xenbus_state back_state(struct front *front);
 void back_wait(struct front *front, enum xenbus_state state);
+void front_write(struct front *front, const char *name, const char *value);
 void back_write(struct front *front, const char *name, const char *value);
 
 /* Slots of the rings; what was filled goes off with front_push(). */
