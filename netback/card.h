@@ -81,7 +81,7 @@ struct parcel *parcels_take(struct parcel_list *list); /* NULL: none */
 
 /* A new one with one reference; NULL: no memory. */
 struct parcel *parcel_new(struct worker *worker);
-/* Gives it a buffer; false: no memory, or too many are in use. */
+/* Gives it a buffer if it has none; false: no memory, or too many are in use. */
 bool parcel_buffer(struct worker *worker, struct parcel *parcel);
 /* The last one answers its slots. */
 void parcel_put(struct worker *worker, struct parcel *parcel);

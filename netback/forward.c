@@ -17,6 +17,7 @@
 
 #include "abi/grant_table.h"
 #include "netback/card.h"
+#include "netback/segment.h"
 
 #define TAKE_AT_ONCE                                                                               \
     64 /* packets of one queue, or of the uplink, before others have their turn                    \
@@ -335,6 +336,88 @@ static struct parcel *let_go(struct queue *to)
     return parcel;
 }
 
+static void to_card(struct worker *worker, struct parcel *parcel, struct card *card)
+{
+    struct queue *to = queue_for(card, parcel);
+    if (!card->front.sg && parcel->size > GATE_PAGE) {
+        card->counts->rx_full++; /* it takes one page for a packet */
+        return;
+    }
+    if (to->waiting.first || !place(worker, parcel, to))
+        hold(worker, parcel, to);
+}
+
+/* ---- for who takes less than Linux */
+
+/* Can this front end do what the sender has left to it? */
+static bool suits(const struct front *front, const struct parcel *parcel)
+{
+    const uint8_t *type = parcel->head + 2 * MAC_LEN;
+    bool v6 = (type[0] == (ETH_IPV6 >> 8)) ||
+              (parcel->head_len > 16 && type[0] == 0x81 && type[VLAN_BYTES] == (ETH_IPV6 >> 8));
+    switch (parcel->offload.gso) {
+    case XEN_NETIF_GSO_TYPE_TCPV4: return front->gso_v4;
+    case XEN_NETIF_GSO_TYPE_TCPV6: return front->gso_v6;
+    default:
+        return (front->sg || parcel->size <= GATE_PAGE) &&
+               (!parcel->offload.blank || (v6 ? front->csum_v6 : front->csum_v4));
+    }
+}
+
+/* All of it into memory of ours, now. */
+static bool bring_here(struct worker *worker, struct parcel *parcel)
+{
+    struct batch *batch = &worker->batch;
+    if (parcel->here)
+        return true;
+    flush(worker);
+    if (!parcel->buffer && !parcel_buffer(worker, parcel))
+        return false;
+    fetch(batch, parcel, parcel->buffer + parcel->head_len, parcel->size - parcel->head_len);
+    run_copies(batch);
+    parcel->here = all_copied(batch, 0, batch->nr_copies);
+    batch->nr_copies = 0;
+    memcpy(parcel->buffer, parcel->head, parcel->head_len);
+    parcel->head = parcel->buffer;
+    parcel->nr_rest = 0;
+    return parcel->here;
+}
+
+/* The checksum is made here, and the segments if there are any. */
+static void do_its_work(struct worker *worker, struct parcel *parcel, struct card *card)
+{
+    if (!bring_here(worker, parcel)) {
+        card->counts->rx_full++;
+        return;
+    }
+    for (unsigned i = 0; i == 0 || parcel->offload.gso; i++) {
+        struct parcel *part = parcel_new(worker);
+        if (!part)
+            return;
+        bool good = parcel_buffer(worker, part);
+        part->size = parcel->size;
+        if (good && parcel->offload.gso) {
+            part->size = segment_make(parcel->head, parcel->size, &parcel->virtio, i, part->buffer);
+            good = part->size > 0;
+        } else if (good) {
+            memcpy(part->buffer, parcel->head, parcel->size);
+            good = segment_checksum(part->buffer, part->size, &parcel->virtio);
+        }
+        part->head = part->buffer;
+        part->head_len = part->size < FRAME_HEAD ? part->size : FRAME_HEAD;
+        part->here = true;
+        part->port = parcel->port;
+        part->offload = (struct offload){.validated = true};
+        part->verdict = parcel->verdict;
+        if (good)
+            to_card(worker, part, card);
+        card->counts->rx_cut += good;
+        parcel_put(worker, part);
+        if (!good)
+            return; /* it was the last one */
+    }
+}
+
 static void deliver(struct worker *worker, struct parcel *parcel, unsigned port)
 {
     struct card *card = worker->cards[port];
@@ -356,9 +439,10 @@ static void deliver(struct worker *worker, struct parcel *parcel, unsigned port)
     }
     if (!card || card->nr_queues == 0)
         return;
-    struct queue *to = queue_for(card, parcel);
-    if (to->waiting.first || !place(worker, parcel, to))
-        hold(worker, parcel, to);
+    if (suits(&card->front, parcel))
+        to_card(worker, parcel, card);
+    else
+        do_its_work(worker, parcel, card);
 }
 
 /* Where it goes, if it may.  Its head is here. */

@@ -126,7 +126,7 @@ static bool survey_guest(const char *guest)
         return false;
     char **names = xs_directory(self.store, XBT_NULL, path, &nr);
     bool good = names || errno == ENOENT;
-    for (unsigned i = 0; i < nr; i++) {
+    for (unsigned i = 0; names && i < nr; i++) {
         char *card;
         if (asprintf(&card, "%s/%s", path, names[i]) < 0)
             continue;
@@ -153,7 +153,7 @@ static void survey(void)
     bool known = names || errno == ENOENT;
     for (struct network *n = self.networks; n; n = n->next)
         n->seen = false;
-    for (unsigned i = 0; i < nr; i++)
+    for (unsigned i = 0; names && i < nr; i++)
         known &= survey_guest(names[i]);
     free(names);
     if (!known)

@@ -46,6 +46,8 @@ struct parcel *parcel_new(struct worker *worker)
 bool parcel_buffer(struct worker *worker, struct parcel *parcel)
 {
     void **kept = worker->free_buffers;
+    if (parcel->buffer)
+        return true;
     if (worker->buffers == MOST_BUFFERS)
         return false;
     if (kept)

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netback/counts.h"
 #include "netfront.h"
 
 #define HOSTILE    0u
@@ -25,7 +26,7 @@
 
 static struct front fronts[3] = {{.guest = 7, .with_uplink = true, .split = true},
                                  {.guest = 8},
-                                 {.guest = 9, .with_uplink = true}};
+                                 {.guest = 9, .with_uplink = true, .poor = true}};
 static int host;
 static uint64_t answered, broken, toggled, seen, honest;
 
@@ -306,6 +307,19 @@ static void toggle(struct front *f)
     front_connect(f);
 }
 
+/* What the worker says of one card: hostile packets must have got through, or nothing was tried. */
+static struct counts counts_now(const char *directory, unsigned guest)
+{
+    static struct counts_file file;
+    char path[200];
+    snprintf(path, sizeof(path), "%s/run/" NETWORK COUNTS_SUFFIX, directory);
+    FILE *f = fopen(path, "r");
+    if (!f || fread(&file, sizeof(file), 1, f) != 1)
+        fatal("%s: %m", path);
+    fclose(f);
+    return *counts_of(&file, guest, 0);
+}
+
 int main(int argc, char *argv[])
 {
     pthread_t racer;
@@ -338,6 +352,8 @@ int main(int argc, char *argv[])
     __atomic_store_n(&racing, false, __ATOMIC_RELAXED);
     pthread_join(racer, NULL);
     honest_round();
+    struct counts bad = counts_now(argv[1], 7);
+    struct counts poor = counts_now(argv[1], 9);
     for (unsigned i = 0; i < 3; i++)
         front_disconnect(&fronts[i]);
     worker_alive("at the end");
@@ -346,6 +362,13 @@ int main(int argc, char *argv[])
            "%ld KiB\n",
            (unsigned long)answered, (unsigned long)broken, (unsigned long)toggled,
            (unsigned long)honest, (long)(grown - rss) / 1024);
+    printf(
+        "%lu packets passed, %lu with segments; %lu malformed, %lu of another's address, %lu made "
+        "whole for who cannot\n",
+        bad.tx_packets, bad.tx_gso, bad.malformed, bad.dropped[DROP_mac], poor.rx_cut);
+    if (bad.tx_packets < requests / 20 || !bad.tx_gso || !bad.malformed || !bad.dropped[DROP_mac] ||
+        !poor.rx_cut)
+        fatal("too little of something");
     if (grown > rss + GROWTH)
         fatal("the worker has grown");
     return 0;

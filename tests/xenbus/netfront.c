@@ -216,7 +216,8 @@ void front_connect(struct front *front)
     front->rx->req_event = front->rx->rsp_event = 1;
     front->tx_sent = front->tx_heard = front->rx_sent = front->rx_heard = front->nr_open = 0;
     for (unsigned i = 0; i < sizeof(ones) / sizeof(ones[0]); i++)
-        write_node(dir, ones[i], "1");
+        write_node(dir, ones[i], front->poor && i > 2 ? "0" : "1");
+    write_node(dir, "feature-no-csum-offload", front->poor ? "1" : "0");
     write_node(dir, "tx-ring-ref", "%u", TX_RING);
     write_node(dir, "rx-ring-ref", "%u", RX_RING);
     if (front->split) {

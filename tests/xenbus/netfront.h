@@ -27,6 +27,7 @@ struct front {
     unsigned guest;
     bool split; /* two ports */
     bool with_uplink;
+    bool poor; /* no segments, no checksums that are left to it */
     uint8_t mac[6];
     uint8_t *memory;
     struct netif_tx_sring *tx;

@@ -86,7 +86,7 @@ $B/tests/netback: $(filter-out %/uplink.c,$(wildcard netback/*.c)) \
 	@echo "  LD      $@"
 	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
 
-$B/tests/net_%: tests/xenbus/net_%.c tests/xenbus/netfront.c xenbus/backend/node.c $(BLK_TEST_H) $(NET_TEST_H) \
+$B/tests/net_%: tests/xenbus/net_%.c tests/xenbus/netfront.c netback/counts.c netback/frame.c xenbus/backend/node.c $(BLK_TEST_H) $(NET_TEST_H) \
         $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
