@@ -15,8 +15,11 @@ $B/root/usr/sbin/netback: $(NETBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.
 	@echo "  LD      $@"
 	@$(CC) $(USER_LDFLAGS) $^ -lpthread -o $@
 
+$B/root/usr/share/man/man8/netback.8: netback/netback.8
+	@install -D -m 644 $< $@
+
 .PHONY: netback
-netback: $B/root/usr/sbin/netback ## Build the network back end: build/root/usr/sbin/netback
+netback: $B/root/usr/sbin/netback $B/root/usr/share/man/man8/netback.8 ## Build the network back end: build/root/usr/sbin/netback
 all: netback
 
 -include $(NETBACK_OBJ:.o=.d)

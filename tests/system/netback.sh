@@ -84,13 +84,13 @@ echo \"GUEST \$1 \$good \$bad\" >/dev/hvc0"
 ask 10.9.0.3 "cat >/tmp/sums.sh <<'SH'
 $sums
 SH
-nc -ll -p 7005 -e sh /tmp/sums.sh from-guest >/dev/null 2>&1 &"
+nc -ll -p 7005 -e sh /tmp/sums.sh from-guest >/dev/null 2>&1 & true"
 ask 10.9.0.2 "cat >/tmp/sums.sh <<'SH'
 $sums
 SH
 head -c 1048576 /tmp/data >/tmp/unit
 (nc 10.9.0.1 7004 </dev/null | sh /tmp/sums.sh from-dom0) >/dev/null 2>&1 &
-(while [ ! -e /tmp/stop ]; do cat /tmp/unit; done | nc 10.9.0.3 7005) >/dev/null 2>&1 &"
+(while [ ! -e /tmp/stop ]; do cat /tmp/unit; done | nc 10.9.0.3 7005) >/dev/null 2>&1 & true"
 moves() { # both streams since the numbers that are given
     [ "$(count rx_bytes)" -gt $(($1 + 200000)) ] && [ "$(count to_guests)" -gt $(($2 + 20)) ]
 }
