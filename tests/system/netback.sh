@@ -40,7 +40,7 @@ ip -6 addr add fd00::1/64 dev xenbr0 nodad
 guest_servers_start
 check netback /payload/netback --pid-file /run/netback.pid -v
 guest_config k cloud 1 192 'pavis.ip=10.9.0.2 pavis.serve'
-guest_config m cloud 1 192 'pavis.ip=10.9.0.3 pavis.serve'
+guest_config m cloud 2 192 'pavis.ip=10.9.0.3 pavis.serve'
 check create-k xl create -p /tmp/k.cfg
 check create-m xl create -p /tmp/m.cfg
 pvnet k 0 00:16:3e:00:00:02 ip '10.9.0.2 fd00::2'
@@ -113,7 +113,25 @@ check from-dom0-good eval '[ "$(guest_said k from-dom0 | cut -d" " -f2)" = 0 ] &
 check from-guest-good eval '[ "$(guest_said m from-guest | cut -d" " -f2)" = 0 ] && [ "$(guest_said m from-guest | cut -d" " -f1)" -gt 2 ]'
 check_equal still-connected "$(back_node k 0/state) $(back_node m 0/state)" '4 4'
 kill $streams
-[ "$failed" = 0 ] || { /payload/netback -s; guest_show k 20; guest_show m 20; }
+check_equal queues "$(xenstore-list "/local/domain/$(xl domid m)/device/vif/0" | grep -c '^queue-')" 2
+fds=$(ls "/proc/$(worker)/fd" | wc -l)
+note "worker: $fds descriptors, $(grep VmRSS "/proc/$(worker)/status")"
+
+# A card is taken away, comes back, and goes with its guest; then nothing is left.
+guest=$(xl domid m)
+back=/local/domain/0/backend/pvnet/$guest/0
+xenstore-write "$back/online" 0 "$back/state" 5
+check closed wait_for 20 eval '[ "$(back_node m 0/state)" = 6 ]'
+xenstore-rm "/local/domain/$guest/device/vif/0" "$back"
+check gone-from-the-switch wait_for 10 eval '! /payload/netback -s | grep -q "\"domid\": '"$guest"',"'
+pvnet m 0 00:16:3e:00:00:04 vlan 0
+check back-again wait_for 20 eval '[ "$(back_node m 0/state)" = 4 ]'
+xl destroy k
+xl destroy m
+xenstore-rm /local/domain/0/backend/pvnet
+check worker-ends wait_for 10 eval '[ -z "$(worker)" ]'
+check_equal nothing-kept "$(ls /run/pavis/netback; ls /sys/class/net | grep ^pv)" ''
+[ "$failed" = 0 ] || { guest_show k 20; guest_show m 20; }
 finish
 END
 conclude

@@ -270,6 +270,38 @@ static void drain(void)
     }
 }
 
+/* What one guest sends is kept to its rate from the moment that it is written, and only until it is
+ * taken back. */
+static void check_rate(void)
+{
+    struct timespec a;
+    struct timespec b;
+    uint64_t bytes = 0;
+    back_write(&fronts[0], "rate", "100000,100000"); /* 1 MB a second, a tenth of it at once */
+    usleep(100000);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    while (bytes < 600000) {
+        uint32_t before = fronts[0].tx_sent;
+        uint64_t number = sequence;
+        if (guest_send(0, 1, 100)) {
+            struct mark mark;
+            memcpy(&mark, frame + HEADERS, sizeof(mark));
+            bytes += sequence > number ? mark.size : 0;
+        }
+        front_push(&fronts[0], before);
+        fronts_wait(fronts, GUESTS, host, 1);
+        rx_fill(&fronts[1]);
+        hear();
+    }
+    drain();
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    double took = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+    double least = (double)bytes / 1e6 - 0.2;
+    if (took < least)
+        fatal("%lu bytes at 1 MB a second took %.2f s", (unsigned long)bytes, took);
+    back_write(&fronts[0], "rate", "0,0");
+}
+
 int main(int argc, char *argv[])
 {
     unsigned kills = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
@@ -321,6 +353,7 @@ int main(int argc, char *argv[])
     if (sent - sent_before != arrived - arrived_before)
         fatal("%lu frames arrived of %lu that nobody disturbed",
               (unsigned long)(arrived - arrived_before), (unsigned long)(sent - sent_before));
+    check_rate();
     for (unsigned i = 0; i < GUESTS; i++)
         front_disconnect(&fronts[i]);
     worker_alive("at the end");
