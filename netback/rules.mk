@@ -8,12 +8,12 @@ $B/netback/%.o: netback/%.c
 	@echo "  CC      $<"
 	@$(CC) $(NETBACK_CFLAGS) -c $< -o $@
 
-$B/lint/netback/%.tidy: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(NETBACK_CFLAGS))
+$B/lint/netback/%: TIDY_CFLAGS = $(filter-out -MMD -MP -Werror,$(NETBACK_CFLAGS))
 
 $B/root/usr/sbin/netback: $(NETBACK_OBJ) $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(USER_LDFLAGS) $^ -lpthread -o $@
+	@$(CC) $(USER_LDFLAGS) $^ -Wl,-Bstatic -lseccomp -Wl,-Bdynamic -lpthread -o $@
 
 $B/root/usr/share/man/man8/netback.8: netback/netback.8
 	@install -D -m 644 $< $@

@@ -19,12 +19,18 @@
 #include "backend/node.h"
 #include "netfront.h"
 
-#define WAIT_MS 30000
+#define WAIT_MS    30000
+#define FIRST      7
+#define GUESTS     3
+#define ALL_MEMORY ((size_t)GUESTS * PAGES * PAGE)
+#define TEXT_(x)   #x
+#define TEXT(x)    TEXT_(x)
 
 pid_t worker;
 struct xs_handle *store;
 uint64_t seed = 1;
 static const char *world;
+static uint8_t *all_memory;
 
 void fatal(const char *format, ...)
 {
@@ -49,8 +55,17 @@ uint64_t any(uint64_t below)
 
 void world_open(const char *directory)
 {
+    char path[200];
     world = directory;
     setenv("FAKE_GUEST", directory, 1);
+    setenv("FAKE_PAGES", TEXT(PAGES), 1);
+    setenv("FAKE_FIRST", TEXT(FIRST), 1);
+    snprintf(path, sizeof(path), "%s/memory", directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, (off_t)ALL_MEMORY) != 0)
+        fatal("%s: %m", path);
+    all_memory = mmap(NULL, ALL_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
     signal(SIGPIPE, SIG_IGN);
     store = xs_open(0);
     if (!store)
@@ -173,12 +188,7 @@ void card_create(struct front *front)
 {
     char name[200];
     const char *back = dir_of(front, true);
-    snprintf(name, sizeof(name), "%s/memory-%u", world, front->guest);
-    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, (off_t)PAGES * PAGE) != 0)
-        fatal("%s: %m", name);
-    front->memory = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
+    front->memory = all_memory + (size_t)(front->guest - FIRST) * PAGES * PAGE;
     for (unsigned i = 0; i < 4; i++) {
         snprintf(name, sizeof(name), "%s/port-%u-%s", world, front->guest * 10 + i / 2,
                  i % 2 ? "back" : "front");

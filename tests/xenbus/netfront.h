@@ -20,7 +20,7 @@
 #define RX_RING  1u
 #define RX_PAGES 2u   /* one for each slot */
 #define TX_PAGES 258u /* one for each id */
-#define PAGES    514u
+#define PAGES    514
 
 /* One guest with one card. */
 struct front {

@@ -84,7 +84,7 @@ $B/tests/netback: $(filter-out %/uplink.c,$(wildcard netback/*.c)) \
         $(BLK_TEST_H) $(NET_TEST_H) $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lpthread
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lseccomp -lpthread
 
 $B/tests/net_%: tests/xenbus/net_%.c tests/xenbus/netfront.c netback/counts.c netback/frame.c xenbus/backend/node.c $(BLK_TEST_H) $(NET_TEST_H) \
         $(ROOT_LIB)/libxenstore.a
