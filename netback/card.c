@@ -175,7 +175,8 @@ static bool attach(struct backend_device *device, bool again)
     if (!again)
         journal_forget(card->worker->journal, device->guest, device->id);
     set_limits(card);
-    if (!join(card) || !worker_uplink(card->worker, device))
+    /* Who takes over does not take a guest's card away because the bridge has gone meanwhile. */
+    if (!join(card) || (!worker_uplink(card->worker, device) && !again))
         goto fail;
     for (unsigned i = 0; i < card->front.nr_queues; i++) {
         if (!queue_open(card, i, &card->front.queue[i], again))

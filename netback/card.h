@@ -108,15 +108,16 @@ struct queue {
     unsigned nr_answered;
     unsigned nr_held;           /* TX slots of parcels that wait for others' room */
     struct parcel_list waiting; /* for room in the RX ring */
-    uint32_t waiting_bytes;     /* of them in buffers */
-    bool stalled;               /* it has let one wait too long, and made no room since */
-    bool look;                  /* the TX ring may have requests */
-    bool uplink_last;           /* the last packet went to the uplink */
-    bool broken;                /* a ring says what cannot be */
-    bool active;                /* on the worker's list */
-    bool tx_new, rx_new;        /* answers to be published */
-    unsigned idle_events;       /* one after the other that brought nothing */
-    uint64_t enable_at;         /* 0: its event is enabled; else when it will be */
+    unsigned waiting_buffers;   /* of them, and their bytes */
+    uint32_t waiting_bytes;
+    bool stalled;         /* it has let one wait too long, and made no room since */
+    bool look;            /* the TX ring may have requests */
+    bool uplink_last;     /* the last packet went to the uplink */
+    bool broken;          /* a ring says what cannot be */
+    bool active;          /* on the worker's list */
+    bool tx_new, rx_new;  /* answers to be published */
+    unsigned idle_events; /* one after the other that brought nothing */
+    uint64_t enable_at;   /* 0: its event is enabled; else when it will be */
     struct queue *next_active;
     struct queue *next_new;
 };

@@ -301,8 +301,10 @@ static void wait_for_room(struct parcel *parcel, struct queue *to)
 {
     if (parcel->from)
         parcel->from->nr_held += parcel->nr_slots;
-    if (parcel->buffer)
+    if (parcel->buffer) {
         to->waiting_bytes += parcel->size;
+        to->waiting_buffers++;
+    }
     parcels_add(&to->waiting, parcel);
 }
 
@@ -313,7 +315,9 @@ static void hold(struct worker *worker, struct parcel *parcel, struct queue *to)
     bool may = parcel->verdict.nr == 1 && !to->stalled && !to->broken;
     if (from && from->nr_held + parcel->nr_slots > MOST_HELD)
         may = false;
-    if (parcel->buffer && to->waiting_bytes + parcel->size > MOST_WAITING)
+    /* Never more than half of what is left, so that there is some left for others. */
+    if (parcel->buffer && (to->waiting_bytes + parcel->size > MOST_WAITING ||
+                           to->waiting_buffers >= (MOST_BUFFERS - worker->buffers) / 2))
         may = false;
     if (!may) {
         to->card->counts->rx_full++;
@@ -331,8 +335,10 @@ static struct parcel *let_go(struct queue *to)
     struct parcel *parcel = parcels_take(&to->waiting);
     if (parcel->from)
         parcel->from->nr_held -= parcel->nr_slots;
-    if (parcel->buffer)
+    if (parcel->buffer) {
         to->waiting_bytes -= parcel->size;
+        to->waiting_buffers--;
+    }
     return parcel;
 }
 

@@ -21,6 +21,8 @@
 
 #define EVENTS_AT_ONCE 64
 #define NS_PER_MS      1000000ull
+#define BUSY_TRIES     500
+#define BUSY_WAIT_US   10000
 #define MAX_MTU        65521u /* the largest packet without its Ethernet header */
 
 uint64_t clock_now(void)
@@ -96,8 +98,16 @@ bool worker_uplink(struct worker *worker, struct backend_device *device)
                                                    .queues = 1,
                                                    .script = script && *script ? script : NULL,
                                                    .path = strdup(device->path)};
-    /* The configuration lives as long as the uplink, which is as long as the process. */
-    if (uplink_open(&worker->up, &worker->uplink_config, why) != 0) {
+    /* The configuration lives as long as the uplink, which is as long as the process.  A
+     * predecessor's TAP may be there for a moment after its death. */
+    int error;
+    for (int i = 0; (error = uplink_open(&worker->up, &worker->uplink_config, why)) == -EBUSY;
+         i++) {
+        if (i == BUSY_TRIES)
+            break;
+        usleep(BUSY_WAIT_US);
+    }
+    if (error != 0) {
         backend_error(device, "%s", why);
         free(bridge);
         free(script);
@@ -135,7 +145,8 @@ static void sweep(struct worker *worker)
 
 static int timeout_of(const struct worker *worker)
 {
-    if (worker->active || (worker->uplink_ready && worker->buffers < MOST_BUFFERS))
+    if (worker->active || worker->fresh_answers ||
+        (worker->uplink_ready && worker->buffers < MOST_BUFFERS))
         return 0;
     if (worker->wake_at == UINT64_MAX)
         return -1;

@@ -9,7 +9,7 @@
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // FLAGS: -Dreadv=tap_read -Dwritev=tap_write
 // OPTIONS: -len_control=0 -max_len=1024
-// SHORT: 4000
+// SHORT: 2000
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
