@@ -83,7 +83,7 @@ streams=$!
 # What a guest says of a stream: how many blocks were good, how many were not.
 sums="good=0; bad=0; while s=\$(dd bs=64k count=4 iflag=fullblock 2>/dev/null | md5sum | cut -d' ' -f1)
 [ \$s != d41d8cd98f00b204e9800998ecf8427e ]; do if [ \$s = $unit_sum ]; then good=\$((good + 1)); else bad=\$((bad + 1)); fi; done
-echo \"GUEST \$1 \$good \$bad\" >/dev/hvc0"
+printf '\\nGUEST %s %s %s\\n' \$1 \$good \$bad >/dev/hvc0" # there is a prompt
 ask 10.9.0.3 "$small; cat >/tmp/sums.sh <<'SH'
 $sums
 SH
