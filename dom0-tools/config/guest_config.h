@@ -68,8 +68,9 @@ struct guest_nic {
     uint64_t rate_bytes; /* in each interval; 0: no limit */
     uint32_t rate_interval_us;
     enum nic_backend backend_type;
-    const char *network; /* of those that pvnet serves; NULL: that of the bridge */
-    unsigned vlan;       /* 0: none; pvnet only */
+    const char
+        *network;  /* without bridge: of pavis' own; beside it: netback's; NULL: the bridge's */
+    unsigned vlan; /* 0: none; pvnet only */
 };
 
 struct cpu_mask {
@@ -119,6 +120,9 @@ bool cpu_mask_parse(struct cpu_mask *mask, const char *text, const struct config
 
 /* The number of a virtual disk: "xvda1" or "d0p1" or "51713" is 51713; -1: no such name. */
 int disk_number(const char *vdev);
+
+/* Six bytes out of 00:16:3e:12:34:56. */
+bool mac_parse(uint8_t mac[MAC_BYTES], const char *text);
 
 /* A number in C's notation, without sign.  False: it is none, or above @most. */
 bool number_parse(const char *text, uint64_t most, uint64_t *number);

@@ -20,7 +20,7 @@ static int hex(char c)
 }
 
 /* Six pairs of digits with one colon or hyphen between two. */
-static bool parse_mac(uint8_t *mac, const char *text)
+bool mac_parse(uint8_t mac[MAC_BYTES], const char *text)
 {
     for (unsigned i = 0; i < MAC_BYTES; i++) {
         int high = hex(text[0]);
@@ -113,7 +113,7 @@ static bool set(struct guest_nic *nic, const char *key, const char *value,
     uint64_t number = 0;
 
     if (strcmp(key, "mac") == 0) {
-        if (!parse_mac(nic->mac, value))
+        if (!mac_parse(nic->mac, value))
             return ERROR("vif: '%s' is no MAC address; write mac=00:16:3e:12:34:56", value);
         if (nic->mac[0] & 1)
             return ERROR("vif: %s is an address of a group; the first byte has to be even", value);

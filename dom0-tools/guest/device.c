@@ -124,8 +124,8 @@ static const struct device_kind *nic_kind(const struct guest_nic *nic, bool ours
     return choose(&kind_pvnet, &kind_vif, ours, why);
 }
 
-int devices_open(struct device_set *set, const struct guest_config *config, bool ours,
-                 struct problem *why)
+int devices_open(struct device_set *set, const struct guest_config *config,
+                 const uint8_t uuid[UUID_BYTES], bool ours, struct problem *why)
 {
     *set = (struct device_set){
         .disks = calloc(config->nr_disks + 1, sizeof(*set->disks)),
@@ -140,7 +140,8 @@ int devices_open(struct device_set *set, const struct guest_config *config, bool
 
         nic->spec = &config->nics[set->nr_nics];
         nic->kind = nic_kind(nic->spec, ours, why);
-        if (!nic->kind || nic_check(nic->spec, nic->kind, why) != 0)
+        if (!nic->kind || nic_join(nic, uuid, config->name, why) != 0 ||
+            nic_check(nic->spec, nic->kind, why) != 0)
             goto fail;
     }
     for (; set->nr_disks < config->nr_disks; set->nr_disks++) {

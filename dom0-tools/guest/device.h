@@ -13,6 +13,7 @@
 #include "config/guest_config.h"
 #include "guest/disk.h"
 #include "guest/nodes.h"
+#include "network/network.h"
 
 enum device_sort { SORT_DISK, SORT_NIC };
 
@@ -37,6 +38,9 @@ bool kind_runs(const struct device_kind *kind);
 struct nic_device {
     const struct guest_nic *spec;
     const struct device_kind *kind;
+    struct guest_nic
+        joined; /* what spec is in a network of pavis' own: with its bridge and address */
+    struct network_card card; /* which are here */
 };
 
 /* Devices on their way into a guest. */
@@ -46,10 +50,12 @@ struct device_set {
     unsigned nr_disks, nr_nics;
 };
 
-/* Chooses who serves each device of @config, and opens what they stand for: most mistakes are
- * there.  @ours false: the kernel's where the configuration does not say.  -1: nothing is open. */
-int devices_open(struct device_set *set, const struct guest_config *config, bool ours,
-                 struct problem *why);
+/* Chooses who serves each device of @config, the guest with this uuid, and opens what they stand
+ * for: most mistakes are there.  Networks of pavis' own are made; network_release() gives them
+ * back.
+ * @ours false: the kernel's where the configuration does not say.  -1: nothing is open. */
+int devices_open(struct device_set *set, const struct guest_config *config,
+                 const uint8_t uuid[UUID_BYTES], bool ours, struct problem *why);
 void devices_close(struct device_set *set);
 
 /* Writes all their nodes. @why is for a disk that another guest has already; -1 then. */

@@ -205,6 +205,17 @@ static int remove_device(struct hot_guest *g, const struct device_entry *e, stru
     return nodes_transaction(g->xs, remove_nodes, &c, why);
 }
 
+/* Where the card was in one of pavis' own; if this is not reached, the guest's end does it. */
+static void leave_network(struct hot_guest *g, const struct device_entry *e)
+{
+    char *text = device_read(g->xs, e, "mac");
+    uint8_t mac[MAC_BYTES];
+
+    if (text && mac_parse(mac, text))
+        network_release(g->uuid, mac, NULL);
+    free(text);
+}
+
 int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned seconds, bool force,
                   struct problem *why)
 {
@@ -223,6 +234,7 @@ int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned se
                         "away with --force",
             "domain %u has not given up its device %u within %u seconds and keeps it", g->domid,
             e->number, seconds);
+    leave_network(g, e);
     return remove_device(g, e, why);
 }
 
@@ -345,7 +357,7 @@ int device_attach(struct hot_guest *g, enum device_sort sort, const char *words,
     config.nr_disks = sort == SORT_DISK;
     config.nr_nics = sort == SORT_NIC;
     if (read_words(sort, words, &arena, &disk, &nic, why) == 0 &&
-        devices_open(&set, &config, g->record.fd >= 0, why) == 0) {
+        devices_open(&set, &config, g->uuid, g->record.fd >= 0, why) == 0) {
         const struct device_kind *kind = sort == SORT_DISK ? set.disks[0].kind : set.nics[0].kind;
 
         *entry = (struct device_entry){.kind = kind};

@@ -107,7 +107,7 @@ static int describe(struct making *m)
 
 static int make(struct making *m, struct make_times *times)
 {
-    if (devices_open(&m->devices, m->request->config, true, m->why) != 0)
+    if (devices_open(&m->devices, m->request->config, m->request->record->uuid, true, m->why) != 0)
         return -1;
     times->devices_opened = now_us();
     if (build(m) != 0 || place_vcpus(m) != 0)

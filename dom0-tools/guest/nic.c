@@ -26,7 +26,8 @@ const char *nic_bridge(const struct guest_nic *nic)
 static int check_kernels(const struct guest_nic *nic, struct problem *why)
 {
     if (nic->network || nic->vlan)
-        return problem_set(why, ENOSYS, "Start netback, or leave network= and vlan= out",
+        return problem_set(why, ENOSYS,
+                           "Start netback, or leave vlan=, or network= beside bridge=, out",
                            "the kernel's xen-netback knows no networks and VLANs");
     return 0;
 }
@@ -55,6 +56,28 @@ int nic_check(const struct guest_nic *nic, const struct device_kind *kind, struc
         "Make it (ip link add NAME type bridge; ip link set NAME up) or name another "
         "with bridge=",
         "there is no bridge %s for the guest's network card", bridge);
+}
+
+int nic_join(struct nic_device *device, const uint8_t uuid[UUID_BYTES], const char *guest,
+             struct problem *why)
+{
+    const struct guest_nic *spec = device->spec;
+    struct network_user user = {.host = guest};
+
+    if (!spec->network || spec->bridge)
+        return 0;
+    memcpy(user.uuid, uuid, sizeof(user.uuid));
+    nic_address(spec, uuid, user.mac);
+    if (network_ensure(spec->network, &user, &device->card, why) != 0)
+        return -1;
+    device->joined = *spec;
+    device->joined.bridge = device->card.bridge;
+    if (device->card.ip[0] && !spec->ip)
+        device->joined.ip = device->card.ip;
+    if (device->kind->kernel)
+        device->joined.network = NULL; /* for xen-netback it is a bridge like others */
+    device->spec = &device->joined;
+    return 0;
 }
 
 /* The kernel's name for it, or the wanted one once it has that. */

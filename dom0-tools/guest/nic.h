@@ -14,6 +14,12 @@ const char *nic_bridge(const struct guest_nic *nic);
 struct device_kind;
 int nic_check(const struct guest_nic *nic, const struct device_kind *kind, struct problem *why);
 
+/* A card with network= and without bridge= is in a network of pavis' own: that is made or mended,
+ * and device->spec becomes what the card is there.  @guest: its name, or NULL. */
+struct nic_device;
+int nic_join(struct nic_device *device, const uint8_t uuid[UUID_BYTES], const char *guest,
+             struct problem *why);
+
 /* Puts the interface of the kernel's back end, which is there by now, on its bridge and switches it
  * on. */
 int nic_plug(const struct guest_nic *nic, unsigned domid, struct problem *why);

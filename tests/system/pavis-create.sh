@@ -24,6 +24,7 @@ check first-end pavis destroy w
 before
 pavis_nodes_like_xl
 pavis_life
+pavis_own_network
 pavis_ends
 pavis_actions
 left_nothing

@@ -3,6 +3,7 @@
 #
 # What a guest does after its mounts (scripts/image/init-guest), told by its kernel command line:
 #   pavis.ip=ADDR     configure eth0 and move data to and from dom0 over TCP
+#   pavis.dhcp        configure eth0 by DHCP and say its address
 #   pavis.disk=DEV    read the disk's first half and fill its second
 #   pavis.serve       no data over TCP, but run what comes in over port 7100 (save-checks.sh: guest_ask)
 # and says, in lines "GUEST <what> <value>", what dom0 compares with its own side.
@@ -15,6 +16,14 @@ if [ -n "$ip" ]; then
     appears /sys/class/net/eth0
     ip addr add "$ip/24" dev eth0
     ip link set eth0 up
+fi
+if grep -q 'pavis\.dhcp' /proc/cmdline; then
+    appears /sys/class/net/eth0
+    ip link set eth0 up
+    lease=$(udhcpc -i eth0 -n -q -t 20 -s /usr/bin/true 2>&1 | sed -n 's/.*lease of \([0-9.]*\) obtained.*/\1/p')
+    echo "GUEST dhcp $lease"
+    ip addr add "$lease/24" dev eth0
+    echo "GUEST gateway $(ping -c 3 -W 5 "${lease%.*}.1" | sed -n 's/.* \([0-9]*\) packets received.*/\1/p')"
 fi
 echo "GUEST cpus $(nproc)"
 echo "GUEST memory $(awk '/MemTotal/ { print $2 }' /proc/meminfo)"

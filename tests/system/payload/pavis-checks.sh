@@ -112,6 +112,25 @@ pavis_life() {
     [ "$failed" = 0 ] || guest_show g
 }
 
+# vif = [ 'network=nat' ]: a network for a guest, which goes with the guest.
+own_network_gone() { [ ! -e /sys/class/net/pv-nat ] && [ -z "$(pidof dnsmasq)" ] && [ -z "$(nft list ruleset)" ]; }
+pavis_own_network() {
+    local ip
+    guest_config n cloud 1 128 pavis.dhcp "vif = [ 'network=nat' ]"
+    check nat-create pavis create -q /tmp/n.cfg
+    ip=$(awk '{ print $3 }' /run/pavis-networks/nat/cards)
+    check_equal nat-node "$(xenstore-read "$(back_of n vif 0)/ip")" "$ip"
+    check nat-up guest_wait n 60 '^GUEST idle'
+    check_equal nat-lease "$(guest_said n dhcp)" "$ip"
+    check_equal nat-gateway "$(guest_said n gateway)" 3
+    check_equal nat-whole "$(pavis net-list | awk '$1 == "nat" { print $5, $6, $7, $8 }')" '1 while used '
+    check nat-second pavis create -q -p /tmp/n.cfg 'name="n2"'
+    check nat-destroy pavis destroy n
+    check nat-stays test -e /sys/class/net/pv-nat
+    check nat-destroy-second pavis destroy n2
+    check nat-gone own_network_gone
+}
+
 pid_of_supervisor() { grep -l 'supervise' /proc/[0-9]*/cmdline 2>/dev/null | grep -v -e /self/ -e "/$$/" | head -1 | cut -d/ -f3; }
 
 # A crash, destroyed before its first instruction, in its boot, and twice at once.
