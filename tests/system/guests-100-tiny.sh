@@ -30,7 +30,8 @@ check all-say-so wait_for 120 eval '[ "$(said)" = $number ]'
 check_equal none-crashed "$(pavis list | awk 'NR > 2 { print $5 }' | grep -c '[sc]')" 0
 check xl-sees-them eval '[ "$(xl list | wc -l)" = $((number + 2)) ]'
 check audit pavis audit
-check destroy pavis destroy $(seq -f 't%.0f' $number)
+# shellcheck disable=SC2046 # words
+check destroy pavis destroy $(seq $number | sed 's/^/t/')
 left_nothing
 finish
 END
