@@ -136,6 +136,14 @@ static void detach(struct backend_device *d)
     d->attached = false;
 }
 
+static bool exists(struct xs_handle *store, const char *path)
+{
+    unsigned nr;
+    char **names = xs_directory(store, XBT_NULL, path, &nr);
+    free(names);
+    return names || errno != ENOENT;
+}
+
 static void take_step(struct backend_device *d, enum backend_step step, enum xenbus_state own)
 {
     if (step == BACKEND_ATTACH) {
@@ -153,16 +161,9 @@ static void take_step(struct backend_device *d, enum backend_step step, enum xen
         step = BACKEND_FINISH; /* a guest that waits for the device goes on without it */
     }
     enum xenbus_state next = backend_state_after(step, own);
-    if (next != own && !write_state(d, XBT_NULL, next))
+    /* A step may have taken long: what was removed meanwhile must not come back by a write. */
+    if (next != own && exists(d->backend->store, d->path) && !write_state(d, XBT_NULL, next))
         syslog(LOG_ERR, "cannot write %s/state: %m", d->path);
-}
-
-static bool exists(struct xs_handle *store, const char *path)
-{
-    unsigned nr;
-    char **names = xs_directory(store, XBT_NULL, path, &nr);
-    free(names);
-    return names || errno != ENOENT;
 }
 
 static void look(struct backend_device *d)
@@ -181,6 +182,10 @@ static void look(struct backend_device *d)
     for (int i = 0; i < MAX_STEPS; i++) {
         uint64_t online = 0;
         enum xenbus_state own = state_of(store, d->path);
+        if (own == XenbusStateUnknown && !exists(store, d->path)) {
+            vanish(d);
+            return;
+        }
         enum xenbus_state front = state_of(store, d->front);
         node_number(store, d->path, "online", 1, &online);
         enum backend_step step = backend_step(own, front, online, d->attached);
