@@ -44,6 +44,7 @@ static struct {
     const char *pid_file;
     bool foreground;
     bool copy;
+    bool strict;
     bool verbose;
     bool show;
     bool jailed;
@@ -57,13 +58,16 @@ static struct {
 static void start_broker(struct guest *guest)
 {
     char domid[16];
-    const char *args[] = {"blkback", "-g", domid, "-d", self.directory, NULL, NULL, NULL, NULL};
+    const char *args[] = {"blkback", "-g", domid, "-d", self.directory,
+                          NULL,      NULL, NULL,  NULL, NULL};
     size_t nr = 5;
     snprintf(domid, sizeof(domid), "%u", guest->domid);
     if (self.foreground)
         args[nr++] = "-f";
     if (self.copy)
         args[nr++] = "-c";
+    if (self.strict)
+        args[nr++] = "-S";
     if (self.verbose)
         args[nr++] = "-v";
     guest->broker = fork();
@@ -236,43 +240,54 @@ static int serve_guest(unsigned guest)
     disk_offer_persistent = !self.copy;
     if (!broker_open(&broker, &disk_driver, guest, program))
         err(1, "cannot watch the devices of domain %u; is xenstored running?", guest);
+    if (self.strict && !broker_copies(&broker))
+        err(1, "no memory for copies");
     return broker_run(&broker) ? 0 : 1;
 }
 
 static void usage(FILE *to)
 {
-    fputs("Usage: blkback [-f] [-d DIR] [-p FILE] [-c] [-v]\n"
-          "       blkback -g DOMID [-f] [-d DIR] [-c] [-v]\n"
-          "       blkback -s [-d DIR]\n"
-          "Serves the disks of kind pvblk that guests have, a process for each guest.\n"
-          "  -f, --foreground      stay in the foreground, messages on standard error too\n"
-          "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
-          "  -p, --pid-file FILE   the process id of the first process\n"
-          "  -c, --copy            do not offer to keep grants mapped\n"
-          "  -g, --guest DOMID     serve one guest only\n"
-          "  -s, --show            print what the disks have done, as JSON\n"
-          "  -v, --verbose         log connections too\n"
-          "  -h, --help; -V, --version\n",
-          to);
+    fputs(
+        "Usage: blkback [-f] [-d DIR] [-p FILE] [-c] [-S] [-v]\n"
+        "       blkback -g DOMID [-f] [-d DIR] [-c] [-S] [-v]\n"
+        "       blkback -s [-d DIR]\n"
+        "Serves the disks of kind pvblk that guests have, a process for each guest.\n"
+        "  -f, --foreground      stay in the foreground, messages on standard error too\n"
+        "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
+        "  -p, --pid-file FILE   the process id of the first process\n"
+        "  -c, --copy            do not offer to keep grants mapped\n"
+        "  -S, --strict          a broker makes the copies, so that workers reach no other guest\n"
+        "  -g, --guest DOMID     serve one guest only\n"
+        "  -s, --show            print what the disks have done, as JSON\n"
+        "  -v, --verbose         log connections too\n"
+        "  -h, --help; -V, --version\n",
+        to);
 }
 
 static uint64_t parse(int argc, char *argv[])
 {
     static const struct option options[] = {
-        {"foreground", no_argument, NULL, 'f'},     {"directory", required_argument, NULL, 'd'},
-        {"pid-file", required_argument, NULL, 'p'}, {"copy", no_argument, NULL, 'c'},
-        {"guest", required_argument, NULL, 'g'},    {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},           {"show", no_argument, NULL, 's'},
-        {"version", no_argument, NULL, 'V'},        {NULL, 0, NULL, 0},
+        {"foreground", no_argument, NULL, 'f'},
+        {"directory", required_argument, NULL, 'd'},
+        {"pid-file", required_argument, NULL, 'p'},
+        {"copy", no_argument, NULL, 'c'},
+        {"guest", required_argument, NULL, 'g'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"show", no_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'V'},
+        {"strict", no_argument, NULL, 'S'},
+        {NULL, 0, NULL, 0},
     };
     uint64_t guest = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "fd:p:cg:swvhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "fd:p:cg:sSwvhV", options, NULL)) != -1) {
         switch (c) {
         case 'f': self.foreground = true; break;
         case 'd': self.directory = optarg; break;
         case 'p': self.pid_file = optarg; break;
         case 'c': self.copy = true; break;
+        case 'S': self.strict = true; break;
         case 's': self.show = true; break;
         case 'w': self.jailed = true; break; /* only a broker says that */
         case 'v': self.verbose = true; break;

@@ -15,8 +15,8 @@
 #include "backend/jail.h"
 #include "blkback/disk.h"
 
-/* Kept grants of 64 disks are 264 MiB, buffers 32, and there is what the kernel's ring takes. */
-#define MAX_MEMORY      (1ul << 30)
+/* Buffers are 32 MiB, jobs of 64 disks of four queues 60. */
+#define MAX_MEMORY      (256ul << 20)
 #define MAX_DESCRIPTORS 512 /* 64 disks of four queues */
 
 uint64_t clock_now(void)
@@ -141,7 +141,7 @@ bool worker_open(struct worker *worker, unsigned guest, const char *directory)
                               .directory = directory,
                               .memory = MAX_MEMORY,
                               .descriptors = MAX_DESCRIPTORS,
-                              .ioctls = gate_ioctls};
+                              .ioctls = gate_ioctls()};
     if (!jail_enter(&jail, &what)) {
         backend_log(LOG_ERR, "cannot give up %s: %m", what);
         return false;

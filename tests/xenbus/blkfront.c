@@ -85,7 +85,8 @@ void backend_start(bool copy)
     if (broker)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(program, program, "-g", "7", "-f", "-d", runs, copy ? "-c" : NULL, NULL);
+    const char *strict = getenv("BLKBACK_STRICT") ? "-S" : "-v";
+    execl(program, program, "-g", "7", "-f", "-d", runs, strict, copy ? "-c" : NULL, NULL);
     _exit(127);
 }
 

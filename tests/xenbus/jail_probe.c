@@ -24,12 +24,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/ask.h"
 #include "backend/gate.h"
 #include "backend/jail.h"
 #include "blkback/engine.h"
 
 #define GNTDEV_MAP   0x184700ul /* the sizes are those of the driver's structures */
 #define GNTDEV_UNMAP 0x104701ul
+#define GNTDEV_COPY  0x104708ul
 #define EVTCHN_BIND  0x084501ul
 #define MEMORY       (256ul << 20)
 
@@ -81,6 +83,7 @@ ATTEMPT(map_grant, ioctl(device, GNTDEV_MAP, page))
 ATTEMPT(unmap_grant, ioctl(device, GNTDEV_UNMAP, page))
 ATTEMPT(bind_event, ioctl(device, EVTCHN_BIND, page))
 ATTEMPT(type_for_others, ioctl(device, 0x5412, "x"))
+ATTEMPT(copy_grant, ioctl(device, GNTDEV_COPY, page))
 ATTEMPT(hidden_bits, syscall(SYS_ioctl, device, GNTDEV_MAP | 1ul << 32, page))
 
 static int executable(void)
@@ -100,7 +103,7 @@ static int executable_file(void)
 
 static int all_memory(void)
 {
-    return mmap(NULL, 2 * MEMORY, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+    return mmap(NULL, 2 * MEMORY, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
                ? -errno
                : 0;
 }
@@ -196,7 +199,7 @@ static int maps(void)
 /* The gate's own calls pass the filter; what is no such device refuses them by itself. */
 static int uses_gate(void)
 {
-    return ioctl(device, gate_ioctls[0], page) == 0 ? 0 : errno == ENOTTY ? 0 : -errno;
+    return ioctl(device, gate_ioctls()[0], page) == 0 ? 0 : errno == ENOTTY ? 0 : -errno;
 }
 
 #define KILLED 1
@@ -250,6 +253,7 @@ static const struct {
     {"bind an event channel", bind_event, -EPERM},
     {"type on a terminal", type_for_others, -EPERM},
     {"hide an ioctl's number", hidden_bits, -EPERM},
+    {"copy a grant when the broker does", copy_grant, -EPERM},
     {"make 32-bit calls", old_gate, KILLED},
     {"make x32 calls", x32, KILLED},
 };
@@ -258,25 +262,27 @@ static const struct {
 
 static const char *directory;
 
-static void enter(void)
+/* @strict: copies are the broker's. */
+static void enter(bool strict)
 {
     const char *what;
+    ask_for_copies(strict ? page : NULL);
     struct jail jail = {.uid = JAIL_UID_BLK + 7,
                         .directory = directory,
                         .memory = MEMORY,
                         .descriptors = 64,
-                        .ioctls = gate_ioctls};
+                        .ioctls = gate_ioctls()};
     if (engine_open(&engine) < 0 || !jail_enter(&jail, &what))
         _exit(255);
 }
 
 /* 0, KILLED, or -errno; 255: it could not go into the jail. */
-static int try(int (*attempt)(void))
+static int try(int (*attempt)(void), bool strict)
 {
     int status;
     pid_t child = fork();
     if (child == 0) {
-        enter();
+        enter(strict);
         _exit(-attempt());
     }
     waitpid(child, &status, 0);
@@ -300,7 +306,7 @@ static bool is_locked_in(void)
     bool good = true;
     pid_t child = fork();
     if (child == 0) {
-        enter();
+        enter(false);
         while (write(pair[0], "", 1) >= 0)
             sleep(1000);
         _exit(1);
@@ -335,7 +341,7 @@ int main(int argc, char *argv[])
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 2;
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        int result = try(attempts[i].attempt);
+        int result = try(attempts[i].attempt, attempts[i].attempt == copy_grant);
         if (result == attempts[i].must)
             continue;
         printf("%s: %d and not %d\n", attempts[i].name, result, attempts[i].must);

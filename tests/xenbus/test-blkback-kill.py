@@ -5,7 +5,7 @@
 """usage: test-blkback-kill.py [KILLS [SEED]]
 
 blkback under sanitizers beside our store, with a guest in ordinary memory (blk_kill.c) that knows what must be
-on its disk; a ring of one page, then one of four.
+on its disk; a ring of one page, then one of four with copies by the broker.
 """
 import os
 import subprocess
@@ -17,9 +17,9 @@ from store_world import TOP, World
 def main():
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     seed = sys.argv[2] if len(sys.argv) > 2 else "1"
-    for order in ("0", "2"):
+    for order, more in (("0", {}), ("2", {"BLKBACK_STRICT": "1"})):
         world = World(domains=(7,))
-        env = dict(os.environ, XENSTORED_PATH=world.path, BLKBACK=TOP + "/build/tests/blkback")
+        env = dict(os.environ, XENSTORED_PATH=world.path, BLKBACK=TOP + "/build/tests/blkback", **more)
         with open(world.dir + "/back.log", "w+") as log:
             status = subprocess.call([TOP + "/build/tests/blk_kill", world.dir, str(kills), order, seed],
                                      env=env, stderr=log)

@@ -64,6 +64,7 @@ bool ask_check(const void *message, size_t size, struct ask *ask)
 /* ---- the worker's side */
 
 static int broker = -1;
+static uint8_t *window;
 
 void ask_over(int socket)
 {
@@ -89,6 +90,36 @@ bool ask_for(const struct ask *ask, uint64_t *value, int *fd)
         *fd = nr > 0 ? fds[0] : -1;
     errno = answer.error;
     return answer.error == 0;
+}
+
+void ask_for_copies(void *shared)
+{
+    window = shared;
+}
+
+bool ask_copies(void)
+{
+    return window;
+}
+
+bool ask_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest)
+{
+    struct ask ask = {.kind = ASK_COPY, .about = to_guest, .guest = domid};
+    bool good = true;
+    while (good && nr > 0) {
+        ask.nr = nr < ASK_PIECES ? nr : ASK_PIECES;
+        for (unsigned i = 0; i < ask.nr; i++) {
+            ask.pieces[i] = (struct ask_piece){pieces[i].ref, pieces[i].offset, pieces[i].len};
+            if (to_guest)
+                memcpy(window + (size_t)i * GATE_PAGE, pieces[i].local, pieces[i].len);
+        }
+        good = ask_for(&ask, NULL, NULL);
+        for (unsigned i = 0; good && !to_guest && i < ask.nr; i++)
+            memcpy(pieces[i].local, window + (size_t)i * GATE_PAGE, pieces[i].len);
+        pieces += ask.nr;
+        nr -= ask.nr;
+    }
+    return good;
 }
 
 void ask_tell(enum ask_kind kind, unsigned guest, uint32_t about, const char *text)

@@ -21,7 +21,7 @@
 enum ask_kind {
     ASK_MAP = 1, /* offers grants for an mmap() of the descriptor that both share */
     ASK_BIND,    /* an event channel to the guest's port */
-    ASK_COPY,    /* between grants and the memory that both share */
+    ASK_COPY,    /* between grants and the window, where each piece has a page */
     ASK_LOG,     /* a line; about: its priority.  No answer */
     ASK_ERROR,   /* what is wrong with a device; about: its number.  No answer */
 };
@@ -61,6 +61,12 @@ bool ask_check(const void *message, size_t size, struct ask *ask);
 /* From now on this process asks, by @socket, in place of going to the hypervisor itself. */
 void ask_over(int socket);
 bool ask_is_needed(void);
+
+/* Copies go by the broker, too, through memory that it @shared: ASK_PIECES pages. */
+void ask_for_copies(void *shared);
+bool ask_copies(void);
+/* As grants_copy(). */
+bool ask_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest);
 
 /* Sends it and waits; false with errno.  @fd: the descriptor that came with the answer; NULL where
  * none is expected.  Without a broker the process ends. */

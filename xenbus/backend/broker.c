@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
@@ -21,7 +25,10 @@
 
 #define PAUSE_MS 100 /* before a worker that has ended at once is started again */
 #define LINES    20  /* of a worker's, in a second: who writes more fills a log */
-#define FREE_FD  16  /* above the numbers that a worker knows */
+#define MAPPED                                                                                     \
+    2048           /* pages of each device at once: a disk keeps 1056, and has four rings of 16    \
+                    */
+#define FREE_FD 16 /* above the numbers that a worker knows */
 
 static uint64_t now_ms(void)
 {
@@ -46,17 +53,18 @@ static void forget_worker(struct broker *b)
     give_up(&b->asks);
     give_up(&b->device);
     b->worker = 0;
-    b->nr_offered = 0;
+    b->nr_offered = b->mapped = 0;
 }
 
 /* The worker's program finds its three descriptors, standard error, and nothing else. */
 static void become_worker(const struct broker *b, int orders, int asks)
 {
     sigset_t none;
-    int from[] = {[WARD_ORDERS] = orders, [WARD_ASKS] = asks, [WARD_DEVICE] = b->device};
+    int null = fcntl(open("/dev/null", O_RDWR), F_DUPFD, FREE_FD);
+    int from[WARD_FDS] = {
+        null, null, STDERR_FILENO, orders, asks, b->device, b->window ? b->window_fd : null};
     for (int fd = WARD_ORDERS; fd < WARD_FDS; fd++)
         from[fd] = fcntl(from[fd], F_DUPFD, FREE_FD);
-    from[STDIN_FILENO] = from[STDOUT_FILENO] = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < WARD_FDS; fd++) {
         if (fd != STDERR_FILENO && dup2(from[fd], fd) < 0)
             _exit(126);
@@ -135,8 +143,7 @@ static bool serves(const struct broker *b, uint32_t guest)
     return d;
 }
 
-/* One offer at a time: the one before was mapped long ago, or never will be.  So a worker has no
- * more mapped than goes into its address space, which has a limit. */
+/* One offer at a time: the one before was mapped long ago, or never will be. */
 static void withdraw(struct broker *b)
 {
     if (b->nr_offered > 0)
@@ -144,13 +151,58 @@ static void withdraw(struct broker *b)
     b->nr_offered = 0;
 }
 
+/* Pages that the worker has mapped, as the kernel sees it: mappings of the descriptor's file. */
+static uint64_t count_mapped(const struct broker *b)
+{
+    char line[512];
+    struct stat st;
+    uint64_t pages = 0;
+    snprintf(line, sizeof(line), "/proc/%d/maps", b->worker);
+    FILE *f = fopen(line, "re");
+    if (!f || fstat(b->device, &st) != 0)
+        pages = UINT32_MAX; /* not known is too many */
+    while (f && fgets(line, sizeof(line), f)) {
+        unsigned long start;
+        unsigned long end;
+        unsigned major;
+        unsigned minor;
+        unsigned long inode;
+        if (sscanf(line, "%lx-%lx %*s %*x %x:%x %lu", &start, &end, &major, &minor, &inode) == 5 &&
+            inode == st.st_ino && makedev(major, minor) == st.st_dev)
+            pages += (end - start) / GATE_PAGE;
+    }
+    if (f)
+        fclose(f);
+    return pages;
+}
+
 static int offer(struct broker *b, const struct ask *ask)
 {
+    uint64_t most = 0;
     withdraw(b);
+    for (const struct backend_device *d = b->backend.devices; d; d = d->next)
+        most += d->mine ? MAPPED : 0;
+    /* What it gives back it does not say, so that has to be looked up now and then. */
+    if (b->mapped + ask->nr > most)
+        b->mapped = count_mapped(b);
+    if (b->mapped + ask->nr > most)
+        return ENOSPC;
     if (!gate_offer(b->device, ask->guest, ask->refs, ask->nr, &b->offered))
         return errno;
     b->nr_offered = ask->nr;
+    b->mapped += ask->nr;
     return 0;
+}
+
+static int copy(const struct broker *b, const struct ask *ask)
+{
+    struct grant_piece pieces[ASK_PIECES];
+    if (!b->window)
+        return EPERM;
+    for (unsigned i = 0; i < ask->nr; i++)
+        pieces[i] = (struct grant_piece){ask->pieces[i].ref, ask->pieces[i].offset,
+                                         ask->pieces[i].len, b->window + (size_t)i * GATE_PAGE};
+    return grants_copy(ask->guest, pieces, ask->nr, ask->about) ? 0 : errno;
 }
 
 static void take_line(struct broker *b, const struct ask *ask)
@@ -195,7 +247,7 @@ static bool answer(struct broker *b)
         reply.error = event_bind(&event, ask.guest, ask.nr) ? 0 : errno;
         reply.value = event.port;
         break;
-    case ASK_COPY: reply.error = EOPNOTSUPP; break;
+    case ASK_COPY: reply.error = copy(b, &ask); break;
     default: take_line(b, &ask); return true;
     }
     bool sent = wire_send(b->asks, &reply, sizeof(reply), &event.fd, event.fd >= 0);
@@ -257,6 +309,21 @@ bool broker_open(struct broker *broker, const struct backend_driver *driver, uns
     *broker =
         (struct broker){.program = program, .pidfd = -1, .orders = -1, .asks = -1, .device = -1};
     return backend_open(&broker->backend, driver, guest);
+}
+
+bool broker_copies(struct broker *b)
+{
+    void *window;
+    b->window_fd = memfd_create("copies", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    /* The worker could make it smaller, and us trip over that. */
+    if (b->window_fd < 0 || ftruncate(b->window_fd, WARD_WINDOW_SIZE) != 0 ||
+        fcntl(b->window_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return false;
+    window = mmap(NULL, WARD_WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, b->window_fd, 0);
+    if (window == MAP_FAILED)
+        return false;
+    b->window = window;
+    return true;
 }
 
 bool broker_run(struct broker *b)

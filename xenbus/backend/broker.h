@@ -19,13 +19,16 @@
 struct broker {
     struct backend backend;     /* first */
     const char *const *program; /* arguments of the worker's program, which is this one */
-    pid_t worker;               /* 0: none */
+    uint8_t *window; /* shared with the worker for its copies; NULL: it makes them itself */
+    int window_fd;
+    pid_t worker; /* 0: none */
     int pidfd;
     int orders;
     int asks;
     int device;       /* shared with the worker: where grants are mapped */
     uint64_t offered; /* and not withdrawn yet: offset, and how many pages */
     unsigned nr_offered;
+    unsigned mapped;  /* pages that the worker has mapped at most */
     uint64_t started; /* ms; the worker */
     uint64_t second;  /* of the clock, and how many lines of the worker's were taken in it */
     unsigned lines;
@@ -35,6 +38,10 @@ struct broker {
 /* Begins to watch the devices of domain @guest, or of BACKEND_ALL_GUESTS.  False with errno. */
 bool broker_open(struct broker *broker, const struct backend_driver *driver, unsigned guest,
                  const char *const *program);
+
+/* From now on the worker's copies are made here, so that it reaches no grants but its guests'.
+ * False with errno. */
+bool broker_copies(struct broker *broker);
 
 /* Serves until the guest's devices are gone, true, or the store is, false.  No worker is left. */
 bool broker_run(struct broker *broker);

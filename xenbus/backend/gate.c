@@ -61,7 +61,11 @@ _Static_assert(sizeof(struct grant_copy) == 24, "Linux's layout");
 
 #define COPY_AT_ONCE 64 /* pieces in one call, so that no memory has to be found for them */
 
-const unsigned long gate_ioctls[] = {GNTDEV_COPY, EVTCHN_NOTIFY, 0};
+const unsigned long *gate_ioctls(void)
+{
+    static const unsigned long all[] = {GNTDEV_COPY, EVTCHN_NOTIFY, 0};
+    return ask_copies() ? all + 1 : all;
+}
 
 static int used = -1;
 
@@ -145,6 +149,8 @@ bool grants_copy_each(struct grant_copy *copies, unsigned nr)
 bool grants_copy(unsigned domid, const struct grant_piece *pieces, unsigned nr, bool to_guest)
 {
     struct grant_copy copies[COPY_AT_ONCE];
+    if (ask_copies())
+        return ask_copy(domid, pieces, nr, to_guest);
     while (nr > 0) {
         unsigned now = nr < COPY_AT_ONCE ? nr : COPY_AT_ONCE;
         memset(copies, 0, now * sizeof(copies[0]));

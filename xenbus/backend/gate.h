@@ -86,5 +86,5 @@ void gate_use(int device);
 bool gate_offer(int device, unsigned domid, const uint32_t *refs, unsigned nr, uint64_t *offset);
 void gate_withdraw(int device, uint64_t offset, unsigned nr);
 
-/* All that a process in a jail may do to the kernel's devices: numbers of ioctls, ended by 0. */
-extern const unsigned long gate_ioctls[];
+/* All that this process may do to the kernel's devices in a jail: numbers of ioctls, ended by 0. */
+const unsigned long *gate_ioctls(void);

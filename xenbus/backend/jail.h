@@ -9,7 +9,7 @@
 struct jail {
     unsigned uid;                /* its own, of no user and no other process; also the group */
     const char *directory;       /* where a root directory can be made; nothing stays there */
-    unsigned long memory;        /* bytes of address space beyond what is mapped now */
+    unsigned long memory;        /* bytes of its own beyond what it has now */
     unsigned descriptors;        /* so many at most */
     const int *calls;            /* system calls beyond the usual ones, ended by -1 */
     const unsigned long *ioctls; /* numbers, ended by 0: no other ioctl works, on any descriptor */

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "backend/ask.h"
 #include "backend/device.h"
 
 #define ORDER_SIZE 2048u
@@ -22,7 +23,14 @@ struct order {
 };
 
 /* What the two processes have as descriptors of the same numbers. */
-enum ward_fd { WARD_ORDERS = 3, WARD_ASKS, WARD_DEVICE, WARD_FDS };
+enum ward_fd {
+    WARD_ORDERS = 3,
+    WARD_ASKS,
+    WARD_DEVICE,
+    WARD_WINDOW, /* memory for copies by the broker, or /dev/null */
+    WARD_FDS
+};
+#define WARD_WINDOW_SIZE ((size_t)ASK_PIECES * GATE_PAGE)
 
 /* A driver's; payloads are of the size that its other half sent, and that is the driver's to know.
  */
