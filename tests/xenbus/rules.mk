@@ -3,7 +3,7 @@
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
         $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
         $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/jail_probe \
-        $B/tests/netback $B/tests/net_kill $B/tests/net_hostile
+        $B/tests/netback $B/tests/net_kill $B/tests/net_hostile $B/tests/broker_probe
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
 	@mkdir -p $(@D)
@@ -69,6 +69,11 @@ $B/tests/blk_%: tests/xenbus/blk_%.c tests/xenbus/blkfront.c blkback/ring.c xenb
 $B/tests/jail_probe: tests/xenbus/jail_probe.c blkback/engine.c $(BACKEND_OBJ) $(ROOT_LIB)/libxenstore.a
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -Ihypervisor -I. -Ixenbus $^ -o $@ -l:liburing.a -lseccomp -lpthread
+
+$B/tests/broker_probe: tests/xenbus/broker_probe.c $(filter-out %/gate.c,$(wildcard xenbus/backend/*.c)) \
+        tests/xenbus/fake_gate.c $(BLK_TEST_H) $(ROOT_LIB)/libxenstore.a
+	@mkdir -p $(@D)
+	@$(CC) $(BLK_TEST_CFLAGS) $(filter %.c %.a,$^) -o $@ -lseccomp -lpthread
 
 # pavis' own networks, without guests.
 $B/tests/net_card: tests/xenbus/net_card.c $(wildcard dom0-tools/network/*.[ch] dom0-tools/lib/*.h) xenbus/backend/link.c \
