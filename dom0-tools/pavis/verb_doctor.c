@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "abi/version.h"
+#include "backend/jail.h"
 #include "guest/device.h"
 #include "network/network.h"
 #include "pavis/json.h"
@@ -248,6 +249,64 @@ static void check_networks(struct patient *p, struct finding *f)
     check_backends(f, "network cards", &kind_pvnet, &kind_vif);
 }
 
+/* A value of /proc/PID/status, as text behind its name and a tab. */
+static bool status_is(const char *status, const char *name, const char *value)
+{
+    const char *at = strstr(status, name);
+
+    return at && strncmp(at + strlen(name), value, strlen(value)) == 0;
+}
+
+/* Who reads guests' rings, and may it do more than it must?  Workers are started with -w. */
+static bool is_free_worker(const char *process)
+{
+    char path[300], line[128], text[4096] = "";
+    unsigned uid = 0;
+
+    snprintf(path, sizeof(path), "%s/comm", process);
+    first_line(path, line);
+    if (strcmp(line, "blkback") != 0 && strcmp(line, "netback") != 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/cmdline", process);
+    if (strcmp(first_line(path, line) + strlen(line) + 1, "-w") != 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/status", process);
+    FILE *file = fopen(path, "re");
+    size_t size = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+    if (file)
+        fclose(file);
+    if (size == 0) /* it has ended meanwhile */
+        return false;
+    const char *ids = strstr(text, "\nUid:\t");
+    if (ids)
+        uid = (unsigned)strtoul(ids + strlen("\nUid:\t"), NULL, 10);
+    return uid < JAIL_UID || !status_is(text, "\nCapEff:\t", "0000000000000000\n") ||
+           !status_is(text, "\nNoNewPrivs:\t", "1\n") || !status_is(text, "\nSeccomp:\t", "2\n");
+}
+
+static void check_jails(struct patient *p, struct finding *f)
+{
+    char line[128];
+    glob_t found;
+
+    if (!strstr(first_line("/proc/sys/kernel/seccomp/actions_avail", line), "kill_process")) {
+        say(f, WARNING, "Use a kernel with CONFIG_SECCOMP_FILTER, such as Debian's",
+            "back ends' workers cannot be locked in, and will not start");
+        return;
+    }
+    say(f, OK, "", "back ends' workers have no privileges");
+    if (glob("/proc/[0-9]*", GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        if (is_free_worker(found.gl_pathv[i]))
+            say(f, FAILURE,
+                "Look again: it may just be beginning. If not, end it; its broker starts another",
+                "process %s serves a guest and is in no jail",
+                found.gl_pathv[i] + strlen("/proc/"));
+    }
+    globfree(&found);
+}
+
 static void check_loop(struct patient *p, struct finding *f)
 {
     if (access("/dev/loop-control", F_OK) == 0 || kind_runs(&kind_pvblk))
@@ -329,6 +388,7 @@ static const struct check {
     {"xenconsoled", check_consoles},  {"disks", check_disks},
     {"disk-files", check_loop},       {"networks", check_networks},
     {"bridge", check_bridge},         {"own-networks", check_own_networks},
+    {"jails", check_jails},
     {"remains", check_remains},
 };
 #define NR_CHECKS (sizeof(checks) / sizeof(checks[0]))
