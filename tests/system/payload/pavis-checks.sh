@@ -304,6 +304,7 @@ pavis_hotplug() {
     refused hot-smaller 'does not get smaller' pavis block-resize g xvdb 1M
     check hot-resize pavis block-resize g xvdb 12M
     check_equal hot-resized "$(ask 'n=0; while [ "$(cat /sys/block/xvdb/size)" != 24576 ] && [ $n -lt 50 ]; do usleep 100000; n=$((n + 1)); done; cat /sys/block/xvdb/size')" 24576
+    pavis_measures
     check hot-set pavis block-set --iops 50 --weight 512 g xvdb
     check_equal hot-set-node "$(xenstore-read "$(back_of g vbd 51728)/iops" "$(back_of g vbd 51728)/weight" | tr '\n' ' ')" '50 512 '
     check hot-kernels pavis block-attach g /tmp/disk2.img,raw,xvdc,w,backendtype=phy
@@ -324,6 +325,25 @@ pavis_hotplug() {
     pavis unpause g
     check_equal hot-still-there "$(ask 'dd if=/dev/xvdb bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
     hot_killed
+}
+
+# Counters and rates: g's own disk, seen from outside, has read what g has read.
+pavis_measures() {
+    local id before after
+    id=$(pavis domid g)
+    pavis metrics >/tmp/metrics.1
+    ask 'dd if=/dev/xvdb of=/dev/null bs=1M count=4 iflag=direct 2>/dev/null'
+    pavis metrics >/tmp/metrics.2
+    check_equal metrics-format "$(grep -Evc '^(# (HELP|TYPE) pavis_|pavis_[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.]+$)' /tmp/metrics.2)" 0
+    before=$(awk -v d="domid=\"$id\"" '/^pavis_disk_read_bytes_total/ && /51728/ && index($0, d) { print $2 }' /tmp/metrics.1)
+    after=$(awk -v d="domid=\"$id\"" '/^pavis_disk_read_bytes_total/ && /51728/ && index($0, d) { print $2 }' /tmp/metrics.2)
+    check_equal metrics-bytes $((after - before)) 4194304
+    check metrics-kinds eval 'grep -q "^pavis_up{service=\"blkback\"} 1" /tmp/metrics.2 && grep -q ^pavis_xenstored_nodes /tmp/metrics.2 &&
+        grep -q "^pavis_domain_vcpu_seconds_total{.*name=\"g\",vcpu=\"1\"}" /tmp/metrics.2 && grep -q "^pavis_network_sent_bytes_total{.*xen-netback" /tmp/metrics.2'
+    check top-batch eval 'pavis top -b -n 2 -d 1 | grep -c "^g " | grep -qx 2'
+    check top-json eval 'pavis top --json -d 1 | grep -q "\"name\": \"g\""'
+    check top-screen eval '(sleep 1; printf mq) | TERM=linux timeout 20 script -qec "pavis top" /dev/null | grep -aq "pavis top"'
+    refused top-no-screen 'no terminal' pavis top
 }
 
 # Whoever attaches or detaches is killed at some call: the supervisor finishes what is half done.
