@@ -52,6 +52,7 @@ guest_data_checks demo /dev/vdb "$vdb_sum" 1
 uptime_all=$(awk -v a="$(peer TIME)" 'BEGIN { printf "%.0f", a }')
 
 # ---- the report ---------------------------------------------------------------------------------
+disk_by=$(xenstore-list /local/domain/0/backend | grep -qx pvblk && echo blkback || echo xen-blkback)
 version=$(cat /sys/hypervisor/version/{major,minor,extra} | tr '\n' '.' | sed 's/\.\([-.]\)/\1/; s/\.$//')
 written_back=$(region_sum /dev/vdb "$half_mib" "$half_mib")
 report "---------------------------------------------------------------------------"
@@ -64,7 +65,7 @@ report "  network    $(verdict "$tcp_sum" "$tcp_wanted" 'virtio: 4 MiB over TCP 
 report "toolstack    $(tools_text), started in $toolstack_took s"
 report "guest        Linux $(guest_seen demo '^GUEST init' | awk '{ print $4 }'), $guest_mib MiB: created in $created s, all below done after $guest_up s"
 report "  disk       $(verdict "$(guest_said demo disk-read) $(guest_said demo disk-written)" "$vdb_sum $written_back" \
-    "blkfront to xen-blkback: $half_mib MiB read, $half_mib MiB written, equal on both sides")"
+    "blkfront to $disk_by: $half_mib MiB read, $half_mib MiB written, equal on both sides")"
 report "  network    netfront to xen-netback: $(guest_said demo ping) of 5 pings, $(verdict \
     "$(guest_said demo tcp-received) $(guest_said demo tcp-sent)" "$net_sum $net_sum" \
     '4 MiB over TCP each way, checksums equal')"

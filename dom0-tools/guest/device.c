@@ -45,9 +45,10 @@ const struct device_kind kind_pvnet = {.sort = SORT_NIC,
 
 const struct device_kind *kind_named(const char *back)
 {
-    static const struct device_kind *const all[] = {&kind_vbd, &kind_vif, &kind_pvblk, &kind_pvnet};
+    static const struct device_kind *const all[] = {&kind_vbd, &kind_vif, &kind_pvblk, &kind_pvnet,
+                                                    NULL};
 
-    for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
+    for (unsigned i = 0; all[i]; i++)
         if (strcmp(back, all[i]->back) == 0)
             return all[i];
     return NULL;

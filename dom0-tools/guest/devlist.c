@@ -55,9 +55,11 @@ int devices_list(struct xs_handle *xs, unsigned domid, enum device_sort sort,
     snprintf(path, sizeof(path), "/libxl/%u/device/%s", domid, fronts[sort]);
     names = xs_directory(xs, XBT_NULL, path, &nr_names);
     *list = calloc(nr_names + 1, sizeof(**list));
-    if (!*list)
-        nr = problem_set(why, ENOMEM, NULL, "no memory");
-    for (unsigned i = 0; nr >= 0 && names && i < nr_names; i++)
+    if (!*list) {
+        free(names);
+        return problem_set(why, ENOMEM, NULL, "no memory");
+    }
+    for (unsigned i = 0; names && i < nr_names; i++)
         nr += read_entry(xs, domid, fronts[sort], names[i], &(*list)[nr]);
     free(names);
     if (nr > 0)

@@ -91,7 +91,7 @@ static int set_words(struct hot_guest *g, enum device_sort sort, unsigned number
     changed = config_with_device(text, keys[sort], number, words);
     status = changed ? record_set_text(&g->record, changed, why)
                      : problem_set(why, ENOMEM, NULL, "cannot change the configuration");
-    if (status == 0)
+    if (status == 0 && changed)
         tell_xl_text(g, changed);
     free(text);
     free(changed);

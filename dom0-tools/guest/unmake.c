@@ -123,10 +123,10 @@ static void find_backends(struct unmaking *u)
  * are. */
 static void find_orphans(struct unmaking *u)
 {
-    static const struct device_kind *const kinds[] = {&kind_pvblk, &kind_pvnet};
+    static const struct device_kind *const kinds[] = {&kind_pvblk, &kind_pvnet, NULL};
     char path[NODE_PATH];
 
-    for (unsigned k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+    for (unsigned k = 0; kinds[k]; k++) {
         unsigned nr = 0;
         char **devices;
 

@@ -45,11 +45,11 @@ static void put_host(const struct sample *s)
 static void put_services(bool store)
 {
     static const struct device_kind *const kinds[] = {&kind_pvblk, &kind_pvnet, &kind_vbd,
-                                                      &kind_vif};
+                                                      &kind_vif, NULL};
 
     family("up", "gauge", "1 if it serves.");
     printf("pavis_up{service=\"xenstored\"} %d\n", store);
-    for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+    for (unsigned i = 0; kinds[i]; i++)
         printf("pavis_up{service=\"%s\"} %d\n", kinds[i]->who, kind_runs(kinds[i]));
 }
 

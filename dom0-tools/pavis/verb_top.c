@@ -31,14 +31,14 @@ struct top {
 
 /* The orders that a person can choose: the key, the word of --sort, the order. */
 static const struct {
-    int key;
     const char *word;
+    int key;
     enum rates_order order;
-} orders[] = {{'c', "cpu", BY_CPU},
-              {'m', "memory", BY_MEMORY},
-              {'d', "disk", BY_DISK},
-              {'n', "network", BY_NETWORK},
-              {'a', "name", BY_NAME}};
+} orders[] = {{"cpu", 'c', BY_CPU},
+              {"memory", 'm', BY_MEMORY},
+              {"disk", 'd', BY_DISK},
+              {"network", 'n', BY_NETWORK},
+              {"name", 'a', BY_NAME}};
 #define NR_ORDERS (sizeof(orders) / sizeof(*orders))
 
 /* ---- without a screen */
