@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "blkback/cow.h"
 #include "blkback/disk.h"
 
 #define MAX_COPIED (32ull << 20) /* bytes of buffers at once, of all disks of a guest */
@@ -32,7 +33,7 @@ static struct job *take_ready(struct disk *disk)
     return job;
 }
 
-void disk_remove(struct disk *disk, struct job *job)
+void disk_remove(struct disk *disk, struct job *job, uint64_t now)
 {
     if (job->newer)
         job->newer->older = job->older;
@@ -40,10 +41,11 @@ void disk_remove(struct disk *disk, struct job *job)
         disk->running = job->older;
     if (job->older)
         job->older->newer = job->newer;
-    disk->nr_running--;
+    disk->nr_writing -= job->request.kind != REQUEST_READ;
     disk->exclusive = false; /* if it was set, this was the only one */
+    disk->flushing = disk->flushing && job->request.kind != REQUEST_FLUSH;
     if (disk->flow)
-        fair_done(disk->flow, clock_now(), job->cost);
+        fair_done(disk->flow, now, job->cost);
 }
 
 /* Replaying a write after a kill must not undo a newer one; so no two that meet run at once, unless
@@ -51,10 +53,17 @@ void disk_remove(struct disk *disk, struct job *job)
 static bool meets_running(const struct disk *disk, const struct job *job)
 {
     const struct request *r = &job->request;
+    /* What an overlay writes is whole blocks. */
+    uint64_t unit = disk->image.overlay ? OVERLAY_BLOCK / SECTOR : 1;
+    uint64_t first = r->sector / unit;
+    uint64_t nr = r->nr_sectors ? (r->sector + r->nr_sectors - 1) / unit - first + 1 : 0;
+    if (disk->nr_writing == 0)
+        return false;
     for (const struct job *j = disk->running; j; j = j->older) {
         const struct request *other = &j->request;
-        if (other->kind != REQUEST_READ &&
-            sectors_meet(r->sector, r->nr_sectors, other->sector, other->nr_sectors))
+        uint64_t begin = other->sector / unit;
+        uint64_t end = (other->sector + other->nr_sectors + unit - 1) / unit;
+        if (other->kind != REQUEST_READ && sectors_meet(first, nr, begin, end - begin))
             return true;
     }
     return false;
@@ -65,6 +74,8 @@ static bool must_wait(const struct disk *disk, const struct job *job)
 {
     if (disk->exclusive || (job->request.kind == REQUEST_BARRIER && disk->running))
         return true;
+    if (disk->image.overlay && disk->flushing && job->request.kind == REQUEST_FLUSH)
+        return true; /* one at a time, see overlay.h */
     if (disk->worker->copied > 0 && disk->worker->copied + job_bytes(job) > MAX_COPIED)
         return true;
     return meets_running(disk, job);
@@ -90,8 +101,9 @@ static void give(struct disk *disk, uint64_t now)
     if (disk->running)
         disk->running->newer = job;
     disk->running = job;
-    disk->nr_running++;
+    disk->nr_writing += job->request.kind != REQUEST_READ;
     disk->exclusive = job->request.kind == REQUEST_BARRIER;
+    disk->flushing |= job->request.kind == REQUEST_FLUSH;
     job_start(job);
 }
 
@@ -100,8 +112,13 @@ bool disk_dispatch(struct disk *disk)
     bool any = false;
     bool in_line = false; /* for its share of the device */
     disk->wake_at = 0;
-    while (disk->ready && !must_wait(disk, disk->ready)) {
-        uint64_t now = clock_now();
+    uint64_t now = disk->ready ? clock_now() : 0;
+    while (disk->ready) {
+        if (must_wait(disk, disk->ready)) {
+            if (jobs_copy(disk))
+                continue; /* it may be for one of these that it waits */
+            break;
+        }
         uint64_t wait = rates_wait(disk, now);
         if (wait) {
             disk->counts->throttled++;
@@ -117,6 +134,7 @@ bool disk_dispatch(struct disk *disk)
         give(disk, now);
         any = true;
     }
+    jobs_copy(disk);
     if (disk->flow && !in_line)
         fair_idle(disk->flow);
     return any;
@@ -146,6 +164,11 @@ static void change(struct backend_device *device, const void *payload)
     struct disk *disk = device->driver;
     const struct disk_order *order = payload;
     disk->limits = order->limits;
+    if (disk->image.sectors != order->image.sectors || !disk->direct.map) {
+        disk->image.sectors = order->image.sectors;
+        direct_close(&disk->direct);
+        direct_open(&disk->direct, &disk->image);
+    }
     set_rate(&disk->requests_rate, order->iops);
     set_rate(&disk->bytes_rate, order->bytes_per_second);
     if (disk->flow)
@@ -164,7 +187,7 @@ static struct disk *disk_of(struct backend_device *device)
         return NULL;
     disk->device = device;
     disk->worker = (struct worker *)((char *)device->backend - offsetof(struct worker, backend));
-    disk->image.fd = -1;
+    disk->image.fd = disk->image.base = -1;
     disk->ready_end = &disk->ready;
     disk->counts = counts_of(disk->worker->counts, device->id);
     if (!disk->counts)
@@ -183,6 +206,8 @@ static void close_queues(struct disk *disk)
         worker_wait(disk->worker, ENGINE_FOREVER);
     while (disk->nr_queues > 0)
         queue_close(disk->queue[--disk->nr_queues]);
+    if (disk->image.overlay && !cow_settle(&disk->image))
+        disk_complain(disk, "a flush at the end failed");
     if (disk->cache)
         cache_empty(disk->cache);
     free(disk->cache);
@@ -195,14 +220,22 @@ static bool attach(struct backend_device *device, const void *payload, const int
     struct disk *disk = disk_of(device);
     const struct disk_order *order = payload;
     const struct front *front = &order->front;
+    const char *why;
     if (!disk) {
         for (unsigned i = 0; i < nr; i++)
             close(fds[i]);
         return false;
     }
+    direct_close(&disk->direct);
     image_close(&disk->image);
     disk->image = order->image;
     disk->image.fd = fds[0];
+    disk->image.base = nr > 1 ? fds[1] : -1;
+    disk->image.overlay = NULL;
+    if (!cow_load(&disk->image, &why)) {
+        disk_complain(disk, why);
+        return false;
+    }
     change(device, payload);
     if (!order->again)
         journal_forget(disk->worker->journal, device->id);
@@ -230,6 +263,7 @@ static void gone(struct backend_device *device)
     struct disk *disk = device->driver;
     if (!disk)
         return;
+    direct_close(&disk->direct);
     image_close(&disk->image);
     counts_end(disk->counts);
     if (disk->flow)

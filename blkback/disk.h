@@ -18,6 +18,7 @@
 #include "backend/ward.h"
 #include "blkback/cache.h"
 #include "blkback/counts.h"
+#include "blkback/direct.h"
 #include "blkback/engine.h"
 #include "blkback/fair.h"
 #include "blkback/front.h"
@@ -26,6 +27,8 @@
 #include "blkback/order.h"
 #include "blkback/request.h"
 #include "blkback/ring.h"
+
+struct disk;
 
 struct worker {
     struct engine engine;
@@ -51,11 +54,16 @@ struct job {
     const char *plan; /* what is left to do, a letter each */
     uint32_t cost;    /* as told to the fair queueing */
     uint64_t taken_at;
-    uint64_t moved; /* bytes of this stage */
+    uint64_t moved;    /* bytes of this stage */
+    uint64_t range_at; /* of an overlay: what is read or written */
+    uint64_t range_len;
+    bool maps; /* its flush has maps to write */
     /* its data */
     struct grant_piece *pieces; /* of nr_pieces; one block with iov.  local: where it is in the
                                  * buffer, or the kept page */
     struct iovec *iov;
+    struct grant_piece few_pieces[BLKIF_MAX_SEGMENTS_PER_REQUEST]; /* instead of a block */
+    struct iovec few_iov[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     unsigned nr_pages; /* kept pages in use */
     unsigned nr_iov;
     uint8_t *buffer; /* NULL: straight to and from kept grants */
@@ -64,12 +72,21 @@ struct job {
 
 /* Understands a request that was taken and puts it on its disk's list, or answers it. */
 void job_begin(struct job *job, const union ring_request *raw);
-/* Gives it to the device. */
+/* Gives it to the device, or puts it on its disk's list for the short way. */
 void job_start(struct job *job);
+/* Does what is on that list, with one call; was there anything? */
+bool jobs_copy(struct disk *disk);
 /* Lets go of what it holds, without an answer. */
 void job_drop(struct job *job);
 /* The buffer that it may need. */
 uint64_t job_bytes(const struct job *job);
+/* A buffer of so many bytes, in which the data begins behind @skip; false: no memory. */
+bool job_buffer(struct job *job, uint64_t bytes, uint64_t skip);
+/* The guest's data into the buffer. */
+bool job_fetch(struct job *job);
+/* It has left the device: the answer, which for a failure says so in the log too. */
+void job_finish(struct job *job, int status, uint64_t now);
+void job_fail(struct job *job, int error);
 
 /* ---- one ring ---- */
 
@@ -110,6 +127,7 @@ struct disk {
     struct backend_device *device;
     struct worker *worker;
     struct image image;
+    struct direct direct;
     struct disk_limits limits;
     struct cache *cache; /* NULL: grants are copied */
     unsigned nr_queues;
@@ -117,8 +135,11 @@ struct disk {
     struct job *ready; /* in order of arrival */
     struct job **ready_end;
     struct job *running; /* in the device, the newest first */
-    unsigned nr_running;
+    unsigned nr_writing; /* of those that run, not only reading */
+    struct job *copies;  /* running, and done by the next jobs_copy(): all reads or all writes */
+    unsigned copies_pieces;
     bool exclusive; /* a barrier is in the device, and nothing else may be */
+    bool flushing;  /* so is a flush; of an overlay, only one may be */
     struct rate requests_rate;
     struct rate bytes_rate;
     struct fair_flow *flow;
@@ -133,7 +154,7 @@ void disk_add(struct disk *disk, struct job *job);
 /* Gives to the device what may go; did anything? */
 bool disk_dispatch(struct disk *disk);
 /* A job has left the device. */
-void disk_remove(struct disk *disk, struct job *job);
+void disk_remove(struct disk *disk, struct job *job, uint64_t now);
 /* A line in the log about what a guest did, but not for ever. */
 void disk_complain(struct disk *disk, const char *what);
 

@@ -9,8 +9,8 @@
 #define ENTRIES 256u /* that one call can start; more are started in several */
 
 /* All that the ring will ever do, so that it is no way round a filter of system calls. */
-static const uint8_t operations[] = {IORING_OP_READV,    IORING_OP_WRITEV,
-                                     IORING_OP_FSYNC,    IORING_OP_FALLOCATE,
+static const uint8_t operations[] = {IORING_OP_READ,     IORING_OP_WRITE,      IORING_OP_READV,
+                                     IORING_OP_WRITEV,   IORING_OP_FSYNC,      IORING_OP_FALLOCATE,
                                      IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE};
 #define NR_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 

@@ -6,14 +6,19 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "blkback/cow.h"
 #include "blkback/image.h"
 #include "blkback/request.h"
 
 #define PAGE_BYTES 4096u
+#define OVERLAY    "overlay:"
 
 static bool size_of(int fd, bool block, uint64_t *bytes)
 {
@@ -39,7 +44,9 @@ bool image_open(struct image *image, const char *path, bool read_only, const cha
     struct stat st;
     uint64_t bytes = 0;
     unsigned physical = 0;
-    *image = (struct image){.read_only = read_only, .physical_size = PAGE_BYTES};
+    *image = (struct image){.read_only = read_only, .physical_size = PAGE_BYTES, .base = -1};
+    bool is_overlay = strncmp(path, OVERLAY, strlen(OVERLAY)) == 0;
+    path += is_overlay ? strlen(OVERLAY) : 0;
     *why = "open";
     image->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
     if (image->fd < 0)
@@ -61,6 +68,15 @@ bool image_open(struct image *image, const char *path, bool read_only, const cha
     image->device = image->block ? st.st_rdev : st.st_dev;
     if (image->block && ioctl(image->fd, BLKPBSZGET, &physical) == 0 && physical >= SECTOR)
         image->physical_size = physical;
+    if (is_overlay) {
+        if (!cow_open(image, why))
+            goto fail;
+        return true;
+    }
+    struct statfs fs;
+    image->page_writes = image->block || (fstatfs(image->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC);
+    /* st_blocks counts 512 bytes each, whatever the file system. */
+    image->no_holes = image->block || (uint64_t)st.st_blocks * SECTOR >= bytes;
     image->discard = can_punch(image, bytes);
     return true;
 fail:
@@ -71,9 +87,13 @@ fail:
 void image_close(struct image *image)
 {
     int saved = errno;
+    if (image->overlay)
+        cow_close(image);
+    if (image->base >= 0)
+        close(image->base);
     if (image->fd >= 0)
         close(image->fd);
-    image->fd = -1;
+    image->fd = image->base = -1;
     errno = saved;
 }
 
@@ -81,7 +101,7 @@ bool image_resized(struct image *image)
 {
     uint64_t bytes;
     uint64_t was = image->sectors;
-    if (size_of(image->fd, image->block, &bytes))
+    if (!image->is_overlay && size_of(image->fd, image->block, &bytes))
         image->sectors = bytes / SECTOR;
     return image->sectors != was;
 }

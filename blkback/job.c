@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One request from its taking to its answer.
  *
- * Data goes one of two ways.  Where the front end keeps its grants, the pages are mapped once and
- * the kernel reads and writes them in place.  Everywhere else, and where a page cannot be mapped,
- * it goes through a buffer of ours by grant copies, and no page of the guest is ever mapped: there
- * is nothing that must be undone before the answer, and nothing that a killed process leaves
- * behind.
+ * Data whose pages are in dom0's memory goes the short way (direct.h), and other data one of two.
+ * Where the front end keeps its grants, the pages are mapped once and the kernel reads and writes
+ * them in place.  Everywhere else, and where a page cannot be mapped, it goes through a buffer of
+ * ours by grant copies, and no page of the guest is ever mapped: there is nothing that must be
+ * undone before the answer, and nothing that a killed process leaves behind.
  */
 #include <errno.h>
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blkback/cow.h"
 #include "blkback/disk.h"
 
 /* The letters of a plan. */
@@ -53,7 +54,9 @@ static bool fetch_segments(struct job *job, struct blkif_request_segment *segmen
 static bool make_arrays(struct job *job)
 {
     size_t nr = job->request.nr_pieces;
-    if (nr == 0)
+    job->pieces = job->few_pieces;
+    job->iov = job->few_iov;
+    if (nr <= BLKIF_MAX_SEGMENTS_PER_REQUEST)
         return true;
     job->pieces = malloc(nr * (sizeof(*job->pieces) + sizeof(*job->iov)));
     job->iov = (struct iovec *)(job->pieces + nr);
@@ -134,7 +137,8 @@ void job_drop(struct job *job)
     if (job->buffer)
         job->queue->disk->worker->copied -= job->buffer_size;
     free(job->buffer);
-    free(job->pieces);
+    if (job->pieces != job->few_pieces)
+        free(job->pieces);
     job->buffer = NULL;
     job->pieces = NULL;
 }
@@ -166,30 +170,43 @@ static bool copy(struct job *job, bool to_guest)
                        job->request.nr_pieces, to_guest);
 }
 
-static bool use_buffer(struct job *job)
+bool job_fetch(struct job *job)
+{
+    return copy(job, false);
+}
+
+bool job_buffer(struct job *job, uint64_t bytes, uint64_t skip)
 {
     uint8_t *at;
-    job->buffer_size = (job_bytes(job) + GATE_PAGE - 1) & ~(uint64_t)(GATE_PAGE - 1);
+    job->buffer_size = (bytes + GATE_PAGE - 1) & ~(uint64_t)(GATE_PAGE - 1);
     job->buffer = at = aligned_alloc(GATE_PAGE, job->buffer_size);
     if (!at)
         return false;
     job->queue->disk->worker->copied += job->buffer_size;
+    at += skip;
     for (unsigned i = 0; i < job->request.nr_pieces; i++) {
         job->pieces[i].local = at;
         at += job->pieces[i].len;
     }
+    return true;
+}
+
+static bool use_buffer(struct job *job)
+{
+    if (!job_buffer(job, job_bytes(job), 0))
+        return false;
     job->iov[0] = (struct iovec){job->buffer, job_bytes(job)};
     job->nr_iov = 1;
-    return job->request.kind == REQUEST_READ || copy(job, false);
+    return job->request.kind == REQUEST_READ || job_fetch(job);
 }
 
 /* ---- stages */
 
-static void finish(struct job *job, int status)
+void job_finish(struct job *job, int status, uint64_t now)
 {
     struct queue *queue = job->queue;
     struct counts *counts = queue->disk->counts;
-    uint64_t took = clock_now() - job->taken_at;
+    uint64_t took = now - job->taken_at;
     if (!status && job->buffer && job->request.kind == REQUEST_READ && !copy(job, true)) {
         disk_complain(queue->disk, "a page to read into cannot be written");
         status = BLKIF_RSP_ERROR;
@@ -201,17 +218,17 @@ static void finish(struct job *job, int status)
         counts->bytes_read += job_bytes(job);
     else if (!status)
         counts->bytes_written += job_bytes(job);
-    disk_remove(queue->disk, job);
+    disk_remove(queue->disk, job, now);
     job_drop(job);
     queue_answer(queue, job, (int16_t)status);
 }
 
-static void fail(struct job *job, int error)
+void job_fail(struct job *job, int error)
 {
     struct disk *disk = job->queue->disk;
     disk->counts->failed++;
     disk_complain(disk, strerror(error));
-    finish(job, error == EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR);
+    job_finish(job, error == EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR, clock_now());
 }
 
 /* Forgets the first @bytes of the vector. */
@@ -237,12 +254,12 @@ static void done(struct operation *operation, int result)
         return;
     }
     if (result < 0) {
-        fail(job, -result);
+        job_fail(job, -result);
         return;
     }
     if (*job->plan == DATA) {
         if (result == 0) { /* somebody has made the file shorter */
-            fail(job, EIO);
+            job_fail(job, EIO);
             return;
         }
         advance(job, (size_t)result);
@@ -251,10 +268,13 @@ static void done(struct operation *operation, int result)
             return;
         }
     }
+    if (*job->plan == DATA)
+        direct_learn(&job->queue->disk->direct, job->request.sector * SECTOR, job_bytes(job),
+                     job->request.kind != REQUEST_READ);
     if (*++job->plan)
         submit(job);
     else
-        finish(job, BLKIF_RSP_OKAY);
+        job_finish(job, BLKIF_RSP_OKAY, clock_now());
 }
 
 static void submit(struct job *job)
@@ -266,6 +286,8 @@ static void submit(struct job *job)
     switch (*job->plan) {
     case SYNC: io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC); break;
     case PUNCH:
+        direct_punched(&disk->direct, job->request.sector * SECTOR,
+                       job->request.nr_sectors * SECTOR);
         io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                 job->request.sector * SECTOR, job->request.nr_sectors * SECTOR);
         break;
@@ -278,13 +300,78 @@ static void submit(struct job *job)
     io_uring_sqe_set_data(sqe, &job->operation);
 }
 
-void job_start(struct job *job)
+static void start(struct job *job)
 {
     job->operation.done = done;
     job->moved = 0;
     if (job_bytes(job) > 0 && !use_pages(job) && !use_buffer(job)) {
-        fail(job, EFAULT);
+        job_fail(job, EFAULT);
         return;
     }
     submit(job);
+}
+
+/* ---- the short way */
+
+static bool is_write(const struct job *job)
+{
+    return job->request.kind == REQUEST_WRITE;
+}
+
+bool jobs_copy(struct disk *disk)
+{
+    struct grant_piece all[DIRECT_PIECES];
+    struct job *first = disk->copies;
+    unsigned nr = 0;
+    if (!first)
+        return false;
+    disk->copies = NULL;
+    for (struct job *job = first; job; job = job->next) {
+        memcpy(all + nr, job->pieces, job->request.nr_pieces * sizeof(all[0]));
+        nr += job->request.nr_pieces;
+    }
+    uint64_t before = clock_now();
+    bool good = grants_copy(disk->device->backend->guest, all, nr, !is_write(first));
+    uint64_t now = clock_now();
+    direct_took(&disk->direct, now - before);
+    while (first) {
+        struct job *next = first->next;
+        if (good)
+            job_finish(first, BLKIF_RSP_OKAY, now);
+        else
+            start(first); /* it finds out what is wrong */
+        first = next;
+    }
+    return true;
+}
+
+static bool use_direct(struct job *job)
+{
+    struct disk *disk = job->queue->disk;
+    uint64_t at = job->request.sector * SECTOR;
+    bool data = is_write(job) || job->request.kind == REQUEST_READ;
+    if (!data || job->request.nr_pieces > DIRECT_PIECES ||
+        !direct_may(&disk->direct, at, job_bytes(job), is_write(job)))
+        return false;
+    if (disk->copies && (is_write(disk->copies) != is_write(job) ||
+                         disk->copies_pieces + job->request.nr_pieces > DIRECT_PIECES))
+        jobs_copy(disk);
+    if (!disk->copies)
+        disk->copies_pieces = 0;
+    for (unsigned i = 0; i < job->request.nr_pieces; i++) {
+        job->pieces[i].local = disk->direct.map + at;
+        at += job->pieces[i].len;
+    }
+    disk->copies_pieces += job->request.nr_pieces;
+    job->next = disk->copies;
+    disk->copies = job;
+    return true;
+}
+
+void job_start(struct job *job)
+{
+    if (job->queue->disk->image.overlay)
+        cow_start(job);
+    else if (!use_direct(job))
+        start(job);
 }

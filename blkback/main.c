@@ -26,6 +26,7 @@
 #include "backend/alone.h"
 #include "backend/broker.h"
 #include "backend/node.h"
+#include "blkback/cow.h"
 #include "blkback/disk.h"
 
 #define DEFAULT_DIRECTORY "/run/pavis/blkback"
@@ -42,6 +43,7 @@ struct guest {
 static struct {
     const char *directory;
     const char *pid_file;
+    const char *overlay; /* to make */
     bool foreground;
     bool copy;
     bool strict;
@@ -251,12 +253,14 @@ static void usage(FILE *to)
         "Usage: blkback [-f] [-d DIR] [-p FILE] [-c] [-S] [-v]\n"
         "       blkback -g DOMID [-f] [-d DIR] [-c] [-S] [-v]\n"
         "       blkback -s [-d DIR]\n"
+        "       blkback -o FILE BASE [BYTES]\n"
         "Serves the disks of kind pvblk that guests have, a process for each guest.\n"
         "  -f, --foreground      stay in the foreground, messages on standard error too\n"
         "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
         "  -p, --pid-file FILE   the process id of the first process\n"
         "  -c, --copy            do not offer to keep grants mapped\n"
         "  -S, --strict          a broker makes the copies, so that workers reach no other guest\n"
+        "  -o, --make-overlay FILE  make a disk that begins as BASE and does not change it\n"
         "  -g, --guest DOMID     serve one guest only\n"
         "  -s, --show            print what the disks have done, as JSON\n"
         "  -v, --verbose         log connections too\n"
@@ -277,11 +281,12 @@ static uint64_t parse(int argc, char *argv[])
         {"show", no_argument, NULL, 's'},
         {"version", no_argument, NULL, 'V'},
         {"strict", no_argument, NULL, 'S'},
+        {"make-overlay", required_argument, NULL, 'o'},
         {NULL, 0, NULL, 0},
     };
     uint64_t guest = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "fd:p:cg:sSwvhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "fd:p:cg:o:sSwvhV", options, NULL)) != -1) {
         switch (c) {
         case 'f': self.foreground = true; break;
         case 'd': self.directory = optarg; break;
@@ -290,6 +295,7 @@ static uint64_t parse(int argc, char *argv[])
         case 'S': self.strict = true; break;
         case 's': self.show = true; break;
         case 'w': self.jailed = true; break; /* only a broker says that */
+        case 'o': self.overlay = optarg; break;
         case 'v': self.verbose = true; break;
         case 'g':
             if (!node_parse(optarg, MAX_DOMID, &guest) || !guest)
@@ -300,11 +306,24 @@ static uint64_t parse(int argc, char *argv[])
         default: usage(stderr); exit(1);
         }
     }
-    if (optind != argc) {
+    if (self.overlay ? optind == argc || argc - optind > 2 : optind != argc) {
         usage(stderr);
         exit(1);
     }
     return guest;
+}
+
+static int make_overlay(const char *base, const char *size)
+{
+    const char *why;
+    uint64_t bytes = 0;
+    if (size && !node_parse(size, UINT64_MAX, &bytes))
+        errx(1, "'%s' is no size in bytes", size);
+    if (overlay_create(self.overlay, base, bytes, &why))
+        return 0;
+    if (errno)
+        err(1, "%s over %s: %s", self.overlay, base, why);
+    errx(1, "%s over %s: %s", self.overlay, base, why);
 }
 
 /* Each part of the path; only root may look into the last. */
@@ -328,6 +347,8 @@ int main(int argc, char *argv[])
     uint64_t guest = parse(argc, argv);
     if (self.show)
         return counts_show(self.directory, stdout) ? 0 : 1;
+    if (self.overlay)
+        return make_overlay(argv[optind], argv[optind + 1]);
     openlog("blkback", LOG_PID | (self.foreground ? LOG_PERROR : 0), LOG_DAEMON);
     setlogmask(LOG_UPTO(self.verbose ? LOG_INFO : LOG_WARNING));
     make_directory(self.directory);

@@ -44,6 +44,7 @@ enum ring_found ring_take(struct ring *ring, union ring_request *request)
         return RING_EMPTY;
     /* Volatile, so that the compiler cannot look twice. */
     const volatile uint64_t *from = (const volatile uint64_t *)slot(ring, ring->req_cons);
+#pragma GCC unroll 14
     for (unsigned i = 0; i < sizeof(request->words) / sizeof(request->words[0]); i++)
         request->words[i] = from[i];
     ring->req_cons++;

@@ -100,7 +100,7 @@ static bool offer(struct backend_device *device, xs_transaction_t t)
         {"physical-sector-size", order.image.physical_size},
         {"feature-flush-cache", 1},
         {"feature-barrier", 1},
-        {"feature-persistent", disk_offer_persistent && wanted(device, "persistent-grants", 1, 1)},
+        {"feature-persistent", disk_offer_persistent && wanted(device, "persistent-grants", 1, 0)},
         {"feature-max-indirect-segments", REQUEST_MAX_PIECES},
         {"max-ring-page-order", MAX_PAGE_ORDER},
         {"multi-queue-max-queues", FRONT_MAX_QUEUES},
@@ -131,7 +131,9 @@ static bool attach(struct backend_device *device, bool again)
     order.front.persistent &= wanted(device, "feature-persistent", 1, 0) != 0;
     read_wishes(device, &order);
     medium->told = order;
-    return broker_order(device, ORDER_ATTACH, &order, sizeof(order), &medium->image.fd, 1);
+    const int fds[] = {medium->image.fd, medium->image.base};
+    return broker_order(device, ORDER_ATTACH, &order, sizeof(order), fds,
+                        medium->image.is_overlay ? 2 : 1);
 }
 
 static void detach(struct backend_device *device)

@@ -388,8 +388,7 @@ static const struct check {
     {"xenconsoled", check_consoles},  {"disks", check_disks},
     {"disk-files", check_loop},       {"networks", check_networks},
     {"bridge", check_bridge},         {"own-networks", check_own_networks},
-    {"jails", check_jails},
-    {"remains", check_remains},
+    {"jails", check_jails},           {"remains", check_remains},
 };
 #define NR_CHECKS (sizeof(checks) / sizeof(checks[0]))
 

@@ -32,7 +32,7 @@ def failed(kind, status, log):
     sys.exit(2)
 
 
-def boot(kind, script, texts, files, limit, name, options=''):
+def boot(kind, script, texts, files, limit, name, options='', plugin_options=''):
     """dom0 of `kind` (native, xen, pavis) with a script, small files and others; returns status, console, plugin's output."""
     environment = {k: v for k, v in os.environ.items() if k not in ('XEN', 'NATIVE')}
     if kind != 'pavis':
@@ -47,7 +47,7 @@ def boot(kind, script, texts, files, limit, name, options=''):
         files = [*(os.path.join(work, file) for file in texts), *files]
         command = [os.path.join(TOP, 'scripts/boot'), '-I', '-t', str(limit), '-l', log,
                    '-c', os.environ.get('CPU') or 'max', '-x', hv_options,
-                   '-q', f'-plugin {PLUGIN},out={counted} {options}', *files]
+                   '-q', f'-plugin {PLUGIN},out={counted}{plugin_options} {options}', *files]
         status = subprocess.call(command, env=environment, stdin=subprocess.DEVNULL)
     return status, open(log, errors='replace').read(), counted
 

@@ -2,16 +2,18 @@
 /*
  * A QEMU plugin (API version 1, QEMU 7.2) that tells where the instructions of a hypervisor go.
  *
- *     -plugin hvprofile.so,out=FILE[,boot=1]
+ *     -plugin hvprofile.so,out=FILE[,boot=1][,all=1]
  *
  * Each block of translated code whose address is in the hypervisor's range of the address space
  * gets a counter; everything else is added up as guest kernel or guest program.  Counters run only
  * between the marks of guestbench -m and tinybench (or from the start, with boot=1), and at each
- * end mark the file gets one section:
+ * end mark the file gets one section (with all=1 blocks of kernels and programs too, so that
+ * `profile` can name a kernel's functions):
  *
  *     window N
  *     class <name> <executed in the hypervisor>         CR3 loads, CR4 writes, INVLPG, ...
  *     class entries <times a guest was left>
+ *     class repeated <iterations of string instructions, by anybody>
  *     block <address> <instructions> <executions>
  *     total hypervisor|kernel|user <instructions>
  *
@@ -65,11 +67,16 @@ struct block {
 static struct block *buckets[BUCKETS];
 enum { HYPERVISOR, KERNEL, OTHER };
 static uint64_t total[3]; /* by which of these */
-static uint64_t exits, guest_at_exit;
+static uint64_t exits, guest_at_exit, repeated;
 static int outside; /* the last return of the hypervisor was to a guest, for all we know */
 static FILE *out;
 static unsigned window;
-static int boot;
+static int boot, all;
+
+static int is_hypervisor(uint64_t address)
+{
+    return (address >= HV_START && address < HV_END) || (boot && address < HV_START);
+}
 
 static enum kind classify(const unsigned char *b, size_t n)
 {
@@ -154,7 +161,7 @@ static void reset(void)
         for (struct block *b = buckets[i]; b; b = b->next)
             b->count = 0;
     memset(total, 0, sizeof(total));
-    exits = guest_at_exit = 0;
+    exits = guest_at_exit = repeated = 0;
     outside = 0;
 }
 
@@ -186,14 +193,14 @@ static void dump(void)
         for (struct block *b = buckets[i]; b; b = b->next) {
             if (!b->count)
                 continue;
-            for (unsigned c = 0; c < NR_KINDS; c++)
+            for (unsigned c = 0; c < NR_KINDS && is_hypervisor(b->address); c++)
                 classes[c] += b->count * b->classes[c];
             fprintf(out, "block %lx %lu %lu\n", b->address, b->instructions, b->count);
         }
     }
     for (unsigned c = 0; c < NR_KINDS; c++)
         fprintf(out, "class %s %lu\n", kind_name[c], classes[c]);
-    fprintf(out, "class entries %lu\n", exits);
+    fprintf(out, "class entries %lu\nclass repeated %lu\n", exits, repeated);
     fprintf(out, "total hypervisor %lu\ntotal kernel %lu\ntotal user %lu\n", total[HYPERVISOR],
             total[KERNEL], total[OTHER]);
     fflush(out);
@@ -231,7 +238,16 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 
     (void)id;
     phase(address);
-    if ((address >= HV_START && address < HV_END) || (boot && address < HV_START)) {
+    for (size_t i = 0; i < n; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+
+        if (classify(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn)) == KIND_REP)
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, INLINE_ADD_U64, &repeated, 1);
+    }
+    if (all && !is_hypervisor(address))
+        qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64,
+                                                 &block_find(tb, address, n)->count, 1);
+    if (is_hypervisor(address)) {
         struct block *b = block_find(tb, address, n);
 
         qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->count, 1);
@@ -272,6 +288,8 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
             name = strdup(argv[i] + 4);
         else if (!strncmp(argv[i], "boot=", 5))
             boot = atoi(argv[i] + 5);
+        else if (!strncmp(argv[i], "all=", 4))
+            all = atoi(argv[i] + 4);
     }
     out = fopen(name, "w");
     if (!out) {

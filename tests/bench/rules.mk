@@ -1,6 +1,6 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile bench-io bench-stretch bench-store bench-create
-$B/bench/guestbench $B/bench/iobench $B/bench/mark: $B/bench/%: tests/bench/%.c
+.PHONY: bench bench-profile bench-io bench-blk bench-stretch bench-store bench-create
+$B/bench/guestbench $B/bench/iobench $B/bench/blkbench $B/bench/mark: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -static -pthread -Wall -Wextra -Werror $< -o $@
@@ -30,6 +30,9 @@ bench-profile: all $B/bench/guestbench $B/bench/hvprofile.so
 
 bench-io: all $B/bench/iobench $B/bench/hvprofile.so
 	@tests/bench/run-io $(BENCH)
+
+bench-blk: all $B/bench/blkbench $B/bench/hvprofile.so
+	@tests/bench/run-blk $(BENCH)
 
 bench-stretch: all guests $B/bench/stretch.so
 	@tests/bench/run-stretch $(BENCH)

@@ -4,16 +4,21 @@
  * that they name with anything, also between two looks; the device does what it was given in any
  * order, in parts, or fails.  No byte outside of the disk is asked for, nothing is written to a
  * read-only one, no page outside of what the guest has is touched, there are never more answers
- * than requests, and when the disk is let go nothing is kept mapped or allocated.
+ * than requests, and when the disk is let go nothing is kept mapped or allocated.  The disk is raw
+ * or an overlay, whose base stays as it is.
  */
-// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c
+// SOURCES: blkback/ring.c blkback/request.c blkback/journal.c blkback/cache.c blkback/fair.c blkback/counts.c blkback/job.c blkback/queue.c blkback/disk.c blkback/direct.c blkback/cow.c blkback/overlay.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // OPTIONS: -len_control=0 -max_len=1024
 // SHORT: 8000
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "blkback/cow.h"
 #include "blkback/disk.h"
 #include "fuzz.h"
 
@@ -21,6 +26,9 @@
 #define SECTORS 64u
 #define QUEUES  2u
 #define PENDING 1024u
+#define BASE                                                                                       \
+    (48u * SECTOR) /* bytes of an overlay's base: the disk is larger, and it ends in a block */
+#define FILE_MAX (1u << 18)
 
 #define CHECK(x)                                                                                   \
     do {                                                                                           \
@@ -31,7 +39,10 @@
     } while (0)
 
 static uint8_t *pages[PAGES]; /* each by itself, so that a step outside of one is seen */
-static uint8_t *image;
+static uint8_t *image;        /* in a file, for the short way */
+static int image_fd;
+static int overlay_fd;
+static int base_fd;
 static unsigned mapped;
 static struct worker *worker;
 static uint64_t now;
@@ -126,6 +137,27 @@ static int move(const struct io_uring_sqe *sqe, uint64_t part)
     return (int)moved;
 }
 
+static uint64_t data_begin; /* of the overlay's file */
+static uint64_t data_end;
+
+static int move_of_overlay(const struct io_uring_sqe *sqe, uint64_t part)
+{
+    void *at = (void *)(uintptr_t)sqe->addr;
+    size_t len = sqe->len < part ? sqe->len : part;
+    CHECK(sqe->len > 0);
+    if (sqe->fd == base_fd) {
+        CHECK(sqe->opcode == IORING_OP_READ && sqe->off + sqe->len <= BASE);
+        return (int)pread(base_fd, at, len, (off_t)sqe->off);
+    }
+    CHECK(sqe->fd == overlay_fd);
+    bool is_map = sqe->off >= OVERLAY_BLOCK && sqe->off < 3 * OVERLAY_BLOCK;
+    CHECK((is_map && sqe->len == OVERLAY_BLOCK && sqe->off % OVERLAY_BLOCK == 0) ||
+          (sqe->off >= data_begin && sqe->off + sqe->len <= data_end));
+    if (sqe->opcode == IORING_OP_READ)
+        return (int)pread(overlay_fd, at, len, (off_t)sqe->off);
+    return (int)pwrite(overlay_fd, at, len, (off_t)sqe->off);
+}
+
 static int carry_out(const struct io_uring_sqe *sqe)
 {
     switch (any(12)) {
@@ -135,9 +167,16 @@ static int carry_out(const struct io_uring_sqe *sqe)
     default: break;
     }
     switch (sqe->opcode) {
+    case IORING_OP_READ:
+    case IORING_OP_WRITE: return move_of_overlay(sqe, any(3) ? UINT64_MAX : 1 + any(5000));
     case IORING_OP_READV:
     case IORING_OP_WRITEV: return move(sqe, any(3) ? UINT64_MAX : any(5000));
     case IORING_OP_FALLOCATE:
+        if (sqe->fd == overlay_fd) {
+            CHECK(sqe->off >= data_begin && sqe->off + sqe->addr <= data_end);
+            return fallocate(overlay_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                             (off_t)sqe->off, (off_t)sqe->addr);
+        }
         CHECK(sqe->off + sqe->addr <= SECTORS * SECTOR);
         memset(image + sqe->off, 0, sqe->addr);
         return 0;
@@ -188,16 +227,49 @@ static void choose_front(void)
 
 static bool attach(struct backend_device *device)
 {
-    int fd = 4;
-    return device->attached = disk_ward.attach(device, &order, &fd, 1);
+    int fds[] = {order.image.is_overlay ? overlay_fd : image_fd, base_fd};
+    order.image.sectors = SECTORS;
+    order.image.page_writes = order.image.no_holes = any(2);
+    order.image.base_bytes = BASE;
+    order.image.read_only = order.limits.read_only;
+    return device->attached = disk_ward.attach(device, &order, fds, order.image.is_overlay ? 2 : 1);
 }
 
-void image_close(struct image *i)
-{
-}
 void backend_error(struct backend_device *device, const char *format, ...)
 {
 }
+static void open_overlay(struct image *image)
+{
+    const struct overlay_base base = {.bytes = BASE};
+    static struct overlay_header header;
+    const char *why;
+    image->overlay = calloc(1, sizeof(*image->overlay));
+    CHECK(overlay_make(&header, SECTORS * SECTOR, &base, "/", &why));
+    CHECK(overlay_begin(image->overlay, &header, &why));
+    data_begin = overlay_data_at(image->overlay, 0);
+    data_end = data_begin + SECTORS * SECTOR;
+    CHECK(data_end <= FILE_MAX);
+}
+bool cow_load(struct image *image, const char **why)
+{
+    if (image->is_overlay)
+        open_overlay(image);
+    return true;
+}
+bool cow_settle(struct image *image)
+{
+    for (unsigned i = 0; i < image->overlay->nr_maps; i++)
+        CHECK(!image->overlay->part[i].taken);
+    return true;
+}
+void image_close(struct image *image)
+{
+    if (image->overlay)
+        overlay_end(image->overlay);
+    free(image->overlay);
+    image->overlay = NULL;
+}
+
 void backend_log(int priority, const char *format, ...)
 {
 }
@@ -314,7 +386,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         worker->counts = calloc(1, sizeof(*worker->counts));
         for (unsigned i = 0; i < PAGES; i++)
             pages[i] = aligned_alloc(GATE_PAGE, GATE_PAGE);
-        image = malloc(SECTORS * SECTOR);
+        image_fd = memfd_create("image", MFD_CLOEXEC);
+        overlay_fd = memfd_create("overlay", MFD_CLOEXEC);
+        base_fd = memfd_create("base", MFD_CLOEXEC);
+        CHECK(!ftruncate(image_fd, SECTORS * SECTOR) && !ftruncate(overlay_fd, FILE_MAX) &&
+              !ftruncate(base_fd, BASE));
+        image = mmap(NULL, SECTORS * SECTOR, PROT_READ | PROT_WRITE, MAP_SHARED, image_fd, 0);
     }
     if (size < GENE_SIZE)
         return 0;
@@ -329,6 +406,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chance = fuzz_gene(data, 0);
     choose_front();
     order.limits = (struct disk_limits){SECTORS, any(4) == 0, true};
+    order.image.is_overlay = any(3) == 0;
     order.weight = FAIR_WEIGHT;
     CHECK(attach(&device));
     for (size_t i = 1; i < size / GENE_SIZE; i++) {

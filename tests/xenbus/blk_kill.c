@@ -2,7 +2,7 @@
 /* A guest that works a disk and knows what must be on it, and somebody who kills the back end: its
  * worker, or the broker with it.
  *
- * usage: blk_kill DIRECTORY KILLS [ORDER [SEED]]
+ * usage: blk_kill DIRECTORY KILLS [ORDER [SEED [raw|overlay]]]
  * Every block written has a number and a
  * sequence; a read must find the last acknowledged write.  Each request is answered once.
  */
@@ -73,13 +73,14 @@ static bool range_free(unsigned first, unsigned nr)
     return true;
 }
 
+static bool send_request(unsigned id, uint8_t op, unsigned first, unsigned nr);
+
 /* Fills one request; false if its blocks are in use. */
 static bool send_one(unsigned id)
 {
     static const uint8_t ops[] = {BLKIF_OP_READ,    BLKIF_OP_READ,         BLKIF_OP_WRITE,
                                   BLKIF_OP_WRITE,   BLKIF_OP_WRITE,        BLKIF_OP_FLUSH_DISKCACHE,
                                   BLKIF_OP_DISCARD, BLKIF_OP_WRITE_BARRIER};
-    struct shadow *s = &shadows[id];
     uint8_t op = ops[any(sizeof(ops))];
     unsigned nr = op == BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1 + (unsigned)any(any(4) ? 11 : MAX_BLOCKS);
     unsigned first = (unsigned)any(BLOCKS - nr);
@@ -87,7 +88,13 @@ static bool send_one(unsigned id)
         op = BLKIF_OP_WRITE; /* seldom */
     if (nr > 11 && op == BLKIF_OP_WRITE_BARRIER)
         nr = 11;
-    if (!range_free(first, nr))
+    return send_request(id, op, first, nr);
+}
+
+static bool send_request(unsigned id, uint8_t op, unsigned first, unsigned nr)
+{
+    struct shadow *s = &shadows[id];
+    if (s->open || !range_free(first, nr))
         return false;
     *s = (struct shadow){true, op, first, nr, 0};
     memset(busy + first, 1, nr);
@@ -206,6 +213,37 @@ static void check_limits(void)
     back_write(&front, "bytes-per-second", "0");
 }
 
+/* A base that is full, and a disk over it. */
+static void make_overlay(const char *base, const char *image)
+{
+    uint64_t page[PAGE / 8];
+    char command[1000];
+    sequence = 1;
+    FILE *f = fopen(base, "w");
+    for (unsigned b = 0; b < BLOCKS; b++) {
+        content[b] = sequence;
+        fill(page, b, sequence);
+        if (!f || fwrite(page, PAGE, 1, f) != 1)
+            fatal("%s: %m", base);
+    }
+    fclose(f);
+    snprintf(command, sizeof(command), "%s -o %s %s", getenv("BLKBACK"), image, base);
+    if (system(command) != 0)
+        fatal("%s", command);
+}
+
+/* All of it, by the ring. */
+static void read_all(void)
+{
+    for (unsigned b = 0; b < BLOCKS; b += MAX_BLOCKS) {
+        while (!send_request(b / MAX_BLOCKS % 16, BLKIF_OP_READ, b, MAX_BLOCKS)) {
+            front_wait(&front, 5);
+            hear();
+        }
+        front_push(&front, 1);
+    }
+}
+
 static void check_image(const char *path)
 {
     uint64_t page[PAGE / 8];
@@ -223,6 +261,9 @@ static void check_image(const char *path)
 int main(int argc, char *argv[])
 {
     char image[200];
+    char base[200];
+    char params[220];
+    bool overlay = argc > 5 && strcmp(argv[5], "overlay") == 0;
     unsigned kills = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
     unsigned with_work = 0;
     if (argc < 3)
@@ -231,11 +272,17 @@ int main(int argc, char *argv[])
     front.order = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
     world_open(argv[1], DATA_FIRST + 512 * (MAX_BLOCKS + 1));
     snprintf(image, sizeof(image), "%s/disk", argv[1]);
-    image_create(image, BLOCKS * PAGE);
+    snprintf(base, sizeof(base), "%s/base", argv[1]);
+    snprintf(params, sizeof(params), "%s%s", overlay ? "overlay:" : "", image);
+    if (overlay)
+        make_overlay(base, image);
+    else
+        image_create(image, BLOCKS * PAGE);
     unsigned depth = front.order ? 100 : 32;
     front.persistent = any(2);
     backend_start(false);
-    disk_create(&front, image, true);
+    disk_create(&front, params, true);
+    back_write(&front, "persistent-grants", "1");
     front_connect(&front);
     for (unsigned i = 0; i < kills; i++) {
         for (uint64_t n = any(20); n > 0; n--)
@@ -267,11 +314,24 @@ int main(int argc, char *argv[])
     for (int i = 0; i < 100; i++)
         work(depth);
     drain();
+    read_all();
+    drain();
     check_limits();
+    if (overlay) { /* in the file, not only in memory: a flush was due when the guest let go */
+        front_disconnect(&front);
+        backend_kill();
+        backend_start(false);
+        front_state(&front, XenbusStateInitialising);
+        front_connect(&front);
+        read_all();
+        drain();
+    }
     front_disconnect(&front);
     backend_alive("at the end");
     backend_kill();
-    check_image(image);
+    for (unsigned b = 0; overlay && b < BLOCKS; b++)
+        content[b] = 1; /* of the base, nothing has changed */
+    check_image(overlay ? base : image);
     printf("%u kills, %u of them with requests under way; %lu requests answered, %lu written\n",
            kills, with_work, (unsigned long)done, (unsigned long)sequence);
     if (kills > 10 && with_work * 2 < kills)

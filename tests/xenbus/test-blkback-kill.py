@@ -5,7 +5,7 @@
 """usage: test-blkback-kill.py [KILLS [SEED]]
 
 blkback under sanitizers beside our store, with a guest in ordinary memory (blk_kill.c) that knows what must be
-on its disk; a ring of one page, then one of four with copies by the broker.
+on its disk; a ring of one page, then one of four; a raw disk, then an overlay with copies by the broker.
 """
 import os
 import subprocess
@@ -14,14 +14,18 @@ import sys
 from store_world import TOP, World
 
 
+ALL = [(order, kind) for order in ("0", "2") for kind in ("raw", "overlay")]
+
+
 def main():
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     seed = sys.argv[2] if len(sys.argv) > 2 else "1"
-    for order, more in (("0", {}), ("2", {"BLKBACK_STRICT": "1"})):
+    for order, kind in (("0", "raw"), ("2", "overlay")) if kills < 100 else ALL:
+        more = {"BLKBACK_STRICT": "1"} if kind == "overlay" else {}
         world = World(domains=(7,))
         env = dict(os.environ, XENSTORED_PATH=world.path, BLKBACK=TOP + "/build/tests/blkback", **more)
         with open(world.dir + "/back.log", "w+") as log:
-            status = subprocess.call([TOP + "/build/tests/blk_kill", world.dir, str(kills), order, seed],
+            status = subprocess.call([TOP + "/build/tests/blk_kill", world.dir, str(kills), order, seed, kind],
                                      env=env, stderr=log)
             if status:
                 log.seek(0)

@@ -33,6 +33,7 @@ static const int usual[] = {
     SCMP_SYS(pwrite64),
     SCMP_SYS(close),
     SCMP_SYS(fstat),
+    SCMP_SYS(fdatasync),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(sendmsg),
