@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "backend/ask.h"
 #include "blkback/cow.h"
 #include "blkback/disk.h"
 
@@ -159,6 +160,13 @@ static void set_rate(struct rate *rate, uint64_t per_second)
     *rate = (struct rate){.per_second = per_second, .burst_ns = BURST_NS};
 }
 
+/* A broker's copies are from and to memory that it shares, which a page cache is not. */
+static void open_direct(struct disk *disk)
+{
+    if (!ask_copies())
+        direct_open(&disk->direct, &disk->image);
+}
+
 static void change(struct backend_device *device, const void *payload)
 {
     struct disk *disk = device->driver;
@@ -167,7 +175,7 @@ static void change(struct backend_device *device, const void *payload)
     if (disk->image.sectors != order->image.sectors || !disk->direct.map) {
         disk->image.sectors = order->image.sectors;
         direct_close(&disk->direct);
-        direct_open(&disk->direct, &disk->image);
+        open_direct(disk);
     }
     set_rate(&disk->requests_rate, order->iops);
     set_rate(&disk->bytes_rate, order->bytes_per_second);
