@@ -47,7 +47,7 @@ HOST_HV_C := $(patsubst %,hypervisor/%.c,dom0/image dom0/image_notes dom0/plan d
         lib/format)
 LIBPAVIS_OBJ := $(LIBPAVIS_C:%.c=$B/%.o) $B/xenbus/backend/link.o $(HOST_HV_C:hypervisor/%.c=$B/dom0-tools/hv/%.o)
 LIBPAVIS := $B/dom0-tools/libpavis.a
-PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest)))
+PAVIS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard $(patsubst %,dom0-tools/%/*.c,pavis config guest run)))
 PAVIS_LIBS := $(LIBPAVIS) $B/xenbus/backend/alone.o $B/blkback/counts.o $(ROOT_LIB)/libxenstore.a
 PAVIS_DEBIAN_LIBS := $(patsubst %,-l:lib%.a,lzma lz4 z zstd bz2 yajl_s uuid ncursesw tinfo) -lm -pthread
 
@@ -63,7 +63,7 @@ $(LIBPAVIS): $(LIBPAVIS_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(PAVIS_LIBS)
+$B/root/usr/sbin/pavis: $(PAVIS_OBJ) $B/xenbus/backend/gate.o $(PAVIS_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(USER_LDFLAGS) $^ $(PAVIS_DEBIAN_LIBS) -o $@
@@ -76,4 +76,19 @@ $B/root/usr/share/bash-completion/completions/pavis: dom0-tools/pavis/completion
 $B/root/usr/share/man/man1/pavis.1: dom0-tools/pavis/pavis.1
 	@install -D -m 644 $< $@
 all: pavis
+
+# pavis-init, the first process of `pavis run`'s guests: static, since it is alone there.
+INIT_C := $(wildcard dom0-tools/init/*.c) dom0-tools/run/channel.c dom0-tools/run/job.c
+INIT_OBJ := $(INIT_C:dom0-tools/%.c=$B/guest-init/%.o)
+$B/guest-init/%.o: dom0-tools/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      $< (for guests)"
+	@$(CC) $(filter-out -fPIE,$(TOOLS0_CFLAGS)) -c $< -o $@
+
+$B/root/usr/lib/pavis/pavis-init: $(INIT_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	@$(CC) -static -s $^ -o $@
+pavis: $B/root/usr/lib/pavis/pavis-init
+-include $(INIT_OBJ:.o=.d)
 -include $(LIBPAVIS_OBJ:.o=.d) $(PAVIS_OBJ:.o=.d)

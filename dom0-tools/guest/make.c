@@ -123,6 +123,8 @@ static int make(struct making *m, struct make_times *times)
     if (!m->request->paused && domain_unpause(m->h, m->built.domid, m->why) != 0)
         return -1;
     times->started = now_us();
+    if (m->request->bound)
+        return 0; /* if its maker is killed, it is as one that is half made */
     return record_set_state(m->request->record, RECORD_LIVE, m->why);
 }
 
@@ -150,7 +152,8 @@ int guest_make(struct hypercalls *h, struct xs_handle *xs, const struct make_req
             record_close(record);
         return -1;
     }
-    record_close(record);
+    if (!request->bound)
+        record_close(record);
     times->started -= times->connected;
     times->connected -= times->described;
     times->described -= times->built;

@@ -14,6 +14,7 @@ struct make_request {
     const struct guest_config *config;
     struct record *record; /* held by the caller, in state making; closed or removed afterwards */
     bool paused;           /* leave it paused */
+    bool bound;            /* it lives no longer than its maker, who keeps the record held */
 };
 
 /* Makes the guest and returns its domain's number.  -1: nothing is left of it; and if this program

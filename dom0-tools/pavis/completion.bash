@@ -7,10 +7,10 @@ _pavis() {
     if [ "$COMP_CWORD" = 1 ]; then
         words=$(pavis help 2>/dev/null | awk '/^  [a-z]/ { print $1 }')
     elif [[ $word == -* ]]; then
-        words=$(pavis help "${COMP_WORDS[1]}" 2>/dev/null | grep -oE '(^|[ ,[|])--?[a-z-]+' | tr -d ' ,[|')
+        words=$(pavis help "${COMP_WORDS[1]}" 2>/dev/null | grep -oE '(^|[ ,[|])--?[a-z][a-z-]*' | tr -d ' ,[|')
     elif [ "${COMP_WORDS[1]}" = net-destroy ]; then
         words=$(pavis net-list 2>/dev/null | awk 'NR > 1 { print $1 }')
-    elif [ "${COMP_WORDS[1]}" = create ]; then
+    elif [ "${COMP_WORDS[1]}" = create ] || [ "${COMP_WORDS[1]}" = run ]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
     elif [ "$COMP_CWORD" -gt 2 ] && [[ ${COMP_WORDS[1]} == block-@(detach|resize|set) ]]; then

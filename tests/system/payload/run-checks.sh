@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# `pavis run`: exit codes, bytes, disks, networks, ends.  Sourced after pavis-checks.sh with TOOLS=ours.
+# Guests have the cloud kernel, which starts sooner; the default is tried once.
+
+run() { timeout 120 pavis run --kernel "$run_kernel" "$@"; }
+run_code() { # NAME CODE ARGUMENT...: the exit code is this
+    local name=$1 code=$2 got=0
+    shift 2
+    run "$@" </dev/null >/tmp/run.out 2>/tmp/run.err || got=$?
+    check_equal "$name" "$got" "$code"
+    [ "$got" = "$code" ] || { cat /tmp/run.out /tmp/run.err; tail -5 $guest_log_dir/guest-run*.log; }
+}
+run_gone() { [ "$(xenstore-list /local/domain | tr '\n' ' ')" = '0 ' ] && [ -z "$(find /run/pavis -type f | grep -v supervisor)" ]; }
+
+run_codes() {
+    local start
+    start=$(uptime_s)
+    run_code run-exit-0 0 -- true
+    echo "FIGURE pavis run -- true: $(seconds_since "$start") s"
+    run_code run-exit-3 3 --env 'A=x y' -- sh -c '[ "$A" = "x y" ] && exit 3'
+    run_code run-not-found 127 -- /no/such/program
+    check run-not-found-says grep -q 'cannot run /no/such/program' /tmp/run.err
+    run_code run-not-runnable 126 -- /etc/passwd
+    run_code run-signal 143 -- sh -c 'kill -TERM $$'
+    run_code run-crash 254 -- sh -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 60'
+    run_code run-time-over 253 --timeout 15 -- sleep 1000
+    run_code run-no-disk 125 --disk /no/such/image -- true
+    run_code run-bad-option 125 --memory lots -- true
+}
+
+run_bytes() {
+    head -c 3M /dev/urandom >/tmp/run.data
+    run -- sh -c 'cat; echo to-error >&2; tty; exit 5' </tmp/run.data >/tmp/run.out 2>/tmp/run.err
+    check_equal run-pipe-code $? 5
+    { cat /tmp/run.data; echo 'not a tty'; } >/tmp/run.wanted
+    check run-bytes-exact cmp /tmp/run.out /tmp/run.wanted
+    check_equal run-error "$(cat /tmp/run.err)" to-error
+    # On a terminal: a shell that is typed to, the window's size, its Ctrl-C.
+    mkfifo /tmp/keys
+    timeout 90 script -qec "stty rows 33 cols 77; pavis run --kernel $run_kernel" /dev/null </tmp/keys >/tmp/run.out 2>&1 &
+    exec 7>/tmp/keys
+    check run-prompt wait_for 60 grep -q '# ' /tmp/run.out
+    printf 'stty size; tty; sleep 100\n' >&7
+    check run-size wait_for 30 grep -q '^33 77' /tmp/run.out
+    printf '\003exit 9\n' >&7
+    wait $!
+    check_equal run-terminal-code $? 9
+    exec 7>&-
+    check run-terminal grep -q /dev/pts/0 /tmp/run.out
+}
+
+# The disk that the host gave is seen as it is; an image is a root, for writing, not, and for what does not stay.
+run_disks() {
+    local sum
+    mkdir -p /tmp/root/{bin,etc,proc,sys,dev,run,tmp,root}
+    cp /usr/bin/busybox /tmp/root/bin/
+    ln -s busybox /tmp/root/bin/sh
+    echo first >/tmp/root/word
+    mke2fs -q -t ext4 -d /tmp/root /tmp/root.img 16M
+    run --disk /tmp/root.img -- sh -c 'busybox cat /word; echo second >/word' >/tmp/run.out
+    check_equal run-root "$? $(cat /tmp/run.out)" '0 first'
+    check run-root-clean e2fsck -fn /tmp/root.img
+    sum=$(sha256sum </tmp/root.img)
+    run --disk /tmp/root.img,overlay -- sh -c 'busybox cat /word; echo third >/word && busybox cat /word' >/tmp/run.out
+    check_equal run-overlay "$? $(tr '\n' ' ' </tmp/run.out)" '0 second third '
+    run_code run-read-only 1 --disk /tmp/root.img,ro -- sh -c 'echo fourth >/word'
+    check_equal run-untouched "$(sha256sum </tmp/root.img)" "$sum"
+    run --disk /dev/vda,data,ro -- sh -c 'head -c 8M /dev/xvda | sha256sum' >/tmp/run.out
+    check_equal run-disk-data "$(cut -d' ' -f1 /tmp/run.out)" "$vda_sum"
+    printf '#!/bin/sh\necho own-init as $$ >/dev/hvc0\nbusybox poweroff -f\n' >/tmp/root/init-own
+    chmod +x /tmp/root/init-own
+    mke2fs -q -F -t ext4 -d /tmp/root /tmp/root.img 16M
+    run --boot --disk /tmp/root.img -- /init-own </dev/null >/tmp/run.out
+    check_equal run-boot-code $? 0
+    check run-boot grep -q 'own-init as 1' /tmp/run.out
+}
+
+run_networks() {
+    guest_servers_start
+    run --net xenbr0 --ip 10.9.0.7/24,10.9.0.1 -- sh -c 'nc 10.9.0.1 7001 | sha256sum' >/tmp/run.out
+    check_equal run-tcp "$(cut -d' ' -f1 /tmp/run.out)" "$net_sum"
+    guest_servers_stop
+    printf 'start 10.9.0.50\nend 10.9.0.60\ninterface xenbr0\noption subnet 255.255.255.0\noption router 10.9.0.1\noption dns 10.9.0.1\n' \
+        >/tmp/udhcpd.conf
+    touch /tmp/leases
+    echo 'lease_file /tmp/leases' >>/tmp/udhcpd.conf
+    udhcpd -f /tmp/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
+    run --net xenbr0 -- sh -c 'ip -4 addr show eth0; ping -c 1 10.9.0.1 >/dev/null && cat /etc/resolv.conf' >/tmp/run.out
+    check run-dhcp eval 'grep -q "inet 10.9.0.5" /tmp/run.out && grep -q "nameserver 10.9.0.1" /tmp/run.out'
+    kill $!
+}
+
+# Killed at once, or by who ends its guest: nothing of it stays.
+run_ends() {
+    local runner
+    pavis run --kernel "$run_kernel" --name victim --disk /tmp/root.img,ro -- sleep 1000 </dev/null >/tmp/run.out 2>&1 &
+    runner=$!
+    check run-victim-up wait_for 60 xenstore-exists "/local/domain/$(pavis domid victim 2>/dev/null || sleep 1; pavis domid victim)/data/run-channel"
+    kill -9 $runner
+    check run-killed-gone wait_for 20 run_gone
+    pavis run --kernel "$run_kernel" --name victim -- sh -c 'echo up; sleep 1000' </dev/null >/tmp/run.out 2>&1 &
+    runner=$!
+    check run-second-up wait_for 60 grep -q up /tmp/run.out
+    check run-shutdown pavis shutdown victim # the guest's kernel asks pavis-init
+    wait $runner
+    check_equal run-shutdown-code $? 143
+    pavis run --kernel "$run_kernel" --name victim -- sh -c 'echo up; sleep 1000' </dev/null >/tmp/run.out 2>&1 &
+    runner=$!
+    check run-third-up wait_for 60 grep -q up /tmp/run.out
+    kill -INT $runner
+    wait $runner
+    check_equal run-interrupted 130 $?
+    check run-all-gone wait_for 20 run_gone
+}
+
+run_checks() {
+    run_kernel=/guest/vmlinuz-cloud
+    before
+    run_codes
+    run_bytes
+    run_disks
+    run_networks
+    run_ends
+    run_kernel=/boot/vmlinuz-$(uname -r)
+    run_code run-own-kernel 0 -- true
+    left_nothing
+}
