@@ -123,7 +123,7 @@ $B/pavis.img: $B/pavis-hv.gz $(IMAGE_PARTS)
 
 # XEN=1 does without our hypervisor, TOOLS=debian without our programs: so each works when they do not build.
 RUN_PARTS := $(strip $(if $(filter 1,$(XEN)),,hypervisor) $(if $(filter debian,$(TOOLS)),,user))
-run: ## Boot Debian as dom0 in QEMU, let it host a guest, print a report, leave a prompt
+run: ## Boot Debian as dom0 in QEMU, let it host guests, print a report, leave a prompt
 	@scripts/deps run
 	@[ -z "$(RUN_PARTS)" ] || $(MAKE) --no-print-directory -j$(JOBS) $(RUN_PARTS)
 	@[ "$(IMAGE)" != 1 ] || $(MAKE) --no-print-directory image

@@ -76,10 +76,13 @@ static int make(struct run *r, struct problem *why)
         close(fd);
         return -1;
     }
-    if (supervisor_start(why) == 0)
+    if (supervisor_start(why) == 0) {
+        if (!r->options.detach)
+            run_hold_signals();
         domid = guest_make(r->s->hypercalls, r->s->store, &request, &times, why);
-    else
+    } else {
         record_remove(&r->record);
+    }
     close(fd);
     return domid;
 }

@@ -321,7 +321,9 @@ static void look_at_clock(struct attendance *a)
     if (a->close_end && now >= a->close_end)
         finish(a, a->told, NULL);
     else if (a->end && now >= a->end)
-        finish(a, RUN_TIME_OVER, "the time is over");
+        finish(a, RUN_TIME_OVER,
+               a->pages || a->o->job.boot ? "the time is over"
+                                          : "the time is over, and the guest is not up yet");
     else if (!a->pages && !a->o->job.boot && now >= a->start_end)
         finish(a, RUN_NOT_STARTED, "the guest does not come up; see the log of xenconsoled");
 }
@@ -359,18 +361,30 @@ static void step(struct attendance *a)
         read_store(a);
 }
 
+static void wanted_signals(sigset_t *those)
+{
+    sigemptyset(those);
+    sigaddset(those, SIGINT);
+    sigaddset(those, SIGTERM);
+    sigaddset(those, SIGHUP);
+    sigaddset(those, SIGQUIT);
+    sigaddset(those, SIGWINCH);
+}
+
+void run_hold_signals(void)
+{
+    sigset_t those;
+
+    wanted_signals(&those);
+    sigprocmask(SIG_BLOCK, &those, NULL);
+}
+
 static bool set_up(struct attendance *a)
 {
     char path[NODE_PATH];
     sigset_t those;
 
-    sigemptyset(&those);
-    sigaddset(&those, SIGINT);
-    sigaddset(&those, SIGTERM);
-    sigaddset(&those, SIGHUP);
-    sigaddset(&those, SIGQUIT);
-    sigaddset(&those, SIGWINCH);
-    sigprocmask(SIG_BLOCK, &those, NULL);
+    wanted_signals(&those);
     a->signals = signalfd(-1, &those, SFD_CLOEXEC | SFD_NONBLOCK);
     snprintf(path, sizeof(path), "/local/domain/%u/%s", a->domid,
              a->o->job.boot ? "console/tty" : NODE_CHANNEL);

@@ -10,6 +10,10 @@
 #define RUN_TIME_OVER   253
 #define RUN_GUEST_ENDED 254
 
+/* Before the library of the store makes its thread, which would take the signals else: they wait
+ * for run_attend(). */
+void run_hold_signals(void);
+
 /* Until the command is over, or the guest is; the exit code of `pavis run`.  Above it says on
  * standard error what came between. */
 int run_attend(struct hypercalls *h, struct xs_handle *xs, unsigned domid,

@@ -28,7 +28,7 @@ static const char *find(const char *dep, const char *name, const char *path, siz
         own = strcspn(line, ":\n");
         if (line[own] != ':')
             continue;
-        if (name ? is_named(line, own, name) : own == len && memcmp(line, path, len) == 0)
+        if (name ? is_named(line, own, name) : path && own == len && memcmp(line, path, len) == 0)
             return line;
     }
     return NULL;
