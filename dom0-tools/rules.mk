@@ -63,7 +63,7 @@ $(LIBPAVIS): $(LIBPAVIS_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$B/root/usr/sbin/pavis: $(PAVIS_OBJ) $B/xenbus/backend/gate.o $(PAVIS_LIBS)
+$B/root/usr/sbin/pavis: $(PAVIS_OBJ) $(GATE_OBJ) $(PAVIS_LIBS)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(USER_LDFLAGS) $^ $(PAVIS_DEBIAN_LIBS) -o $@
