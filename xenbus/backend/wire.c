@@ -43,7 +43,7 @@ ssize_t wire_receive(int socket, void *message, size_t size, int *fds, unsigned 
     union control control;
     struct iovec iov = {message, size};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    int room[WIRE_FDS];
+    int room[WIRE_FDS] = {0};
     unsigned got = 0;
     ssize_t length;
     msg.msg_control = control.bytes;
