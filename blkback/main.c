@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,7 +38,9 @@ struct guest {
     struct guest *next;
     unsigned domid;
     pid_t broker; /* 0: none */
-    bool seen;
+    pid_t group;  /* of it and its worker: the latest */
+    bool seen;    /* it has disks */
+    bool leaving; /* its processes are to end, and then its files go */
 };
 
 static struct {
@@ -77,28 +80,51 @@ static void start_broker(struct guest *guest)
         syslog(LOG_ERR, "cannot start a broker for domain %u: %m", guest->domid);
         guest->broker = 0;
     }
+    if (guest->broker > 0)
+        setpgid(guest->group = guest->broker, 0); /* here too: it may be wanted at once */
     if (guest->broker != 0)
         return;
     sigset_t none;
+    setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execv("/proc/self/exe", (char **)(uintptr_t)args);
     _exit(127);
 }
 
-static void forget(struct guest *guest)
+/* Files that successors need. */
+static void remove_files(const struct guest *guest)
 {
     static const char *const files[] = {".journal", COUNTS_SUFFIX};
     char *path;
-    if (guest->broker)
-        kill(guest->broker, SIGTERM);
     for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (asprintf(&path, "%s/%u%s", self.directory, guest->domid, files[i]) < 0)
             continue;
         unlink(path);
         free(path);
     }
-    free(guest);
+}
+
+/* Forgets guests whose processes have ended.  A worker that has just begun makes its files, broker
+ * or not, so that they go when no process is left that could make them again. */
+static void forget_ended(void)
+{
+    for (struct guest **at = &self.guests; *at;) {
+        struct guest *g = *at;
+        bool ended = g->leaving && (!g->group || (kill(-g->group, 0) != 0 && errno == ESRCH));
+        if (ended)
+            remove_files(g);
+        if (ended && !g->seen) {
+            *at = g->next;
+            free(g);
+            continue;
+        }
+        if (ended) { /* it has disks again */
+            g->leaving = false;
+            start_broker(g);
+        }
+        at = &g->next;
+    }
 }
 
 static struct guest *find(uint64_t domid)
@@ -128,36 +154,41 @@ static void survey(void)
             g->next = self.guests;
             self.guests = g;
         }
-        if (g && !g->broker)
+        if (g && !g->broker && !g->leaving)
             start_broker(g);
         if (g)
             g->seen = true;
     }
     free(names);
-    for (struct guest **at = &self.guests; *at;) {
-        struct guest *g = *at;
-        if (g->seen) {
-            at = &g->next;
-        } else {
-            *at = g->next;
-            forget(g);
-        }
+    for (struct guest *g = self.guests; g; g = g->next) {
+        if (g->seen || g->leaving)
+            continue;
+        g->leaving = true;
+        if (g->broker)
+            kill(-g->broker, SIGKILL);
     }
+    forget_ended();
 }
 
 static void bury(void)
 {
     pid_t pid;
     int status;
+    bool done = false;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct guest *g = self.guests;
         while (g && g->broker != pid)
             g = g->next;
         if (!g)
-            continue;
+            continue; /* a worker that has lost its broker */
+        kill(-pid, SIGKILL);
         g->broker = 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-            continue; /* its guest has no disks any more */
+        if (g->leaving)
+            continue;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            done = true; /* its guest had no disks any more */
+            continue;
+        }
         syslog(LOG_WARNING, "the broker of domain %u has ended (%s %d); another one goes on",
                g->domid, WIFSIGNALED(status) ? "signal" : "status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -165,6 +196,10 @@ static void bury(void)
             usleep(PAUSE_MS * 1000); /* it will not get better at once */
         start_broker(g);
     }
+    if (done)
+        survey();
+    else
+        forget_ended();
 }
 
 /* Most events are about devices of guests that we know; who makes a node makes those above it
@@ -176,9 +211,9 @@ static bool may_be_news(const char *path)
     if (strlen(path) <= len + 1)
         return true;
     char *name = strndup(path + len + 1, strcspn(path + len + 1, "/"));
-    bool known = name && node_parse(name, MAX_DOMID, &domid) && find(domid);
+    const struct guest *g = name && node_parse(name, MAX_DOMID, &domid) ? find(domid) : NULL;
     free(name);
-    return !known || !strchr(path + len + 1, '/');
+    return !g || g->leaving || !strchr(path + len + 1, '/');
 }
 
 static int watch_guests(void)
@@ -193,6 +228,7 @@ static int watch_guests(void)
     int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         err(1, "signalfd");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* the end of a worker without a broker is told to us */
     for (;;) {
         struct pollfd fds[] = {{xs_fileno(self.store), POLLIN, 0}, {fd, POLLIN, 0}};
         struct signalfd_siginfo info;

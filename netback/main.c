@@ -33,7 +33,8 @@
 struct network {
     struct network *next;
     pid_t worker; /* 0: none */
-    bool seen;
+    bool seen;    /* it has cards */
+    bool leaving; /* its worker is to end, and then its files go */
     char name[MAX_NAME + 1];
 };
 
@@ -86,19 +87,38 @@ static void start_worker(struct network *network)
     _exit(127);
 }
 
-static void forget(struct network *network)
+/* Files that successors need. */
+static void remove_files(const struct network *network)
 {
     static const char *const files[] = {".journal", COUNTS_SUFFIX};
     char *path;
-    if (network->worker)
-        kill(network->worker, SIGTERM);
     for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (asprintf(&path, "%s/%s%s", self.directory, network->name, files[i]) < 0)
             continue;
         unlink(path);
         free(path);
     }
-    free(network);
+}
+
+/* Forgets networks whose workers have ended: one that has just begun would make its files again. */
+static void forget_ended(void)
+{
+    for (struct network **at = &self.networks; *at;) {
+        struct network *n = *at;
+        bool ended = n->leaving && !n->worker;
+        if (ended)
+            remove_files(n);
+        if (ended && !n->seen) {
+            *at = n->next;
+            free(n);
+            continue;
+        }
+        if (ended) { /* it has cards again */
+            n->leaving = false;
+            start_worker(n);
+        }
+        at = &n->next;
+    }
 }
 
 static void found(const char *name)
@@ -111,7 +131,7 @@ static void found(const char *name)
         n->next = self.networks;
         self.networks = n;
     }
-    if (n && !n->worker)
+    if (n && !n->worker && !n->leaving)
         start_worker(n);
     if (n)
         n->seen = true;
@@ -158,15 +178,14 @@ static void survey(void)
     free(names);
     if (!known)
         return; /* not known is not gone */
-    for (struct network **at = &self.networks; *at;) {
-        struct network *n = *at;
-        if (n->seen) {
-            at = &n->next;
-        } else {
-            *at = n->next;
-            forget(n);
-        }
+    for (struct network *n = self.networks; n; n = n->next) {
+        if (n->seen || n->leaving)
+            continue;
+        n->leaving = true;
+        if (n->worker)
+            kill(n->worker, SIGKILL);
     }
+    forget_ended();
 }
 
 static void bury(void)
@@ -180,6 +199,8 @@ static void bury(void)
         if (!n)
             continue;
         n->worker = 0;
+        if (n->leaving)
+            continue;
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
             syslog(LOG_WARNING, "the worker of network %s has ended (%s %d); another one goes on",
                    n->name, WIFSIGNALED(status) ? "signal" : "status",
@@ -192,6 +213,7 @@ static void bury(void)
         else
             start_worker(n);
     }
+    forget_ended();
 }
 
 /* Of what happens to a card only its coming, its going and its network matter here. */
