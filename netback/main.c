@@ -23,6 +23,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "backend/alone.h"
 #include "backend/node.h"
 #include "netback/card.h"
 
@@ -359,8 +360,7 @@ int main(int argc, char *argv[])
     if (!self.store)
         err(1, "cannot reach the store; is xenstored running?");
     xs_close(self.store);
-    if (!self.foreground && daemon(0, 0) != 0)
-        err(1, "daemon");
+    backend_begin("netback", self.directory, self.foreground);
     /* Again, since a connection does not survive the fork. */
     self.store = xs_open(0);
     if (!self.store || !xs_watch(self.store, self.path, "cards"))

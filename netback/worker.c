@@ -82,12 +82,17 @@ bool worker_uplink(struct worker *worker, struct backend_device *device)
     static char name[UPLINK_NAME];
     char why[UPLINK_WHY];
     uint64_t mtu = 0;
-    if (worker->uplink >= 0)
-        return true;
     char *bridge = node_read(device->backend->store, device->path, "bridge");
     if (!bridge || !*bridge) {
         free(bridge);
         return true; /* cards reach each other only */
+    }
+    if (worker->uplink >= 0) {
+        free(bridge);
+        bool good = uplink_mend(&worker->up, why) == 0;
+        if (!good)
+            backend_error(device, "%s", why);
+        return good;
     }
     char *script = node_read(device->backend->store, device->path, "script");
     node_number(device->backend->store, device->path, "mtu", MAX_MTU, &mtu);
