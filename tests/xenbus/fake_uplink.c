@@ -47,3 +47,10 @@ int uplink_offloads(const struct uplink *uplink, unsigned flags)
     (void)flags;
     return 0;
 }
+
+int uplink_mend(struct uplink *uplink, char why[UPLINK_WHY])
+{
+    (void)uplink;
+    (void)why;
+    return 0;
+}
