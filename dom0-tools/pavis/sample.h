@@ -18,7 +18,7 @@ struct disk_sample {
 /* As the guest sees it: tx is what it sends. */
 struct nic_sample {
     unsigned domid, device;
-    const char *who;
+    const char *who; /* netback, xen-netback */
     uint64_t tx_packets, tx_bytes, tx_dropped;
     uint64_t rx_packets, rx_bytes, rx_dropped;
 };
@@ -46,6 +46,8 @@ void sample_free(struct sample *s);
 
 /* What blkback's and netback's files and the kernel's in /sys say. */
 void sample_devices(struct sample *s);
+/* Of that: netback's. */
+void sample_cards(struct sample *s);
 
 /* Room for one more, all zero: NULL where memory is out. */
 struct disk_sample *sample_add_disk(struct sample *s, unsigned domid, unsigned device,

@@ -130,6 +130,7 @@ static void for_each(struct sample *s, const char *pattern,
 void sample_devices(struct sample *s)
 {
     our_disks(s);
+    sample_cards(s);
     for_each(s, KERNEL_DISKS, kernel_disk);
     for_each(s, KERNEL_NICS, kernel_nic);
 }

@@ -254,7 +254,7 @@ static void put_nics(const struct sample *s)
     static const struct column columns[] = {
         NIC("network_sent_packets_total", tx_packets, "Packets that the guest sent."),
         NIC("network_sent_bytes_total", tx_bytes, "Bytes that the guest sent."),
-        NIC("network_sent_dropped_total", tx_dropped, "Of those: not delivered."),
+        NIC("network_sent_dropped_total", tx_dropped, "Sent besides, but not delivered."),
         NIC("network_received_packets_total", rx_packets, "Packets that the guest got."),
         NIC("network_received_bytes_total", rx_bytes, "Bytes that the guest got."),
         NIC("network_received_dropped_total", rx_dropped, "For the guest, but not delivered."),
