@@ -52,7 +52,10 @@ guest_data_checks demo /dev/vdb "$vdb_sum" 1
 uptime_all=$(awk -v a="$(peer TIME)" 'BEGIN { printf "%.0f", a }')
 
 # ---- the report ---------------------------------------------------------------------------------
-disk_by=$(xenstore-list /local/domain/0/backend | grep -qx pvblk && echo blkback || echo xen-blkback)
+backends=" $(xenstore-list /local/domain/0/backend | tr '\n' ' ')"
+disk_by=xen-blkback net_by=xen-netback
+[[ $backends != *' pvblk '* ]] || disk_by=blkback
+[[ $backends != *' pvnet '* ]] || net_by=netback
 version=$(cat /sys/hypervisor/version/{major,minor,extra} | tr '\n' '.' | sed 's/\.\([-.]\)/\1/; s/\.$//')
 written_back=$(region_sum /dev/vdb "$half_mib" "$half_mib")
 report "---------------------------------------------------------------------------"
@@ -66,7 +69,7 @@ report "toolstack    $(tools_text), started in $toolstack_took s"
 report "guest        Linux $(guest_seen demo '^GUEST init' | awk '{ print $4 }'), $guest_mib MiB: created in $created s, all below done after $guest_up s"
 report "  disk       $(verdict "$(guest_said demo disk-read) $(guest_said demo disk-written)" "$vdb_sum $written_back" \
     "blkfront to $disk_by: $half_mib MiB read, $half_mib MiB written, equal on both sides")"
-report "  network    netfront to xen-netback: $(guest_said demo ping) of 5 pings, $(verdict \
+report "  network    netfront to $net_by: $(guest_said demo ping) of 5 pings, $(verdict \
     "$(guest_said demo tcp-received) $(guest_said demo tcp-sent)" "$net_sum $net_sum" \
     '4 MiB over TCP each way, checksums equal')"
 tool list | while IFS= read -r line; do report "  $line"; done

@@ -125,6 +125,7 @@ note "worker: $fds descriptors, $(grep VmRSS "/proc/$(worker)/status")"
 xl destroy k
 xenstore-rm "/local/domain/0/backend/pvblk"
 check worker-ends wait_for 10 eval '[ -z "$(worker)" ]'
+wait_for 10 eval '[ "$(ls /run/pavis/blkback | wc -l)" = 2 ]'
 check_equal nothing-kept "$(ls /run/pavis/blkback | tr '\n' ' ')" 'daemon shares '
 finish
 END

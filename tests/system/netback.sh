@@ -137,6 +137,7 @@ xl destroy k
 xl destroy m
 xenstore-rm /local/domain/0/backend/pvnet
 check worker-ends wait_for 10 eval '[ -z "$(worker)" ]'
+wait_for 10 eval '[ -z "$(ls /run/pavis/netback | grep lan)" ]'
 check_equal nothing-kept "$(ls /run/pavis/netback /sys/class/net | grep -e ^pv -e lan)" ''
 [ "$failed" = 0 ] || { guest_show k 20; guest_show m 20; }
 finish

@@ -147,10 +147,12 @@ toolstack_start() {
     xen-init-dom0 >/dev/null || { echo "xen-init-dom0 failed"; return 1; }
     consoled_start
     blkback_start
+    netback_start
 }
 
-# Ours, for the disks of guests that pavis makes; xl's have the kernel's.
+# Ours, for the disks and network cards of guests that pavis makes; xl's have the kernel's.
 blkback_start() { ! type blkback >/dev/null 2>&1 || blkback; }
+netback_start() { ! type netback >/dev/null 2>&1 || { modprobe tun && netback; }; }
 
 # consoled_options: what a test wants of ours besides.
 consoled_start() { xenconsoled --log=all --log-dir=$guest_log_dir --pid-file=/run/xenconsoled.pid ${consoled_options:-}; }
