@@ -102,6 +102,7 @@ int main(int argc, char **argv)
     wait_for_disks(&job);
     if (job.boot) {
         if (mount_root(&job)) {
+            set_up_network(&job); /* which the kernel keeps */
             store_write(NODE_CHANNEL, "boot");
             boot_root(&job);
         }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -162,6 +163,7 @@ static void default_names(struct run_options *o)
 
 int run_options_read(struct run_options *o, int argc, char **argv, struct problem *why)
 {
+    struct winsize size;
     int option;
 
     *o = (struct run_options){.memory_mib = DEFAULT_MEMORY, .vcpus = 1};
@@ -188,6 +190,10 @@ int run_options_read(struct run_options *o, int argc, char **argv, struct proble
     default_names(o);
     o->job.terminal =
         !o->no_terminal && !o->job.boot && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (o->job.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        o->job.rows = size.ws_row;
+        o->job.columns = size.ws_col;
+    }
     return 0;
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: pavis run returns its command's exit code and bytes exactly, uses disks and networks, and leaves nothing however it ends
-# TIMEOUT: 200
+# TIMEOUT: 180
 TOOLS=ours
 . "$(dirname "$0")/lib.sh"
 new_disk vda
