@@ -64,18 +64,22 @@ debian_run() { # NAME LAST-BYTE ARGUMENT...
 guests_start() {
     echo "two Debian guests, from one disk image: checks of disk and network"
     start=$(uptime_s)
-    guest_script_a | debian_run alpha 2 --disk /dev/vdb,data -- bash >/tmp/alpha.out 2>&1 &
+    : >/tmp/alpha.out
+    guest_script_a | debian_run alpha 2 --disk /dev/vdb,data -- bash >>/tmp/alpha.out 2>&1 &
     local alpha=$! beta
     guest_script_b | debian_run beta 3 -- bash >/tmp/beta.out 2>&1 &
     beta=$!
     # While they work: what of them dom0 sees.
-    wait_for 90 grep -q 'GUEST serves' /tmp/alpha.out
+    tail -f /tmp/alpha.out 2>/dev/null | sed -u 's/^/    alpha: /' &
+    local follower=$!
+    wait_for 60 grep -q 'GUEST serves' /tmp/alpha.out
     devices=$(xenstore-ls -f /local/domain/0/backend | sed -n 's,^/local/domain/0/backend/\([a-z]*\)/[0-9]*/[0-9]*/state .*,\1,p' | sort | uniq -c |
         awk '{ printf "%s%d %s", NR > 1 ? ", " : "", $1, $2 }')
     wait $alpha
     check_equal alpha-code $? 0
     wait $beta
     check_equal beta-code $? 7
+    kill $follower
     guests_took=$(seconds_since "$start")
     check_equal alpha-disk-read "$(told alpha disk-read)" "$vdb_sum"
     disk_back=$(region_sum /dev/vdb "$half_mib" "$half_mib")
@@ -84,7 +88,7 @@ guests_start() {
     check_equal alpha-tcp-received "$(told alpha tcp-received)" "$net_sum"
     check_equal alpha-tcp-sent "$(told alpha tcp-sent)" "$net_sum"
     check_equal guest-to-guest "$(told beta got)" "$net_sum"
-    [ "$failed" = 0 ] || tail -n 20 /tmp/alpha.out /tmp/beta.out
+    [ "$failed" = 0 ] || tail -n 20 /tmp/alpha.out /tmp/beta.out "$(guest_log alpha)" "$(guest_log beta)"
 
     echo "a Debian that boots with its own init:"
     start=$(uptime_s)
