@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # The guests of `make run`: Debian from one disk image (/dev/vdc, scripts/guest-image), which all of them read and
-# none can write; what they write ends with them.  Two run a list of checks, `pavis run` with a script
-# on its standard input: one of them has a disk of its own, and they talk to dom0 and to each other.  The
+# none can write; what they write ends with them.  Two run a list of checks
+# by `pavis run`: one of them has a disk of its own, and they talk to dom0 and to each other.  The
 # third boots as any Debian and stays.
 
 # What the first does; the second gets what it serves.  One line for each result: GUEST name value.
@@ -35,7 +35,8 @@ t=$(now)
 said tcp-sent "$(busybox nc 10.9.0.1 7002 </tmp/data | cut -d' ' -f1)"
 said tcp-send-rate "$(rate 4 $t $(now))"
 said serves "$(sum </tmp/data)"
-busybox nc -l -p 7003 </tmp/data >/dev/null
+busybox nc -l -p 7003 -e cat /tmp/data
+busybox nc -l -p 7004 </dev/null >/dev/null # until the other has it all: what is on its way ends with us
 END
 }
 guest_script_b() {
@@ -47,8 +48,11 @@ until [ -s /tmp/got ] || [ $n = 600 ]; do
     busybox nc 10.9.0.2 7003 </dev/null >/tmp/got 2>/dev/null || sleep 0.2
     n=$((n + 1))
 done
+end=$(now)
+n=0
+until busybox nc 10.9.0.2 7004 </dev/null >/dev/null 2>&1 || [ $n = 50 ]; do sleep 0.2; n=$((n + 1)); done
 echo "GUEST got $(sha256sum </tmp/got | cut -d' ' -f1)"
-awk -v from="$t" -v to="$(now)" 'BEGIN { printf "GUEST got-rate %.1f\n", to > from ? 4 / (to - from) : 0 }'
+awk -v from="$t" -v to="$end" 'BEGIN { printf "GUEST got-rate %.1f\n", to > from ? 4 / (to - from) : 0 }'
 exit 7
 END
 }
@@ -65,9 +69,9 @@ guests_start() {
     echo "two Debian guests, from one disk image: checks of disk and network"
     start=$(uptime_s)
     : >/tmp/alpha.out
-    guest_script_a | debian_run alpha 2 --disk /dev/vdb,data -- bash >>/tmp/alpha.out 2>&1 &
+    debian_run alpha 2 --disk /dev/vdb,data -- bash -c "$(guest_script_a)" </dev/null >>/tmp/alpha.out 2>&1 &
     local alpha=$! beta
-    guest_script_b | debian_run beta 3 -- bash >/tmp/beta.out 2>&1 &
+    debian_run beta 3 -- bash -c "$(guest_script_b)" </dev/null >/tmp/beta.out 2>&1 &
     beta=$!
     # While they work: what of them dom0 sees.
     tail -f /tmp/alpha.out 2>/dev/null | sed -u 's/^/    alpha: /' &
