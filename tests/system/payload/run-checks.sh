@@ -11,7 +11,7 @@ run_code() { # NAME CODE ARGUMENT...: the exit code is this
     check_equal "$name" "$got" "$code"
     [ "$got" = "$code" ] || { cat /tmp/run.out /tmp/run.err; tail -5 $guest_log_dir/guest-run*.log; }
 }
-run_gone() { [ "$(xenstore-list /local/domain | tr '\n' ' ')" = '0 ' ] && [ -z "$(find /run/pavis -type f | grep -v supervisor)" ]; }
+run_gone() { [ "$(xenstore-list /local/domain | tr '\n' ' ')" = '0 ' ] && [ -z "$(records)" ]; }
 
 run_codes() {
     local start
@@ -20,28 +20,34 @@ run_codes() {
     echo "FIGURE pavis run with a small root: $(seconds_since "$start") s"
     run_code run-not-found 127 -- /no/such/program
     check run-not-found-says grep -q 'cannot run /no/such/program' /tmp/run.err
+    run_code run-no-disk 125 --disk /no/such/image -- true
+    run_code run-bad-option 125 --memory lots -- true
+}
+run_codes_more() {
     run_code run-not-runnable 126 -- /etc/passwd
     run_code run-signal 143 -- sh -c 'kill -TERM $$'
     run_code run-crash 254 -- sh -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 60'
     run_code run-time-over 253 --timeout 10 -- sleep 1000
-    run_code run-no-disk 125 --disk /no/such/image -- true
-    run_code run-bad-option 125 --memory lots -- true
 }
 
-run_bytes() {
+run_pipe() {
     head -c 3M /dev/urandom >/tmp/run.data
     run -- sh -c 'cat; echo to-error >&2; tty; exit 5' </tmp/run.data >/tmp/run.out 2>/tmp/run.err
     check_equal run-pipe-code $? 5
     { cat /tmp/run.data; echo 'not a tty'; } >/tmp/run.wanted
     check run-bytes-exact cmp /tmp/run.out /tmp/run.wanted
     check_equal run-error "$(cat /tmp/run.err)" to-error
-    # On a terminal: a shell that is typed to, the window's size, its Ctrl-C.
+}
+
+# On a terminal: a shell that is typed to, the window's size, its Ctrl-C.
+run_terminal() {
     mkfifo /tmp/keys
     timeout 90 script -qec "stty rows 33 cols 77; pavis run --kernel $run_kernel" /dev/null </tmp/keys >/tmp/run.out 2>&1 &
     exec 7>/tmp/keys
     check run-prompt wait_for 60 grep -q '# ' /tmp/run.out
     printf 'stty size; tty; sleep 100\n' >&7
     check run-size wait_for 30 grep -q '^33 77' /tmp/run.out
+    grep -q '^33 77' /tmp/run.out || cat -v /tmp/run.out
     printf '\003exit 9\n' >&7
     wait $!
     check_equal run-terminal-code $? 9
@@ -49,20 +55,31 @@ run_bytes() {
     check run-terminal grep -q /dev/pts/0 /tmp/run.out
 }
 
-# The disk that the host gave is seen as it is; an image is a root, for writing, not, and for what does not stay.
-run_disks() {
-    local sum
+run_root_image() {
     mkdir -p /tmp/root/{bin,etc,proc,sys,dev,run,tmp,root}
     cp /usr/bin/busybox /tmp/root/bin/
     ln -s busybox /tmp/root/bin/sh
     echo first >/tmp/root/word
-    mke2fs -q -t ext4 -d /tmp/root /tmp/root.img 16M
+    mke2fs -q -F -t ext4 -d /tmp/root /tmp/root.img 16M 2>/dev/null
+}
+
+# What is written over an image does not stay.
+run_overlay() {
+    local sum
+    run_root_image
+    sum=$(sha256sum </tmp/root.img)
+    run --disk /tmp/root.img,overlay -- sh -c 'busybox cat /word; echo third >/word && busybox cat /word' >/tmp/run.out
+    check_equal run-overlay "$? $(tr '\n' ' ' </tmp/run.out)" '0 first third '
+    check_equal run-overlay-untouched "$(sha256sum </tmp/root.img)" "$sum"
+}
+
+# The disk that the host gave is seen as it is; an image is a root, for writing and not.
+run_disks() {
+    local sum
     run --disk /tmp/root.img -- sh -c 'busybox cat /word; echo second >/word' >/tmp/run.out
     check_equal run-root "$? $(cat /tmp/run.out)" '0 first'
     check run-root-clean e2fsck -fn /tmp/root.img
     sum=$(sha256sum </tmp/root.img)
-    run --disk /tmp/root.img,overlay -- sh -c 'busybox cat /word; echo third >/word && busybox cat /word' >/tmp/run.out
-    check_equal run-overlay "$? $(tr '\n' ' ' </tmp/run.out)" '0 second third '
     run --disk /tmp/root.img,ro --disk /dev/vda,data,ro -- sh -c 'busybox head -c 8388608 /dev/xvdb | busybox sha256sum; echo fourth >/word' \
         >/tmp/run.out 2>/tmp/run.err
     check_equal run-read-only "$? $(grep -c 'Read-only' /tmp/run.err)" '1 1'
@@ -76,11 +93,13 @@ run_disks() {
     check run-boot grep -q 'own-init as 1' /tmp/run.out
 }
 
-run_networks() {
+run_tcp() {
     guest_servers_start
     run --net xenbr0 --ip 10.9.0.7/24,10.9.0.1 -- sh -c 'nc 10.9.0.1 7001 | sha256sum' >/tmp/run.out
     check_equal run-tcp "$(cut -d' ' -f1 /tmp/run.out)" "$net_sum"
     guest_servers_stop
+}
+run_dhcp() {
     printf 'start 10.9.0.50\nend 10.9.0.60\ninterface xenbr0\noption subnet 255.255.255.0\noption router 10.9.0.1\noption dns 10.9.0.1\n' \
         >/tmp/udhcpd.conf
     touch /tmp/leases
@@ -92,13 +111,16 @@ run_networks() {
 }
 
 # Killed at once, or by who ends its guest: nothing of it stays.
-run_ends() {
+run_killed() {
     local runner
     pavis run --kernel "$run_kernel" --name victim --disk /tmp/root.img,ro -- sleep 1000 </dev/null >/tmp/run.out 2>&1 &
     runner=$!
     check run-victim-up wait_for 60 eval 'xenstore-ls /local/domain | grep -q run-channel'
     kill -9 $runner
     check run-killed-gone wait_for 20 run_gone
+}
+run_ends() {
+    local runner
     pavis run --kernel "$run_kernel" --name victim -- sh -c 'echo up; sleep 1000' </dev/null >/tmp/run.out 2>&1 &
     runner=$!
     check run-second-up wait_for 60 grep -q up /tmp/run.out
@@ -114,13 +136,22 @@ run_ends() {
     check run-all-gone wait_for 20 run_gone
 }
 
-run_checks() {
+run_checks_few() {
     run_kernel=/guest/vmlinuz-cloud
-    before
     run_codes
-    run_bytes
+    before # the supervisor runs by now, and stays
+    run_pipe
+    run_overlay
+    run_dhcp
+    run_killed
+    left_nothing
+}
+
+run_checks_more() {
+    run_codes_more
+    run_terminal
     run_disks
-    run_networks
+    run_tcp
     run_ends
     run_kernel=/boot/vmlinuz-$(uname -r)
     run_code run-own-kernel 0 -- true
