@@ -52,7 +52,7 @@ end=$(now)
 n=0
 until busybox nc 10.9.0.2 7004 </dev/null >/dev/null 2>&1 || [ $n = 50 ]; do sleep 0.2; n=$((n + 1)); done
 echo "GUEST got $(sha256sum </tmp/got | cut -d' ' -f1)"
-awk -v from="$t" -v to="$end" 'BEGIN { printf "GUEST got-rate %.1f\n", to > from ? 4 / (to - from) : 0 }'
+awk -v from="$t" -v to="$end" 'BEGIN { printf "GUEST got-rate %.1f\n", (to > from) ? 4 / (to - from) : 0 }'
 exit 7
 END
 }
@@ -78,7 +78,7 @@ guests_start() {
     local follower=$!
     wait_for 60 grep -q 'GUEST serves' /tmp/alpha.out
     devices=$(xenstore-ls -f /local/domain/0/backend | sed -n 's,^/local/domain/0/backend/\([a-z]*\)/[0-9]*/[0-9]*/state .*,\1,p' | sort | uniq -c |
-        awk '{ printf "%s%d %s", NR > 1 ? ", " : "", $1, $2 }')
+        awk '{ printf "%s%d %s", (NR > 1) ? ", " : "", $1, $2 }')
     wait $alpha
     check_equal alpha-code $? 0
     wait $beta
@@ -99,7 +99,7 @@ guests_start() {
     check boot debian_run demo 4 --boot --detach
     check guest-up wait_for 90 grep -aq 'debian login:' "$(guest_log demo)"
     guest_up=$(seconds_since "$start")
-    tr -d '\r' <"$(guest_log demo)" | grep -v '^$' | tail -n 12 | sed 's/^/    /'
+    tr -d '\r' <"$(guest_log demo)" | grep -av '^$' | tail -n 12 | sed 's/^/    /'
     check demo-ping ping -c 1 -W 2 10.9.0.4
 }
 
