@@ -111,7 +111,7 @@ guests_report() {
     report "  network    dom0: $(told alpha ping) of 5 pings, $(verdict "$(told alpha tcp-received) $(told alpha tcp-sent)" "$net_sum $net_sum" \
         "4 MiB over TCP in at $(told alpha tcp-receive-rate) MiB/s, out at $(told alpha tcp-send-rate) MiB/s, checksums equal")"
     report "             guest to guest: $(verdict "$(told beta got)" "$net_sum" "4 MiB over TCP at $(told beta got-rate) MiB/s, checksum equal")"
-    report "  demo       Debian's own init to a login in $guest_up s"
+    report "  demo       Debian's init, with a short inittab, to a login in $guest_up s"
     missing=
     [[ $devices = *pvblk* ]] || missing+=" blkback (the kernel's back end serves the disks)"
     [[ $devices = *pvnet* ]] || missing+=" netback (the kernel's back end serves the networks)"
