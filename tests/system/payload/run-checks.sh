@@ -140,7 +140,7 @@ run_checks_few() {
     run_kernel=/guest/vmlinuz-cloud
     run_codes
     # What the first device of a kind makes stays, as with xl; so does the supervisor, which runs by now.
-    xenstore-write /local/domain/0/backend/vif '' /local/domain/0/backend/pvblk ''
+    xenstore-write /local/domain/0/backend/pvnet '' /local/domain/0/backend/pvblk ''
     before
     run_pipe
     run_overlay
