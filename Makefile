@@ -131,7 +131,7 @@ run: ## Boot Debian as dom0 in QEMU, let it host guests, print a report, leave a
 	    XEN="$(XEN)" TOOLS="$(TOOLS)" HVARGS="$(HVARGS)" KERNELARGS="$(KERNELARGS)" scripts/run
 
 .PHONY: user
-user: xenbus libxenstore xenstore-tools dom0-tools ## Build the programs of dom0: build/root
+user: xenbus libxenstore xenstore-tools dom0-tools blkback netback ## Build the programs of dom0: build/root
 
 debug: hypervisor ## Boot dom0 stopped in QEMU, with gdb attached and its commands loaded (K=kernel: a tiny one)
 	@CPUS="$(CPUS)" MEM="$(MEM)" MACHINE="$(MACHINE)" CPU="$(CPU)" HVARGS="$(HVARGS)" \
