@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: our netback serves stock guests' network cards: data to dom0 and between guests, kills under load, removal
-# TIMEOUT: 240
+# TIMEOUT: 350
 . "$(dirname "$0")/lib.sh"
 : "${kills:=5}"
 make -s -C "$top" netback >/dev/null

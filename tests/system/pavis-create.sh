@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: pavis makes a Debian guest with disk and network that Debian's xl also knows; it reboots, crashes, is destroyed at any moment and leaves nothing
-# TIMEOUT: 300
+# TIMEOUT: 450
 TOOLS=ours
 . "$(dirname "$0")/lib.sh"
 new_disk vda
