@@ -312,8 +312,10 @@ static void look_at_all(struct supervisor *s)
         int nr = records_list((enum record_state)state, &uuids, NULL);
 
         for (int i = 0; i < nr; i++)
-            if (state != RECORD_LIVE || !s->begun || !lives(uuids[i], list, nr_domains))
-                look_at(s, uuids[i]);
+            if ((state != RECORD_LIVE || !s->begun || !lives(uuids[i], list, nr_domains)) &&
+                !look_at(s, uuids[i]))
+                /* Who only looks at a record has it for a moment, and we are not told of that. */
+                s->retry |= state == RECORD_LIVE;
         free(uuids);
     }
     s->begun |= nr_domains >= 0;

@@ -39,7 +39,6 @@ static int ask_one(struct ask *a, unsigned domid)
 static bool runs(struct ask *a, const struct domain_info *d)
 {
     struct domain_info now;
-    struct record record;
     int reason;
 
     if (domains_get(a->session->hypercalls, d->domid, &now, NULL) != 0 ||
@@ -48,10 +47,9 @@ static bool runs(struct ask *a, const struct domain_info *d)
     reason = domain_shutdown_reason(&now);
     if (reason < 0 || reason == SHUTDOWN_suspend)
         return true;
-    if (record_open(&record, d->handle, 0, NULL) < 0 || record.fd < 0)
-        return domain_is_dying(&now); /* xl's, or kept */
-    record_close(&record);
-    return true; /* the supervisor will remove it */
+    /* While there is a record the supervisor will remove it; else it is xl's, or kept.  The record
+     * is not opened: that would lock it against the supervisor, who looks at the same event. */
+    return record_find(d->handle) >= 0 || domain_is_dying(&now);
 }
 
 /* Until all have ended. */
