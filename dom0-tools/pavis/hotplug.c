@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pavis block-attach, block-detach, network-attach, network-detach: see hotplug.h. */
+/* What the verbs for devices have in common: see hotplug.h. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,4 +138,74 @@ int hot_detach(struct session *s, int argc, char **argv, enum device_sort sort)
         status = verb_failed(s, &why);
     hot_close(&g);
     return status;
+}
+
+/* ---- listing */
+
+void hot_json_node(json j, struct xs_handle *xs, const struct device_entry *e, const char *node)
+{
+    char *text = device_read(xs, e, node);
+
+    json_string(j, node, text);
+    free(text);
+}
+
+static void json_device(json j, struct xs_handle *xs, unsigned domid, const struct device_entry *e,
+                        const struct hot_listing *listing)
+{
+    long state = device_number(xs, e->backend, "state");
+
+    json_object(j, NULL);
+    json_number(j, "domid", domid);
+    json_number(j, "device", e->number);
+    json_string(j, "served_by", e->kind ? e->kind->who : NULL);
+    /* 0: there is none, xenbus' own word for unknown. */
+    json_number(j, "state", state > 0 ? (uint64_t)state : 0);
+    listing->json(j, xs, e);
+    json_string(j, "backend", e->backend);
+    json_close_object(j);
+}
+
+static int list_guest(struct session *s, const char *name, json j,
+                      const struct hot_listing *listing)
+{
+    int domid = session_domain(s, name);
+    struct device_entry *list;
+    struct problem why;
+    int nr;
+
+    if (domid < 0 || !session_store(s))
+        return 1;
+    nr = devices_list(s->store, (unsigned)domid, listing->sort, &list, &why);
+    if (nr < 0)
+        return verb_failed(s, &why);
+    for (int i = 0; i < nr; i++)
+        if (j)
+            json_device(j, s->store, (unsigned)domid, &list[i], listing);
+        else
+            listing->print(s->store, (unsigned)domid, &list[i]);
+    free(list);
+    return 0;
+}
+
+int hot_list(struct session *s, int argc, char **argv, const struct hot_listing *listing)
+{
+    struct hot_options o;
+    int status = hot_options(s, argc, argv, "j", 1, 1000, &o);
+    json j = NULL;
+
+    if (status)
+        return status;
+    if (o.json) {
+        j = json_begin();
+        json_array(j, NULL);
+    } else {
+        listing->heading();
+    }
+    for (int i = optind; i < argc; i++)
+        status |= list_guest(s, argv[i], j, listing);
+    if (!j)
+        return status;
+    json_close_array(j);
+    return json_end(j) | status;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "guest/hotplug.h"
+#include "pavis/json.h"
 #include "pavis/verb.h"
 
 struct hot_options {
@@ -22,3 +23,16 @@ int hot_guest(struct session *s, const char *name, struct hot_guest *g);
 /* The verbs' ways, the sort apart. */
 int hot_attach(struct session *s, int argc, char **argv, enum device_sort sort);
 int hot_detach(struct session *s, int argc, char **argv, enum device_sort sort);
+
+/* How devices of a sort are listed. */
+struct hot_listing {
+    enum device_sort sort;
+    void (*heading)(void);
+    void (*print)(struct xs_handle *xs, unsigned domid, const struct device_entry *e);
+    void (*json)(json j, struct xs_handle *xs,
+                 const struct device_entry *e); /* what only they have */
+};
+
+int hot_list(struct session *s, int argc, char **argv, const struct hot_listing *listing);
+/* A node of the device's, as text. */
+void hot_json_node(json j, struct xs_handle *xs, const struct device_entry *e, const char *node);

@@ -34,14 +34,6 @@ int verb_block_detach(struct session *s, int argc, char **argv)
 static const char *const settings[] = {"weight", "iops", "bytes-per-second"};
 #define NR_SETTINGS (sizeof(settings) / sizeof(*settings))
 
-static void json_node(json j, struct xs_handle *xs, const struct device_entry *e, const char *node)
-{
-    char *text = device_read(xs, e, node);
-
-    json_string(j, node, text);
-    free(text);
-}
-
 static void json_numeric(json j, struct xs_handle *xs, const struct device_entry *e,
                          const char *name, const char *node)
 {
@@ -51,27 +43,26 @@ static void json_numeric(json j, struct xs_handle *xs, const struct device_entry
         json_number(j, name, (uint64_t)number);
 }
 
-static void json_disk(json j, struct xs_handle *xs, unsigned domid, const struct device_entry *e)
+static void json_disk(json j, struct xs_handle *xs, const struct device_entry *e)
 {
     long sectors = device_number(xs, e->backend, "sectors");
 
-    json_object(j, NULL);
-    json_number(j, "domid", domid);
-    json_number(j, "device", e->number);
-    json_node(j, xs, e, "dev");
-    json_string(j, "served_by", e->kind ? e->kind->who : NULL);
-    json_number(j, "state", (uint64_t)(device_number(xs, e->backend, "state") & 15));
-    json_node(j, xs, e, "params");
-    json_node(j, xs, e, "mode");
+    hot_json_node(j, xs, e, "dev");
+    hot_json_node(j, xs, e, "params");
+    hot_json_node(j, xs, e, "mode");
     if (sectors >= 0)
         json_number(j, "bytes", (uint64_t)sectors * SECTOR);
     for (unsigned i = 0; i < NR_SETTINGS; i++)
         json_numeric(j, xs, e, settings[i], settings[i]);
-    json_string(j, "backend", e->backend);
-    json_close_object(j);
 }
 
 /* In xl's columns. */
+static void heading(void)
+{
+    printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch",
+           "ring-ref", "BE-path");
+}
+
 static void print_disk(struct xs_handle *xs, unsigned domid, const struct device_entry *e)
 {
     printf("%-5u %-3u %-6u %-5ld %-6ld %-8ld %-30s\n", e->number, e->backend_domid, domid,
@@ -79,47 +70,10 @@ static void print_disk(struct xs_handle *xs, unsigned domid, const struct device
            device_number(xs, e->frontend, "ring-ref"), e->backend);
 }
 
-static int list_guest(struct session *s, const char *name, json j)
-{
-    struct device_entry *list = NULL;
-    struct problem why;
-    int domid = session_domain(s, name);
-    int nr = domid < 0 || !session_store(s)
-                 ? -1
-                 : devices_list(s->store, (unsigned)domid, SORT_DISK, &list, &why);
-
-    if (nr < 0)
-        return 1;
-    for (int i = 0; i < nr; i++)
-        if (j)
-            json_disk(j, s->store, (unsigned)domid, &list[i]);
-        else
-            print_disk(s->store, (unsigned)domid, &list[i]);
-    free(list);
-    return 0;
-}
-
 int verb_block_list(struct session *s, int argc, char **argv)
 {
-    struct hot_options o;
-    int status = hot_options(s, argc, argv, "j", 1, 1000, &o);
-    json j = NULL;
-
-    if (status)
-        return status;
-    if (o.json) {
-        j = json_begin();
-        json_array(j, NULL);
-    } else {
-        printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch",
-               "ring-ref", "BE-path");
-    }
-    for (int i = optind; i < argc; i++)
-        status |= list_guest(s, argv[i], j);
-    if (!j)
-        return status;
-    json_close_array(j);
-    return json_end(j) | status;
+    return hot_list(s, argc, argv,
+                    &(struct hot_listing){SORT_DISK, heading, print_disk, json_disk});
 }
 
 /* ---- resize */

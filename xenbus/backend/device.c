@@ -256,8 +256,8 @@ static void touch_own(struct backend *b, const char *path)
     size_t len = strlen(b->path);
     unsigned guest = b->guest;
     unsigned id;
-    const char *rest = path + len + 1;
     bool below = strncmp(path, b->path, len) == 0 && path[len] == '/';
+    const char *rest = below ? path + len + 1 : path;
     if (below && (guest != BACKEND_ALL_GUESTS || take_number(&rest, &guest)) &&
         take_number(&rest, &id)) {
         struct backend_device *d = appear(b, guest, id);

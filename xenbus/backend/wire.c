@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages with descriptors: see link.h. */
+/* Messages with descriptors: see wire.h. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
