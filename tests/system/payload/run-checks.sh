@@ -113,10 +113,11 @@ run_dhcp() {
 # Killed at once, or by who ends its guest: nothing of it stays.
 run_killed() {
     local runner
-    pavis run --kernel "$run_kernel" --name victim --disk /tmp/root.img,ro -- sleep 1000 </dev/null >/tmp/run.out 2>&1 &
+    pavis run --kernel "$run_kernel" --name victim --disk /tmp/root.img,ro -- sh -c 'echo up; busybox sleep 1000' \
+        </dev/null >/tmp/run.out 2>&1 &
     runner=$!
-    check run-victim-up wait_for 60 eval 'xenstore-ls /local/domain | grep -q run-channel'
-    kill -9 $runner
+    check run-victim-up wait_for 60 grep -q up /tmp/run.out
+    check run-victim-lives kill -9 $runner
     check run-killed-gone wait_for 20 run_gone
 }
 run_ends() {
