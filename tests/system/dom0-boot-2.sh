@@ -4,6 +4,7 @@
 # LONG: grub-bios makes the same checks, on the same machine started by GRUB
 # TIMEOUT: 120
 . "$(dirname "$0")/lib.sh"
+as_shipped
 run_dom0 -n 2 <<'END'
 cpus=2
 . /payload/check-boot.sh

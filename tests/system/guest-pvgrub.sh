@@ -5,7 +5,8 @@
 # LONG
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/system/lib-pvgrub.sh"
-unpack_lz4 "$image/vmlinuz-cloud" >"$work/kernel"
+# GRUB unpacks XZ, gzip and LZO only.
+"$top/scripts/unpack-kernel" "$image/vmlinuz-cloud" >"$work/kernel"
 system_disk vda "$work/kernel"
 run_dom0 -D "$work/vda" <<'END'
 . /payload/pvgrub-checks.sh

@@ -7,18 +7,6 @@
 image=$("$top/scripts/dom0-image")
 more_payload+=("$image/grub-xen.bin")
 
-# The kernel inside a bzImage that LZ4 packs, as Debian's cloud kernel: GRUB unpacks XZ, gzip and LZO only.
-# Offsets: Linux, Documentation/x86/boot.rst (setup_sects, payload_offset, payload_length); the last four
-# bytes of the payload are its size.
-unpack_lz4() { # bzImage
-    local sectors offset length
-    sectors=$(od -An -tu1 -j 497 -N 1 "$1")
-    offset=$(od -An -tu4 -j 584 -N 4 "$1")
-    length=$(od -An -tu4 -j 588 -N 4 "$1")
-    dd if="$1" bs=64k iflag=skip_bytes,count_bytes skip=$(((sectors + 1) * 512 + offset)) count=$((length - 4)) status=none |
-        lz4 -dcq
-}
-
 # system_disk NAME KERNEL [OFFSET]: $work/NAME with the kernel file and the guests' initrd; with an offset in a
 # partition.
 system_disk() {

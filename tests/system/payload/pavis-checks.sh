@@ -256,10 +256,13 @@ pavis_cycles() {
     calls_destroy=$(calls_of pavis destroy t)
     echo "FIGURE system calls of a maker $calls_create, of a destroyer $calls_destroy"
     usleep 500000
+    # shellcheck disable=SC2046
+    /payload/tally $(seq 512 512 $((cycles + 100)))
     everything >/tmp/all.before
     start=$(uptime_s)
     for ((i = 0; i < cycles; i++)); do
         one_cycle $i || { bad="cycle $i"; break; }
+        [ $((i % 100)) != 99 ] || echo "after $((i + 1)) cycles, $killed killed: $(head -1 /tmp/all.after)"
         if [ $((i % 10)) = 4 ] || [ $((i % 10)) = 9 ]; then
             wait_for 20 settled || { bad="left behind in cycle $i: $(diff /tmp/all.before /tmp/all.after | tail -6 | tr '\n' '|')"; break; }
         fi
