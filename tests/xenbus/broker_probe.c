@@ -157,6 +157,8 @@ static const char *try_limits(void)
         grants_unmap(pages[i], 1);
     if (map_all(pages) != MAPPED / 2)
         return "what was given back cannot be mapped again";
+    if (event_bind(&event, GUEST, 0) || event_bind(&event, GUEST, ASK_PORTS))
+        return "a port that cannot be can be bound";
     if (event_bind(&event, GUEST, 99))
         return "a port that is none can be bound";
     if (!event_bind(&event, GUEST, 1))

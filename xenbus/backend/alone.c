@@ -23,6 +23,11 @@ static void lock_or_end(const char *program, const char *directory)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = open_file(directory, O_RDWR | O_CREAT);
+    if (fd >= 0 && fd <= STDERR_FILENO) { /* which become /dev/null later */
+        int low = fd;
+        fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(low);
+    }
     if (fd < 0)
         err(1, "cannot write to %s", directory);
     if (fcntl(fd, F_SETLK, &lock) == 0)

@@ -10,6 +10,13 @@
 #include "backend/ask.h"
 #include "backend/wire.h"
 
+/* Of how much a message of each kind may be at most; there is none of nothing. */
+static const uint32_t most[] = {[ASK_MAP] = ASK_REFS,
+                                [ASK_BIND] = ASK_PORTS - 1,
+                                [ASK_COPY] = ASK_PIECES,
+                                [ASK_LOG] = ASK_TEXT - 1,
+                                [ASK_ERROR] = ASK_TEXT - 1};
+
 size_t ask_size(const struct ask *ask)
 {
     size_t head = offsetof(struct ask, refs);
@@ -42,11 +49,6 @@ static void make_printable(struct ask *ask)
 
 bool ask_check(const void *message, size_t size, struct ask *ask)
 {
-    static const uint32_t most[] = {[ASK_MAP] = ASK_REFS,
-                                    [ASK_BIND] = ASK_PORTS - 1,
-                                    [ASK_COPY] = ASK_PIECES,
-                                    [ASK_LOG] = ASK_TEXT - 1,
-                                    [ASK_ERROR] = ASK_TEXT - 1};
     memset(ask, 0, sizeof(*ask));
     if (size < offsetof(struct ask, refs) || size > sizeof(*ask))
         return false;
@@ -81,6 +83,11 @@ bool ask_for(const struct ask *ask, uint64_t *value, int *fd)
     struct ask_answer answer;
     int fds[WIRE_FDS];
     unsigned nr = 0;
+    if (ask->nr == 0 ||
+        ask->nr > most[ask->kind]) { /* a guest's number, and our end if it is sent */
+        errno = EINVAL;
+        return false;
+    }
     if (!wire_send(broker, ask, ask_size(ask), NULL, 0) ||
         wire_receive(broker, &answer, sizeof(answer), fds, &nr) != sizeof(answer))
         _exit(1); /* a successor goes on */

@@ -23,8 +23,9 @@
 #include "backend/gate.h"
 #include "backend/wire.h"
 
-#define PAUSE_MS 100 /* before a worker that has ended at once is started again */
-#define LINES    20  /* of a worker's, in a second: who writes more fills a log */
+#define PAUSE_MS    100 /* before a worker that has ended at once is started again */
+#define START_TRIES 100 /* of starting one, ten seconds in all */
+#define LINES       20  /* of a worker's, in a second: who writes more fills a log */
 #define MAPPED                                                                                     \
     2048           /* pages of each device at once: a disk keeps 1056, and has four rings of 16    \
                     */
@@ -160,7 +161,7 @@ static uint64_t count_mapped(const struct broker *b)
     snprintf(line, sizeof(line), "/proc/%d/maps", b->worker);
     FILE *f = fopen(line, "re");
     if (!f || fstat(b->device, &st) != 0)
-        pages = UINT32_MAX; /* not known is too many */
+        pages = INT32_MAX; /* not known is too many, and a sum with it does not wrap */
     while (f && fgets(line, sizeof(line), f)) {
         unsigned long start;
         unsigned long end;
@@ -290,11 +291,17 @@ bool broker_order(struct backend_device *device, enum order_kind kind, const voi
     struct broker *b = (struct broker *)device->backend;
     struct order order = {.kind = kind, .guest = device->guest, .device = device->id};
     int32_t done = 0;
+    unsigned tries = 0; /* each with a pause: for want of memory no guest loses its disk at once */
     if (size > 0)
         memcpy(order.payload, payload, size);
     for (;;) {
-        if (!b->worker && (kind != ORDER_ATTACH || !start_worker(b)))
+        if (!b->worker && kind != ORDER_ATTACH)
             return false;
+        if (!b->worker && !start_worker(b)) {
+            if (++tries == START_TRIES)
+                return false;
+            continue;
+        }
         if (send_order(b, &order, fds, nr, &done))
             return done == 1;
         bury_worker(b);

@@ -136,20 +136,13 @@ static void detach(struct backend_device *d)
     d->attached = false;
 }
 
-static bool exists(struct xs_handle *store, const char *path)
-{
-    unsigned nr;
-    char **names = xs_directory(store, XBT_NULL, path, &nr);
-    free(names);
-    return names || errno != ENOENT;
-}
-
 static void take_step(struct backend_device *d, enum backend_step step, enum xenbus_state own)
 {
     if (step == BACKEND_ATTACH) {
         /* Initialised and InitWait are the states in which nobody has served it yet. */
         bool again = own == XenbusStateConnected || own == XenbusStateClosing;
         d->attached = d->backend->driver->attach(d, again);
+        d->refused = !d->attached;
         if (!d->attached)
             step = BACKEND_CLOSE; /* the front end closes its half, and a new try is possible */
     } else {
@@ -162,7 +155,7 @@ static void take_step(struct backend_device *d, enum backend_step step, enum xen
     }
     enum xenbus_state next = backend_state_after(step, own);
     /* A step may have taken long: what was removed meanwhile must not come back by a write. */
-    if (next != own && exists(d->backend->store, d->path) && !write_state(d, XBT_NULL, next))
+    if (next != own && node_exists(d->backend->store, d->path) && !write_state(d, XBT_NULL, next))
         syslog(LOG_ERR, "cannot write %s/state: %m", d->path);
 }
 
@@ -171,7 +164,7 @@ static void look(struct backend_device *d)
     struct xs_handle *store = d->backend->store;
     const struct backend_driver *driver = d->backend->driver;
     d->touched = false;
-    if (!exists(store, d->path)) {
+    if (!node_exists(store, d->path)) {
         vanish(d);
         return;
     }
@@ -182,14 +175,16 @@ static void look(struct backend_device *d)
     for (int i = 0; i < MAX_STEPS; i++) {
         uint64_t online = 0;
         enum xenbus_state own = state_of(store, d->path);
-        if (own == XenbusStateUnknown && !exists(store, d->path)) {
+        if (own == XenbusStateUnknown && !node_exists(store, d->path)) {
             vanish(d);
             return;
         }
         enum xenbus_state front = state_of(store, d->front);
+        if (front != XenbusStateInitialised && front != XenbusStateConnected)
+            d->refused = false;
         node_number(store, d->path, "online", 1, &online);
         enum backend_step step = backend_step(own, front, online, d->attached);
-        if (step == BACKEND_NOTHING)
+        if (step == BACKEND_NOTHING || (step == BACKEND_ATTACH && d->refused))
             break;
         take_step(d, step, own);
     }
@@ -260,9 +255,14 @@ static void touch_own(struct backend *b, const char *path)
     const char *rest = below ? path + len + 1 : path;
     if (below && (guest != BACKEND_ALL_GUESTS || take_number(&rest, &guest)) &&
         take_number(&rest, &id)) {
+        if (strcmp(rest, "error") == 0)
+            return; /* our own word, for which we would only say it again */
         struct backend_device *d = appear(b, guest, id);
-        if (d)
-            d->touched = true;
+        if (!d)
+            return;
+        d->touched = true;
+        if (strcmp(rest, "state") != 0)
+            d->refused = false; /* what the toolstack has changed may be what was wrong */
         return;
     }
     /* A directory of devices, or one above it. */
@@ -308,7 +308,7 @@ bool backend_events(struct backend *b)
             look(d);
     }
     b->gone = had_devices && !serves_any(b) &&
-              (b->guest == BACKEND_ALL_GUESTS || !exists(b->store, b->path));
+              (b->guest == BACKEND_ALL_GUESTS || !node_exists(b->store, b->path));
     return !b->gone;
 }
 

@@ -23,6 +23,7 @@ struct backend_device {
     char *front;   /* the guest's directory of the device; NULL: not known yet */
     bool mine;     /* the driver has said that it serves it */
     bool attached; /* the driver has its rings */
+    bool refused;  /* could not be attached: not tried again for the same offer of the guest's */
     bool touched;  /* something of it has changed in the store since it was looked at */
     void *driver;
 };

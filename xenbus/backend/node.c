@@ -56,6 +56,14 @@ bool node_number(struct xs_handle *store, const char *dir, const char *name, uin
     return good;
 }
 
+bool node_exists(struct xs_handle *store, const char *path)
+{
+    unsigned nr;
+    char **names = xs_directory(store, XBT_NULL, path, &nr);
+    free(names);
+    return names || errno != ENOENT;
+}
+
 bool node_write(struct xs_handle *store, xs_transaction_t t, const char *dir, const char *name,
                 const char *format, ...)
 {

@@ -18,6 +18,9 @@ char *node_read(struct xs_handle *store, const char *dir, const char *name);
 bool node_number(struct xs_handle *store, const char *dir, const char *name, uint64_t max,
                  uint64_t *value);
 
+/* Whether there is a node @path; true also if the store does not answer. */
+bool node_exists(struct xs_handle *store, const char *path);
+
 /* Writes @dir/@name; false with errno. */
 bool node_write(struct xs_handle *store, xs_transaction_t t, const char *dir, const char *name,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));

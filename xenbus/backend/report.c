@@ -37,5 +37,7 @@ void backend_error(struct backend_device *device, const char *format, ...)
         return;
     }
     syslog(LOG_ERR, "device %u of domain %u: %s", device->id, device->guest, text);
-    node_write(device->backend->store, XBT_NULL, device->path, "error", "%s", text);
+    /* What the toolstack has removed must not come back by a write. */
+    if (node_exists(device->backend->store, device->path))
+        node_write(device->backend->store, XBT_NULL, device->path, "error", "%s", text);
 }
