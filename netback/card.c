@@ -50,25 +50,37 @@ static bool mine(struct backend_device *device)
     return is;
 }
 
-/* What may be changed at any time: the rate and the addresses. */
-static void set_limits(struct card *card)
+/* Who waits because of the old rate is not told by its guest. */
+static void new_rate(struct card *card, const struct rate *rate)
+{
+    card->rate = *rate;
+    for (unsigned i = 0; i < card->nr_queues; i++)
+        queue_activate(card->queue[i]);
+}
+
+/* What may be changed at any time: the rate and the addresses.  False: the addresses cannot be
+ * read, and the guard stays as it was, since none would mean any. */
+static bool set_limits(struct card *card)
 {
     struct rate rate;
     struct guard guard = card->guard;
     char *text = node(card->device, "rate");
     rate_parse(&rate, text ? text : "0,0");
     if (rate.per_second != card->rate.per_second || rate.burst_ns != card->rate.burst_ns)
-        card->rate = rate;
+        new_rate(card, &rate);
     free(text);
     text = node(card->device, "ip");
+    bool known = text || errno == ENOENT;
     guard.nr_addresses = 0;
     guard.off = !wanted(card->device, "guard", 1, 1);
-    if (text && *text && !guard_parse_addresses(&guard, text))
-        backend_error(card->device, "the node 'ip' has no list of at most %d addresses: %s",
-                      GUARD_ADDRESSES, text);
-    else
+    bool good = known && (!text || !*text || guard_parse_addresses(&guard, text));
+    if (good)
         card->guard = guard;
+    else
+        backend_error(card->device, "the node 'ip' has no list of at most %d addresses: %s",
+                      GUARD_ADDRESSES, known ? text : "it cannot be read");
     free(text);
+    return good;
 }
 
 static bool join(struct card *card)
@@ -87,9 +99,15 @@ static bool join(struct card *card)
                                     "needed");
         return false;
     }
+    uint64_t vlan = 0;
+    if (!node_number(card->device->backend->store, card->device->path, "vlan", VLAN_MAX, &vlan) &&
+        errno != ENOENT) {
+        backend_error(card->device, "the node 'vlan' is no number up to %u", VLAN_MAX);
+        return false; /* without it the card would be in another network */
+    }
     struct switch_port_config config = {
         .learns = card->guard.off,
-        .vlan = (uint16_t)wanted(card->device, "vlan", VLAN_MAX, 0),
+        .vlan = (uint16_t)vlan,
         .groups = wanted(card->device, "broadcasts", UINT32_MAX, SWITCH_GROUPS),
     };
     memcpy(config.mac, card->guard.mac, MAC_LEN);
@@ -174,7 +192,8 @@ static bool attach(struct backend_device *device, bool again)
     }
     if (!again)
         journal_forget(card->worker->journal, device->guest, device->id);
-    set_limits(card);
+    if (!set_limits(card))
+        return false;
     /* Who takes over does not take a guest's card away because the bridge has gone meanwhile. */
     if (!join(card) || (!worker_uplink(card->worker, device) && !again))
         goto fail;

@@ -19,6 +19,8 @@
 #include "netback/card.h"
 #include "netback/segment.h"
 
+#define MOST_SEGMENTS                                                                              \
+    256u /* of a packet cut here: 65535 bytes of 256 each; who sends smaller ones means harm */
 #define TAKE_AT_ONCE                                                                               \
     64 /* packets of one queue, or of the uplink, before others have their turn                    \
         */
@@ -392,7 +394,9 @@ static bool bring_here(struct worker *worker, struct parcel *parcel)
 /* The checksum is made here, and the segments if there are any. */
 static void do_its_work(struct worker *worker, struct parcel *parcel, struct card *card)
 {
-    if (!bring_here(worker, parcel)) {
+    /* A guest may say that its segments are of one byte each. */
+    bool many = parcel->offload.gso && parcel->size > MOST_SEGMENTS * parcel->offload.mss;
+    if (many || !bring_here(worker, parcel)) {
         card->counts->rx_full++;
         return;
     }
@@ -593,13 +597,17 @@ static void serve_waiting(struct worker *worker, struct queue *queue)
 
 void forward_expire(struct worker *worker, struct queue *queue)
 {
+    bool dropped = false;
     while (queue->waiting.first && queue->waiting.first->until <= worker->now) {
         queue->card->counts->rx_full++;
-        queue->stalled = true;
+        queue->stalled = dropped = true;
         parcel_put(worker, let_go(queue));
     }
-    if (queue->waiting.first)
-        wait_until(worker, queue->waiting.first->until);
+    if (!queue->waiting.first)
+        return;
+    wait_until(worker, queue->waiting.first->until);
+    if (dropped)
+        queue_activate(queue); /* the next may be smaller: no event is asked for that early */
 }
 
 /* Only those of @from, or all if it is NULL. */
@@ -616,6 +624,8 @@ static void drop_waiting(struct worker *worker, struct queue *queue, const struc
     }
     for (struct parcel *parcel; (parcel = parcels_take(&kept));)
         wait_for_room(parcel, queue);
+    if (queue->waiting.first)
+        queue_activate(queue); /* as after forward_expire() */
 }
 
 void forward_forget(struct worker *worker, struct queue *queue)

@@ -28,8 +28,8 @@ bool place_plan(const uint32_t *lens, unsigned nr, struct place *place)
                 return false;
             uint16_t *used = &place->used[place->nr_slots - 1];
             uint16_t len = (uint16_t)(left < room ? left : room);
-            place->steps[place->nr_steps++] = (struct place_step){
-                (uint8_t)i, (uint8_t)(place->nr_slots - 1), *used, (uint16_t)done, len};
+            place->steps[place->nr_steps++] =
+                (struct place_step){(uint8_t)i, (uint8_t)(place->nr_slots - 1), *used, done, len};
             *used = (uint16_t)(*used + len);
             done += len;
         }

@@ -24,7 +24,7 @@ struct place {
         uint8_t piece;
         uint8_t slot;
         uint16_t to;   /* offset in the slot's page */
-        uint16_t from; /* offset in the piece */
+        uint32_t from; /* offset in the piece: a frame of dom0's may be longer than 65535 */
         uint16_t len;
     } steps[PLACE_MAX_STEPS];
 };

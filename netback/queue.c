@@ -183,6 +183,10 @@ bool queue_receive(struct queue *queue, union rx_slot *slots, unsigned nr)
         journal_receive(queue->journal, index, &slots[i]);
     }
     journal_received(queue->journal, &queue->rx);
+    /* Indices are compared by their difference: one that stays behind would lie ahead after 2^31.
+     */
+    if ((int32_t)(queue->rx.req_cons - queue->kept) > 0)
+        queue->kept = queue->rx.req_cons;
     return true;
 }
 

@@ -220,6 +220,10 @@ static void test_place(void **state)
     lens[1] = 65535 - 192; /* a buffer of ours */
     assert_true(place_plan(lens, 2, &p));
     assert_int_equal(p.nr_slots, 16);
+    lens[0] =
+        65535 + 18; /* what dom0 may send: in one piece, the Ethernet header beside the most */
+    check_plan(lens, 1);
+    assert_true(place_plan(lens, 1, &p));
     lens[0] = 66; /* what Linux sends: headers, then whole pages */
     for (unsigned i = 1; i < 17; i++)
         lens[i] = 4096;

@@ -276,6 +276,17 @@ static void bad_index(struct front *f)
     connect_again(f);
 }
 
+/* From wherever it is. */
+static void come_back(struct front *f)
+{
+    front_state(f, XenbusStateClosing);
+    usleep(1000);
+    front_state(f, XenbusStateClosed);
+    back_wait(f, XenbusStateClosed);
+    front_state(f, XenbusStateInitialising);
+    front_connect(f);
+}
+
 /* Any state after any other, and keys that make no sense. */
 static void toggle(struct front *f)
 {
@@ -298,13 +309,21 @@ static void toggle(struct front *f)
             usleep((unsigned)any(3000));
     }
     front_write(f, "multi-queue-num-queues", "1");
-    /* Wherever it is now, this brings it back. */
-    front_state(f, XenbusStateClosing);
-    usleep(1000);
-    front_state(f, XenbusStateClosed);
-    back_wait(f, XenbusStateClosed);
+    come_back(f);
+}
+
+/* A port that there is not, and nothing more is heard: it is tried once, and the others go on. */
+static void wait_for_ever(struct front *f)
+{
+    front_disconnect(f);
     front_state(f, XenbusStateInitialising);
-    front_connect(f);
+    back_wait(f, XenbusStateInitWait);
+    front_write(f, "event-channel-tx", "77");
+    front_state(f, XenbusStateConnected);
+    back_wait(f, XenbusStateClosing);
+    for (int i = 0; i < 20; i++)
+        honest_round();
+    come_back(f);
 }
 
 /* What the worker says of one card: hostile packets must have got through, or nothing was tried. */
@@ -337,6 +356,7 @@ int main(int argc, char *argv[])
     }
     pthread_create(&racer, NULL, race, f);
     uint64_t rss = 0;
+    wait_for_ever(f);
     for (uint64_t round = 0; answered < requests; round++) {
         hostile_round(f);
         if (round % 8 == 0)
