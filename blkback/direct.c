@@ -13,6 +13,10 @@ static uint64_t bitmap_bytes(const struct direct *direct)
     return direct->bytes / GATE_PAGE / 8 + 1;
 }
 
+/* Of a larger disk the rest goes the long way: the bitmap is memory of the worker's, of which its
+ * jail has 256 MiB for all its disks, and this is one MiB of it. */
+#define MOST (32ull << 30)
+
 /* Fresh zeroes, and the memory back. */
 static void forget(struct direct *direct)
 {
@@ -22,7 +26,8 @@ static void forget(struct direct *direct)
 void direct_open(struct direct *direct, const struct image *image)
 {
     int rights = PROT_READ | (image->read_only ? 0 : PROT_WRITE);
-    *direct = (struct direct){.bytes = image->sectors * SECTOR / GATE_PAGE * GATE_PAGE};
+    uint64_t bytes = image->sectors * SECTOR;
+    *direct = (struct direct){.bytes = (bytes < MOST ? bytes : MOST) / GATE_PAGE * GATE_PAGE};
     if (image->is_overlay || direct->bytes == 0)
         return;
     direct->writes = image->page_writes;
