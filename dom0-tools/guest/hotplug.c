@@ -11,6 +11,7 @@
 #include "config/edit.h"
 #include "guest/backend.h"
 #include "guest/hotplug.h"
+#include "guest/nic.h"
 #include "guest/unmake.h"
 
 static const char *const keys[] = {[SORT_DISK] = "disk", [SORT_NIC] = "vif"};
@@ -33,6 +34,9 @@ int hot_open(struct hot_guest *g, struct hypercalls *h, struct xs_handle *xs, un
         return -1;
     memcpy(g->uuid, info.handle, sizeof(g->uuid));
     g->paused = info.flags & XEN_DOMINF_paused;
+    if (record_find(info.handle) == RECORD_MAKING) /* whose lock is held for long, by `pavis run` */
+        return problem_set(why, EBUSY, "Try again when it is done",
+                           "domain %u is being made or removed, or is one of `pavis run`", domid);
     if (record_open(&g->record, info.handle, RECORD_ACT | RECORD_WAIT, why) < 0)
         return -1;
     if (g->record.fd >= 0 && (g->record.state != RECORD_LIVE || g->record.domid != domid)) {
@@ -247,8 +251,10 @@ int devices_finish(struct hot_guest *g)
         int nr = devices_list(g->xs, g->domid, sort, &list, NULL);
 
         for (int i = 0; i < nr; i++)
-            if (list[i].half && device_detach(g, &list[i], 1, true, NULL) == 0)
+            if (list[i].half) {
+                device_detach(g, &list[i], 1, true, NULL);
                 done++;
+            }
         free(list);
     }
     return done;
@@ -324,7 +330,8 @@ static int attach(struct attaching *a, const char *words, unsigned seconds, bool
     if (devices_connect(g->xs, g->domid, a->set, why) == 0 &&
         connect_guest(g, a->e, seconds, taken, why) == 0 &&
         set_words(g, a->set->nr_disks ? SORT_DISK : SORT_NIC, a->e->number, words, why) == 0 &&
-        xs_rm(g->xs, XBT_NULL, path))
+        (xs_rm(g->xs, XBT_NULL, path) ||
+         problem_set(why, errno, NULL, "the store does not remove %s", path) == 0))
         return 0;
     device_detach(g, a->e, 1, true, NULL);
     return -1;
@@ -343,6 +350,26 @@ static unsigned free_card(struct hot_guest *g)
     return number;
 }
 
+/* Before a network of ours knows of it: there, too, the card with this address is the living one.
+ */
+static int card_is_new(struct hot_guest *g, const struct guest_nic *nic, const uint8_t mac[6],
+                       struct problem *why)
+{
+    char number[12], address[18];
+    struct device_entry there;
+
+    snprintf(number, sizeof(number), "%u", nic->devid);
+    snprintf(address, sizeof(address), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+             mac[3], mac[4], mac[5]);
+    if (device_find(g->xs, g->domid, SORT_NIC, number, &there, NULL) == 0)
+        return problem_set(why, EEXIST, "Choose another, or detach that one first",
+                           "domain %u has a device %u already", g->domid, nic->devid);
+    if (device_find(g->xs, g->domid, SORT_NIC, address, &there, NULL) == 0)
+        return problem_set(why, EEXIST, "Choose another, or detach that one first",
+                           "domain %u has a card %s already", g->domid, address);
+    return 0;
+}
+
 int device_attach(struct hot_guest *g, enum device_sort sort, const char *words, unsigned seconds,
                   struct device_entry *entry, bool *taken, struct problem *why)
 {
@@ -352,12 +379,21 @@ int device_attach(struct hot_guest *g, enum device_sort sort, const char *words,
     struct arena arena = {0};
     struct device_set set;
     struct attaching a = {.g = g, .set = &set, .e = entry};
+    uint8_t mac[6] = {0};
+    bool entered = false;
     int status = -1;
 
     config.nr_disks = sort == SORT_DISK;
     config.nr_nics = sort == SORT_NIC;
-    if (read_words(sort, words, &arena, &disk, &nic, why) == 0 &&
-        devices_open(&set, &config, g->uuid, g->record.fd >= 0, why) == 0) {
+    if (read_words(sort, words, &arena, &disk, &nic, why) != 0)
+        goto out;
+    if (sort == SORT_NIC) {
+        nic_address(&nic, g->uuid, mac);
+        if (card_is_new(g, &nic, mac, why) != 0)
+            goto out;
+        entered = nic.network;
+    }
+    if (devices_open(&set, &config, g->uuid, g->record.fd >= 0, why) == 0) {
         const struct device_kind *kind = sort == SORT_DISK ? set.disks[0].kind : set.nics[0].kind;
 
         *entry = (struct device_entry){.kind = kind};
@@ -369,6 +405,9 @@ int device_attach(struct hot_guest *g, enum device_sort sort, const char *words,
         status = attach(&a, words, seconds, taken, why);
         devices_close(&set);
     }
+    if (status != 0 && entered)
+        network_release(g->uuid, mac, NULL);
+out:
     arena_free(&arena);
     return status;
 }

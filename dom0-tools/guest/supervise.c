@@ -134,8 +134,10 @@ static bool remove_guest(struct supervisor *s, struct record *r, enum record_sta
     struct problem why;
 
     if (record_set_state(r, state, &why) == 0 &&
-        guest_unmake(s->h, s->xs, r->domid, r->uuid, &why) == 0)
+        guest_unmake(s->h, s->xs, r->domid, r->uuid, &why) == 0) {
+        s->soon = true; /* the wait for its back ends may have taken events of other domains */
         return true;
+    }
     syslog(LOG_ERR, "cannot remove domain %u: %s", r->domid, why.cause);
     s->retry = true;
     return false;

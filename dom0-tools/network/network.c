@@ -299,9 +299,12 @@ static int enter(struct network_state *state, const struct network_user *user,
     memcpy(new.mac, user->mac, sizeof(new.mac));
     plan_host(new.host, user->host);
     *card = find_card(state, user);
+    if (*card && memcmp((*card)->uuid, new.uuid, sizeof(new.uuid)) != 0)
+        return problem_set(why, EEXIST, "Leave mac= out, or give another one",
+                           "another guest has a card with this address in the network %s",
+                           state->name);
     if (*card) {
-        int changed = memcmp((*card)->uuid, new.uuid, sizeof(new.uuid)) != 0 ||
-                      strcmp((*card)->host, new.host) != 0;
+        int changed = strcmp((*card)->host, new.host) != 0;
 
         memcpy(new.address, (*card)->address, sizeof(new.address));
         **card = new;

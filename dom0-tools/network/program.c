@@ -90,7 +90,9 @@ static int run(char *const argv[], const char *input, struct problem *why)
 {
     int in = text_file(input), out = text_file(""), status = 0, error = errno;
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     char line[200] = "";
+    sigset_t none;
     pid_t pid;
 
     if (in >= 0 && out >= 0) {
@@ -98,7 +100,13 @@ static int run(char *const argv[], const char *input, struct problem *why)
         posix_spawn_file_actions_adddup2(&actions, in, 0);
         posix_spawn_file_actions_adddup2(&actions, out, 1);
         posix_spawn_file_actions_adddup2(&actions, out, 2);
-        error = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+        /* dnsmasq stays, and has to hear SIGHUP, whatever is held back here. */
+        posix_spawnattr_init(&attributes);
+        sigemptyset(&none);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        error = posix_spawn(&pid, argv[0], &actions, &attributes, argv, environ);
+        posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         while (!error && waitpid(pid, &status, 0) < 0)
             if (errno != EINTR)

@@ -36,7 +36,7 @@ struct attendance {
     struct event event;
     struct channel_pages *pages;
     struct pipe_end to, from;
-    bool input_over, input_told, size_told, over, guest_gone;
+    bool input_over, over, guest_gone;
     unsigned nr_signals;
     int code;                            /* of the end; -1: still to be found */
     int told;                            /* what the guest said of the command; -1: nothing yet */
@@ -94,6 +94,8 @@ static void connect_channel(struct attendance *a)
     } else {
         a->to = pipe_to_guest(a->pages);
         a->from = pipe_from_guest(a->pages);
+        if (a->o->job.terminal)
+            terminal_raw(STDIN_FILENO); /* not before: until now Ctrl-C ends the guest */
     }
     free(text);
 }
@@ -212,7 +214,7 @@ static bool wants_input(const struct attendance *a)
         return false;
     if (a->pages)
         return frame_fits(&a->to, FRAME_MAX);
-    /* Also while the guest starts, or Ctrl-] would not be seen. */
+    /* With --boot also before there is a console, or Ctrl-] would not be seen. */
     return isatty(STDIN_FILENO) ? a->o->job.boot && !a->nr_typed : a->console >= 0 && !a->nr_typed;
 }
 
@@ -257,11 +259,14 @@ static void take_frames(struct attendance *a)
             return;
         }
         event_notify(&a->event);
-        if (kind == FRAME_END) {
+        if (kind == FRAME_END && a->told < 0) {
             command_over(a);
-        } else if (kind == FRAME_OUTPUT || kind == FRAME_ERROR) {
+        } else if ((kind == FRAME_OUTPUT || kind == FRAME_ERROR) && len > 0) {
             a->output_fd = kind == FRAME_OUTPUT ? STDOUT_FILENO : STDERR_FILENO;
             a->nr_output = (size_t)len;
+        } else {
+            /* pavis-init sends nothing else; frames without an effect could keep us here. */
+            finish(a, RUN_GUEST_ENDED, "the guest breaks the channel's rules");
         }
     }
 }
@@ -341,7 +346,9 @@ static void step(struct attendance *a)
          .events = (short)((a->nr_output ? 0 : POLLIN) | (a->nr_typed ? POLLOUT : 0))},
     };
 
-    if (poll(fds, sizeof(fds) / sizeof(*fds), a->guest_gone ? 0 : wait_ms(a)) < 0 && errno != EINTR)
+    if (poll(fds, sizeof(fds) / sizeof(*fds), a->guest_gone && !a->nr_output ? 0 : wait_ms(a)) <
+            0 &&
+        errno != EINTR)
         finish(a, RUN_GUEST_ENDED, "cannot wait for the guest");
     look_at_clock(a);
     if (fds[0].revents)
@@ -412,7 +419,7 @@ int run_attend(struct hypercalls *h, struct xs_handle *xs, unsigned domid,
         a.start_end = a.end;
     if (!set_up(&a))
         finish(&a, RUN_NOT_STARTED, "cannot watch the guest in the store");
-    if (!a.over && (o->job.terminal || (o->job.boot && isatty(STDIN_FILENO))))
+    if (!a.over && o->job.boot && isatty(STDIN_FILENO))
         terminal_raw(STDIN_FILENO);
     while (!a.over)
         step(&a);

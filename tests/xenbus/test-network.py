@@ -216,6 +216,7 @@ def test_life():
     bridge, ip, gateway = run(CARD, "ensure", "nat", "1", MAC, "demo").split()
     check("ensure", bridge == "pv-nat" and ip.startswith("10.193.0.") and gateway == "10.193.0.1", (bridge, ip, gateway))
     check("same-again", run(CARD, "ensure", "nat", "1", MAC, "demo").split() == [bridge, ip, gateway])
+    check("address-taken", "another guest has a card" in run(CARD, "ensure", "nat", "2", MAC, status=1))
     other = run(CARD, "ensure", "nat", "2", MAC2, "zwei").split()[1]
     check("others-address", other != ip)
     world = Space("world")
