@@ -136,7 +136,8 @@ static enum act maps_step(struct job *job)
     return sent(job, sqe);
 }
 
-/* 0 or -errno. */
+/* 0 or -errno.  First the file and then our bits: a block that is here for us only would be lost with
+ * this process, and the next write to it would not come here again. */
 static int mark(struct job *job)
 {
     const struct image *image = &job->queue->disk->image;
@@ -144,17 +145,20 @@ static int mark(struct job *job)
     uint8_t bytes[512]; /* 16 MiB of a discard at once */
     uint64_t block = job->range_at / OVERLAY_BLOCK;
     uint64_t nr = job->range_len / OVERLAY_BLOCK;
-    if (nr == 0 || !overlay_set(overlay, block, nr))
+    bool here;
+    if (nr == 0 ||
+        (overlay_extent(overlay, job->range_at, job->range_len, &here) == job->range_len && here))
         return 0;
     for (uint64_t at = block / 8, end = (block + nr - 1) / 8 + 1; at < end;) {
         uint64_t now = end - at < sizeof(bytes) ? end - at : sizeof(bytes);
         for (uint64_t i = 0; i < now; i++)
-            bytes[i] = overlay_live_byte(overlay, at + i);
+            bytes[i] = overlay_live_byte(overlay, at + i, block, nr);
         ssize_t put = pwrite(image->fd, bytes, now, (off_t)overlay_live_bits_at(overlay, at));
         if (put <= 0)
             return put < 0 ? -errno : -ENOSPC;
         at += (uint64_t)put;
     }
+    overlay_set(overlay, block, nr);
     return 0;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +74,14 @@ static bool is_overlay(int fd)
 
 /* ---- making one */
 
+/* Space for all that is not data, a ten-thousandth of the disk: where the file system is full, what
+ * was written before can still be flushed. */
+static bool reserve(int fd, uint64_t bytes)
+{
+    errno = posix_fallocate(fd, 0, (off_t)bytes);
+    return errno == 0;
+}
+
 bool overlay_create(const char *path, const char *base_path, uint64_t bytes, const char **why)
 {
     struct overlay_header header;
@@ -103,7 +110,8 @@ bool overlay_create(const char *path, const char *base_path, uint64_t bytes, con
     made =
         fd >= 0 &&
         ftruncate(fd, (off_t)overlay_data_at(&overlay, overlay.nr_blocks * OVERLAY_BLOCK)) == 0 &&
-        write_all(fd, &header, sizeof(header), 0) && fsync(fd) == 0;
+        reserve(fd, overlay_data_at(&overlay, 0)) && write_all(fd, &header, sizeof(header), 0) &&
+        fsync(fd) == 0;
     if (fd >= 0 && !made) {
         int saved = errno;
         unlink(path);
@@ -149,6 +157,19 @@ static bool read_live(int fd, struct overlay *overlay)
     return true;
 }
 
+/* By zeroes, since the space behind a hole may be gone when it is needed. */
+static bool clear_live(int fd, const struct overlay *overlay)
+{
+    static const uint8_t zeroes[LIVE_RUN];
+    uint64_t bytes = (overlay->nr_blocks + 7) / 8;
+    for (uint64_t at = 0; at < bytes; at += sizeof(zeroes)) {
+        uint64_t now = bytes - at < sizeof(zeroes) ? bytes - at : sizeof(zeroes);
+        if (!write_all(fd, zeroes, now, overlay_live_bits_at(overlay, at)))
+            return false;
+    }
+    return true;
+}
+
 /* What another boot has left in live is made empty. */
 static bool begin_live(struct image *image, const struct overlay *overlay, const char **why)
 {
@@ -166,9 +187,7 @@ static bool begin_live(struct image *image, const struct overlay *overlay, const
         return true;
     *why = "begin the live bits of";
     image->live = true;
-    return fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     (off_t)overlay_live_bits_at(overlay, 0),
-                     (off_t)((overlay->nr_blocks + 7) / 8)) == 0 &&
+    return clear_live(image->fd, overlay) &&
            write_all(image->fd, boot, sizeof(boot), overlay_live_at(overlay));
 }
 

@@ -174,23 +174,24 @@ uint64_t overlay_extent(const struct overlay *overlay, uint64_t at, uint64_t len
     return end * OVERLAY_BLOCK < at + len ? end * OVERLAY_BLOCK - at : len;
 }
 
-bool overlay_set(struct overlay *overlay, uint64_t block, uint64_t nr)
+uint8_t overlay_live_byte(const struct overlay *overlay, uint64_t byte, uint64_t block, uint64_t nr)
 {
-    bool any = false;
+    uint8_t bits = overlay->part[byte / OVERLAY_MAP_BYTES].bits[byte % OVERLAY_MAP_BYTES];
+    for (unsigned i = 0; i < 8; i++)
+        bits |= (uint8_t)((byte * 8 + i - block < nr) << i);
+    return bits;
+}
+
+void overlay_set(struct overlay *overlay, uint64_t block, uint64_t nr)
+{
     for (; nr > 0; nr--, block++) {
         struct overlay_part *part = &overlay->part[block / OVERLAY_MAP_BITS];
         unsigned bit = (unsigned)(block % OVERLAY_MAP_BITS);
         if (part->bits[bit / 8] >> bit % 8 & 1)
             continue;
         part->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
-        part->dirty = any = true;
+        part->dirty = true;
     }
-    return any;
-}
-
-uint8_t overlay_live_byte(const struct overlay *overlay, uint64_t byte)
-{
-    return overlay->part[byte / OVERLAY_MAP_BYTES].bits[byte % OVERLAY_MAP_BYTES];
 }
 
 /* ---- a flush */

@@ -2,7 +2,7 @@
 # under the sanitizer of data races.
 XENBUS_TESTS := $B/tests/xenless.so $B/tests/xenstore-probe $B/tests/xenstore-restrict \
         $B/unit/test_xs_threads $B/tests/xenstored $B/tests/xenstore-peer.so $B/tests/xenstore-steps \
-        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/jail_probe \
+        $B/tests/xenstored-sanitized $B/tests/blkback $B/tests/blk_kill $B/tests/blk_hostile $B/tests/blk_errors $B/tests/jail_probe \
         $B/tests/netback $B/tests/net_kill $B/tests/net_hostile $B/tests/broker_probe
 
 $B/tests/xenless.so: tests/xenbus/xenless.c
