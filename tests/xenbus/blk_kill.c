@@ -265,7 +265,8 @@ int main(int argc, char *argv[])
     char params[220];
     bool overlay = argc > 5 && strcmp(argv[5], "overlay") == 0;
     unsigned kills = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
-    unsigned with_work = 0;
+    unsigned with_work = 0; /* kills */
+    uint64_t taken = 0;     /* requests under way in them */
     if (argc < 3)
         return 2;
     seed = kills + (argc > 4 ? (uint64_t)atoi(argv[4]) : 0);
@@ -299,8 +300,10 @@ int main(int argc, char *argv[])
             backend_kill();
         else
             worker_kill();
+        unsigned now = requests_taken();
+        taken += now;
+        with_work += now > 0;
         hear();
-        with_work += nr_open > 0;
         if (both)
             backend_start(false);
         if (i % 10 == 9) { /* another connection, other ways */
@@ -332,8 +335,9 @@ int main(int argc, char *argv[])
     for (unsigned b = 0; overlay && b < BLOCKS; b++)
         content[b] = 1; /* of the base, nothing has changed */
     check_image(overlay ? base : image);
-    printf("%u kills, %u of them with requests under way; %lu requests answered, %lu written\n",
-           kills, with_work, (unsigned long)done, (unsigned long)sequence);
+    printf("%u kills, %u of them with requests in flight, %lu in all; %lu requests answered, %lu "
+           "written\n",
+           kills, with_work, (unsigned long)taken, (unsigned long)done, (unsigned long)sequence);
     if (kills > 10 && with_work * 2 < kills)
         fatal("too few kills met work");
     return 0;

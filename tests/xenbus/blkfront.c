@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 
 #include "backend/node.h"
 #include "blkback/counts.h"
+#include "blkback/journal.h"
 #include "blkback/ring.h"
 #include "blkfront.h"
 
@@ -104,22 +106,51 @@ static pid_t child(void)
     return pid;
 }
 
+/* Sends SIGKILL to one process and waits until the worker is gone, which may be another. */
+static void end_worker(pid_t victim)
+{
+    struct pollfd end = {.events = POLLIN, .fd = worker ? pidfd_open(worker, 0) : -1};
+    kill(victim, SIGKILL);
+    if (end.fd >= 0 && poll(&end, 1, WAIT_MS) != 1)
+        fatal("a killed worker does not end");
+    close(end.fd);
+    worker = 0;
+}
+
 void backend_kill(void)
 {
     int status;
-    kill(broker, SIGKILL);
+    worker = child();
+    end_worker(broker);
     waitpid(broker, &status, 0);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
         fatal("the broker had ended before the kill: %x", (unsigned)status);
-    worker = 0;
 }
 
 void worker_kill(void)
 {
     backend_alive("before a kill");
     if (worker)
-        kill(worker, SIGKILL);
-    worker = 0;
+        end_worker(worker);
+}
+
+unsigned requests_taken(void)
+{
+    static struct journal journal;
+    char path[200];
+    unsigned nr = 0;
+    snprintf(path, sizeof(path), "%s/run/%u.journal", world, GUEST);
+    FILE *f = fopen(path, "r");
+    if (!f || fread(&journal, sizeof(journal), 1, f) != 1)
+        fatal("%s: %m", path);
+    fclose(f);
+    for (unsigned q = 0; q < JOURNAL_QUEUES; q++) {
+        const struct journal_queue *queue = &journal.queue[q];
+        for (unsigned i = 0; queue->used && i < RING_MAX_SLOTS; i++)
+            nr += queue->slot[i].state == JOURNAL_TAKEN &&
+                  (int32_t)(queue->slot[i].req_index - queue->req_cons) < 0;
+    }
+    return nr;
 }
 
 void backend_alive(const char *what)

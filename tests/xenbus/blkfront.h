@@ -38,9 +38,11 @@ extern struct xs_handle *store;
 void world_open(const char *directory, unsigned pages);
 void backend_start(bool copy);
 /* Ends the broker, and with it the worker, by SIGKILL; or the worker only, if there is one, and the
- * broker starts another. */
+ * broker starts another.  The worker's end has come afterwards. */
 void backend_kill(void);
 void worker_kill(void);
+/* What that worker had taken and not answered, by its journal. */
+unsigned requests_taken(void);
 /* Bytes of memory that the worker has in use. */
 uint64_t worker_rss(void);
 /* Fails, with what it was for, if broker or worker are not what they were. */
