@@ -136,8 +136,8 @@ static enum act maps_step(struct job *job)
     return sent(job, sqe);
 }
 
-/* 0 or -errno.  First the file and then our bits: a block that is here for us only would be lost with
- * this process, and the next write to it would not come here again. */
+/* 0 or -errno.  First the file and then our bits: a block that is here for us only would be lost
+ * with this process, and the next write to it would not come here again. */
 static int mark(struct job *job)
 {
     const struct image *image = &job->queue->disk->image;

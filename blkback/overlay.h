@@ -97,7 +97,8 @@ void overlay_load_live(struct overlay *overlay, uint64_t byte, const uint8_t *bi
 
 /* How many bytes from @at on, at most @len, are all here or all in the base; @here says which. */
 uint64_t overlay_extent(const struct overlay *overlay, uint64_t at, uint64_t len, bool *here);
-/* The byte of live that has the bits of blocks 8 * @byte and on, once the @nr from @block on are here. */
+/* The byte of live that has the bits of blocks 8 * @byte and on, once the @nr from @block on are
+ * here. */
 uint8_t overlay_live_byte(const struct overlay *overlay, uint64_t byte, uint64_t block,
                           uint64_t nr);
 /* Whole blocks have been written, and live says so: they are here. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest whose disks cannot do what it asks for: their file system is full, or their file has
  * become shorter.  What must hold: such a request is answered by an error; what was acknowledged is
- * there, also for the successor of a killed worker; other disks and the worker go on; and where there
- * is space again everything is as before.
+ * there, also for the successor of a killed worker; other disks and the worker go on; and where
+ * there is space again everything is as before.
  *
  * usage: blk_errors DIRECTORY SMALL
  * SMALL is a file system of its own with less space than the disks say they have.
@@ -20,13 +20,13 @@
 #include "blkback/overlay.h"
 #include "blkfront.h"
 
-#define BLOCKS     1024u /* of a page each: 4 MiB */
-#define RUN        8u    /* blocks of a request */
-#define BASE       1u    /* sequence of what is in the base */
-#define DATA_FIRST 64u   /* pages in front are rings */
+#define BLOCKS       1024u /* of a page each: 4 MiB */
+#define RUN          8u    /* blocks of a request */
+#define BASE         1u    /* sequence of what is in the base */
+#define DATA_FIRST   64u   /* pages in front are rings */
 #define OVERLAY_DATA 65536 /* where data begins in an overlay of that size */
-#define ROOM       (1024u << 10)
-#define STUCK_S    30
+#define ROOM         (1024u << 10)
+#define STUCK_S      30
 
 struct disk {
     struct front front;
