@@ -14,6 +14,7 @@
 #include "guest/describe.h"
 #include "guest/device.h"
 #include "guest/hotplug.h"
+#include "guest/ended.h"
 #include "guest/make.h"
 #include "guest/record.h"
 #include "guest/unmake.h"
@@ -141,8 +142,10 @@ int guest_make(struct hypercalls *h, struct xs_handle *xs, const struct make_req
     if (taken > 0) /* guest_describe() looks again, when nobody can come between */
         problem_set(why, EEXIST, "Choose another name=, or end that guest: pavis destroy",
                     "a guest with the name %s exists", request->config->name);
-    if (taken == 0)
+    if (taken == 0) {
+        ended_forget(request->config->name);
         status = make(&m, times);
+    }
     devices_close(&m.devices);
     if (status != 0) {
         /* What cannot be removed now keeps its record, so that the next command tries again. */

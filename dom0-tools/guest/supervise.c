@@ -22,6 +22,7 @@
 
 #include "abi/sched.h"
 #include "config/guest_config.h"
+#include "guest/ended.h"
 #include "guest/hotplug.h"
 #include "guest/identity.h"
 #include "guest/nodes.h"
@@ -42,7 +43,7 @@ struct supervisor {
 
 /* ---- one of it */
 
-int supervisor_lock(void)
+int supervisor_lock(bool wait)
 {
     int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
@@ -50,7 +51,7 @@ int supervisor_lock(void)
         mkdir(RECORD_FOLDER, 0700);
         fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     }
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fd >= 0 && flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0) {
         close(fd);
         return -1;
     }
@@ -60,7 +61,7 @@ int supervisor_lock(void)
 /* The child has the lock from its birth on, so that there are never two. */
 int supervisor_start(struct problem *why)
 {
-    int lock = supervisor_lock();
+    int lock = supervisor_lock(false);
     char text[12];
     pid_t child;
 
@@ -227,6 +228,7 @@ static void guest_ended(struct supervisor *s, struct record *r, int reason)
 
     if (text && config_parse(&syntax, "record", text, strlen(text), &report) &&
         guest_config_make(&config, &syntax, &report)) {
+        ended_note(s->xs, r->domid, config.name);
         act(s, r, text, &config, reason);
     } else {
         syslog(LOG_ERR, "the record of domain %u cannot be read; it is removed", r->domid);

@@ -12,5 +12,7 @@ int supervisor_start(struct problem *why);
 /* Is it.  Returns only on an error or when told to end; @lock is the descriptor of its lock. */
 int supervisor_run(int lock, bool verbose);
 
-/* Takes the lock that only one supervisor has: a descriptor, or -1 where one runs. */
-int supervisor_lock(void);
+/* Takes the lock that only one supervisor has, or @wait-s for it: a descriptor, or -1 where one
+ * runs.
+ */
+int supervisor_lock(bool wait);

@@ -52,6 +52,25 @@ static bool start_on_terminal(struct streams *s, const struct job *job)
     return true;
 }
 
+/* Without anybody in dom0, but for who looks at the guest's console. */
+static bool start_on_console(struct streams *s, const struct job *job)
+{
+    s->to = s->from = s->from_error = -1;
+    s->pid = fork();
+    if (s->pid == 0) {
+        int console;
+
+        setsid();
+        console = open("/dev/hvc0", O_RDWR); /* as the first terminal that it opens, its own */
+        for (int fd = 0; console >= 0 && fd < 3; fd++)
+            dup2(console, fd);
+        if (console > 2)
+            close(console);
+        become_command(job);
+    }
+    return s->pid > 0;
+}
+
 static bool start_with_pipes(struct streams *s, const struct job *job)
 {
     int in[2], out[2], err[2];
@@ -77,9 +96,9 @@ static bool start_with_pipes(struct streams *s, const struct job *job)
 
 bool command_start(struct streams *s, const struct job *job)
 {
-    bool started = job->terminal ? start_on_terminal(s, job) : start_with_pipes(s, job);
-
-    if (!started)
+    if (job->console)
+        return start_on_console(s, job);
+    if (!(job->terminal ? start_on_terminal(s, job) : start_with_pipes(s, job)))
         return false;
     fcntl(s->to, F_SETFL, O_NONBLOCK);
     fcntl(s->from, F_SETFL, O_NONBLOCK);

@@ -33,7 +33,8 @@ void boot_root(const struct job *job);
 
 /* link.c: the shared pages and the event channel. */
 struct link {
-    int event; /* of /dev/xen/evtchn; readable when the other side has done something */
+    int event; /* of /dev/xen/evtchn; readable when the other side has done something; -1: no link
+                */
     uint32_t port;
     struct channel_pages *pages;
     struct pipe_end in, out;
@@ -45,7 +46,8 @@ void link_attend(const struct link *l);
 /* Until the other side has taken all, but not for ever. */
 void link_drain(const struct link *l);
 
-/* relay.c: runs the command; what it says goes to the link.  Returns what waitpid() said. */
+/* relay.c: runs the command; what it says goes to the link, if there is one.  Returns what
+ * waitpid() said. */
 int run_command(struct link *l, const struct job *job);
 
 /* command.c */

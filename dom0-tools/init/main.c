@@ -16,6 +16,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "init/init.h"
@@ -84,7 +85,7 @@ static int ask_for_end(void)
 
 int main(int argc, char **argv)
 {
-    static struct link l;
+    static struct link l = {.event = -1};
     struct job job;
     char text[EXIT_LONGEST];
     int status = COULD_NOT_START << 8;
@@ -108,8 +109,8 @@ int main(int argc, char **argv)
         }
         end();
     }
-    linked = link_open(&l);
-    if (linked && (job.root == ROOT_MEMORY || mount_root(&job))) {
+    linked = !job.console && link_open(&l);
+    if ((linked || job.console) && (job.root == ROOT_MEMORY || mount_root(&job))) {
         if (job.root == ROOT_MEMORY)
             install_programs();
         set_up_network(&job);
@@ -124,5 +125,6 @@ int main(int argc, char **argv)
         link_notify(&l);
         link_drain(&l);
     }
+    tcdrain(console);
     end();
 }

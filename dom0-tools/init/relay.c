@@ -129,10 +129,10 @@ static void take_signals(struct relay *r)
 
 static void relay(struct relay *r)
 {
-    bool errors_left = r->s.from_error >= 0, output_left = true;
+    bool errors_left = r->s.from_error >= 0, output_left = r->s.from >= 0;
 
     while (!r->over || output_left || errors_left) {
-        bool room = frame_fits(&r->l->out, FRAME_MAX);
+        bool room = r->l->pages && frame_fits(&r->l->out, FRAME_MAX);
         struct pollfd fds[] = {
             {.fd = r->signals, .events = POLLIN},
             {.fd = r->l->event, .events = POLLIN},
@@ -149,11 +149,12 @@ static void relay(struct relay *r)
             link_attend(r->l);
         if (fds[2].revents && pass_output(r, r->s.from, FRAME_OUTPUT))
             output_left = false;
-        room = frame_fits(&r->l->out, FRAME_MAX);
+        room = r->l->pages && frame_fits(&r->l->out, FRAME_MAX);
         if (fds[3].revents && room && pass_output(r, r->s.from_error, FRAME_ERROR))
             errors_left = false;
         give_input(r);
-        take_frames(r);
+        if (r->l->pages)
+            take_frames(r);
     }
 }
 

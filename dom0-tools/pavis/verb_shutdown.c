@@ -6,14 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi/sched.h"
-#include "guest/backend.h"
+#include "guest/ended.h"
 #include "guest/nodes.h"
-#include "guest/record.h"
 #include "pavis/clean_up.h"
 #include "pavis/verb.h"
-
-#define LOOK_MS 1000 /* where no event may come: a guest that is preserved */
 
 struct ask {
     struct session *session;
@@ -34,32 +30,11 @@ static int ask_one(struct ask *a, unsigned domid)
     return verb_failed(a->session, &why);
 }
 
-/* Whether this very domain still does something: not another that has its number by now, nor one
- * that has shut down and is kept. */
-static bool runs(struct ask *a, const struct domain_info *d)
-{
-    struct domain_info now;
-    int reason;
-
-    if (domains_get(a->session->hypercalls, d->domid, &now, NULL) != 0 ||
-        memcmp(now.handle, d->handle, sizeof(now.handle)) != 0)
-        return false;
-    reason = domain_shutdown_reason(&now);
-    if (reason < 0 || reason == SHUTDOWN_suspend)
-        return true;
-    /* While there is a record the supervisor will remove it; else it is xl's, or kept.  The record
-     * is not opened: that would lock it against the supervisor, who looks at the same event. */
-    return record_find(d->handle) >= 0 || domain_is_dying(&now);
-}
-
 /* Until all have ended. */
 static int wait_for_all(struct ask *a)
 {
-    struct xs_handle *xs = a->session->store;
-
     for (unsigned i = 0; i < a->nr; i++)
-        while (runs(a, &a->domains[i]))
-            backend_event(xs, backend_clock() + LOOK_MS);
+        ended_wait(a->session->hypercalls, a->session->store, &a->domains[i]);
     return 0;
 }
 

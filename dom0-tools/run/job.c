@@ -22,6 +22,8 @@ void job_write(const struct job *job, FILE *out)
         fprintf(out, "t%u %u%c", job->rows, job->columns, 0);
     if (job->boot)
         say(out, 'b', "");
+    if (job->console)
+        say(out, 'c', "");
     if (job->dhcp)
         say(out, 'd', "");
     if (job->address)
@@ -63,6 +65,7 @@ bool job_read(struct job *job, const char *text, size_t len)
             break;
         case 'k': job->nr_disks = (unsigned)strtoul(at + 1, NULL, 10); break;
         case 'b': job->boot = true; break;
+        case 'c': job->console = true; break;
         case 'd': job->dhcp = true; break;
         case 'i': job->address = at + 1; break;
         case 'm': job->modules[job->nr_modules++] = at + 1; break;

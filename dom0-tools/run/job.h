@@ -26,6 +26,7 @@ enum root_kind {
 struct job {
     enum root_kind root;
     bool terminal, boot, dhcp;
+    bool console; /* the command is on the guest's console, and nobody attends it in dom0 */
     uint16_t rows, columns;
     const char *root_device; /* xvda */
     const char *name;        /* the guest's */

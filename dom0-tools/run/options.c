@@ -184,12 +184,13 @@ int run_options_read(struct run_options *o, int argc, char **argv, struct proble
         return -1;
     if (o->job.address && !o->network)
         return wrong(why, "--ip needs a --net");
-    if (o->detach && !o->job.boot)
-        return wrong(why, "--detach is for guests that boot from a disk: --boot");
+    if (o->detach && o->timeout_s)
+        return wrong(why, "with --detach nobody is there for a --timeout");
+    o->job.console = o->detach && !o->job.boot;
     o->job.dhcp = o->network && !o->job.address;
     default_names(o);
-    o->job.terminal =
-        !o->no_terminal && !o->job.boot && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    o->job.terminal = !o->no_terminal && !o->job.boot && !o->detach && isatty(STDIN_FILENO) &&
+                      isatty(STDOUT_FILENO);
     if (o->job.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
         o->job.rows = size.ws_row;
         o->job.columns = size.ws_col;

@@ -132,7 +132,7 @@ static unsigned wanted_modules(const struct run_options *o, const char **names)
 {
     unsigned nr = 0;
 
-    if (!o->job.boot) {
+    if (!o->job.boot && !o->job.console) {
         names[nr++] = "xen-evtchn";
         names[nr++] = "xen-gntalloc";
     }

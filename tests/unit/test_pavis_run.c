@@ -175,6 +175,7 @@ static void test_job(void **state)
                       .rows = 24,
                       .columns = 80,
                       .dhcp = true,
+                      .console = true,
                       .nr_disks = 2,
                       .args = args,
                       .nr_args = 4,
@@ -192,7 +193,7 @@ static void test_job(void **state)
     assert_true(job_read(&back, text, size));
     assert_int_equal(back.root, ROOT_OVERLAY);
     assert_string_equal(back.root_device, "xvdb");
-    assert_true(back.terminal && back.dhcp && !back.boot);
+    assert_true(back.terminal && back.dhcp && back.console && !back.boot);
     assert_int_equal(back.rows, 24);
     assert_int_equal(back.columns, 80);
     assert_int_equal(back.nr_disks, 2);
@@ -267,7 +268,7 @@ static void test_options(void **state)
     static const char *const bad[] = {
         "--memory 0", "--memory 1g",       "--vcpus x", "--disk ,ro",     "--disk a,ro,overlay",
         "--env X",    "--env =x",          "--boot",    "--ip 1.2.3.4/8", "--nonsense",
-        "--disk",     "--disk a --disk b", "--detach"};
+        "--disk",     "--disk a --disk b", "--detach --timeout 5"};
     struct run_options o = {0};
     struct problem why;
     char *text;

@@ -3,13 +3,23 @@
 # `pavis run`: exit codes, bytes, disks, networks, ends.  Sourced after pavis-checks.sh with TOOLS=ours.
 # Guests have the cloud kernel, which starts sooner; the default is tried once.
 
-run() { timeout 120 pavis run --kernel "$run_kernel" "$@"; }
+# What there is to know of a failure, before anything else runs.
+fail() {
+    local file
+    failed=$((failed + 1))
+    echo "TEST $1 FAIL ${*:2}"
+    for file in /tmp/run.out /tmp/run.err "$(ls -t $guest_log_dir/guest-*.log | head -1)"; do
+        echo "--- $file, its end:"
+        tail -c 2000 "$file" | cat -v
+        echo
+    done
+}
+run() { timeout $((120 * ${time_factor:-1})) pavis run --kernel "$run_kernel" "$@"; }
 run_code() { # NAME CODE ARGUMENT...: the exit code is this
     local name=$1 code=$2 got=0
     shift 2
     run "$@" </dev/null >/tmp/run.out 2>/tmp/run.err || got=$?
     check_equal "$name" "$got" "$code"
-    [ "$got" = "$code" ] || { cat /tmp/run.out /tmp/run.err; tail -5 $guest_log_dir/guest-run*.log; }
 }
 run_gone() { [ "$(xenstore-list /local/domain | tr '\n' ' ')" = '0 ' ] && [ -z "$(records)" ]; }
 
@@ -99,15 +109,29 @@ run_tcp() {
     check_equal run-tcp "$(cut -d' ' -f1 /tmp/run.out)" "$net_sum"
     guest_servers_stop
 }
-run_dhcp() {
-    printf 'start 10.9.0.50\nend 10.9.0.60\ninterface xenbr0\noption subnet 255.255.255.0\noption router 10.9.0.1\noption dns 10.9.0.1\n' \
-        >/tmp/udhcpd.conf
-    touch /tmp/leases
-    echo 'lease_file /tmp/leases' >>/tmp/udhcpd.conf
-    udhcpd -f /tmp/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
-    run --net xenbr0 -- sh -c 'ip -4 addr show eth0; ping -c 1 10.9.0.1 >/dev/null && cat /etc/resolv.conf' >/tmp/run.out
-    check run-dhcp eval 'grep -q "inet 10.9.0.5" /tmp/run.out && grep -q "nameserver 10.9.0.1" /tmp/run.out'
-    kill $!
+# A network that comes and goes with who uses it; its address, its name server, the way out.
+run_nat() {
+    run --net nat -- sh -c 'ip -4 addr show eth0; ping -c 1 $(ip route | sed -n "s/default via \([0-9.]*\).*/\1/p") >/dev/null && echo pinged
+        cat /etc/resolv.conf' >/tmp/run.out 2>/tmp/run.err
+    check run-nat eval 'grep -q "inet 10\." /tmp/run.out && grep -q pinged /tmp/run.out && grep -q nameserver /tmp/run.out'
+    check run-nat-gone wait_for 10 own_network_gone
+}
+
+# Without anybody who waits: its command is on its console, its code is asked for, before its end and after.
+run_detached() {
+    check run-detach timeout $((60 * ${time_factor:-1})) \
+        pavis run --kernel "$run_kernel" --detach --name later -- sh -c 'echo on-the-console; read word; echo "got $word"; exit 9'
+    check_equal run-detached "$(pavis list later | awk 'NR == 2 { print $1 }')" later
+    check run-detached-says guest_wait later 60 '^on-the-console'
+    pavis wait later >/tmp/run.code &
+    echo "word" >"$(xenstore-read "/local/domain/$(pavis domid later)/console/tty")"
+    check run-detached-ends wait_for 60 guest_gone later
+    wait $!
+    check_equal run-wait "$(cat /tmp/run.code)" 9
+    check_equal run-wait-later "$(pavis wait later)" 9
+    check run-detached-heard guest_seen later '^got word'
+    refused run-wait-unknown 'no guest nobody' pavis wait nobody
+    rm /run/pavis/ended/later
 }
 
 # Killed at once, or by who ends its guest: nothing of it stays.
@@ -145,7 +169,7 @@ run_checks_few() {
     before
     run_pipe
     run_overlay
-    run_dhcp
+    run_nat
     run_killed
     left_nothing
 }
@@ -155,6 +179,7 @@ run_checks_more() {
     run_terminal
     run_disks
     run_tcp
+    run_detached
     run_ends
     run_kernel=/boot/vmlinuz-$(uname -r)
     run_code run-own-kernel 0 -- true
