@@ -7,9 +7,11 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -39,6 +41,22 @@ static bool can_punch(const struct image *image, uint64_t bytes)
                                       (off_t)(bytes + PAGE_BYTES), PAGE_BYTES) == 0);
 }
 
+/* Partitions of a disk are one device to whom shares are given. */
+static uint64_t whole_disk(dev_t device)
+{
+    char path[64];
+    unsigned major, minor;
+    /* The name is a link to the partition's folder, which is in its disk's; a disk's is not. */
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(device), minor(device));
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return device;
+    if (fscanf(f, "%u:%u", &major, &minor) == 2)
+        device = makedev(major, minor);
+    fclose(f);
+    return device;
+}
+
 bool image_open(struct image *image, const char *path, bool read_only, const char **why)
 {
     struct stat st;
@@ -65,7 +83,7 @@ bool image_open(struct image *image, const char *path, bool read_only, const cha
     if (!size_of(image->fd, image->block, &bytes))
         goto fail;
     image->sectors = bytes / SECTOR;
-    image->device = image->block ? st.st_rdev : st.st_dev;
+    image->device = whole_disk(image->block ? st.st_rdev : st.st_dev);
     if (image->block && ioctl(image->fd, BLKPBSZGET, &physical) == 0 && physical >= SECTOR)
         image->physical_size = physical;
     if (is_overlay) {
