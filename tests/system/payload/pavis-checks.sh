@@ -329,6 +329,11 @@ pavis_hotplug() {
     pavis unpause g
     check_equal hot-still-there "$(ask 'dd if=/dev/xvdb bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
     hot_killed
+    # Suspended, saved and resumed in place by xl, its devices are still those that it had.
+    check hot-checkpoint xl save -c g /dev/null
+    check_equal hot-after-checkpoint "$(ask 'dd if=/dev/xvdb bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" \
+        "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
+    check_equal hot-kinds-after "$(back_of g vbd 51728 | cut -d/ -f6) $(back_of g vif 0 | cut -d/ -f6)" 'pvblk pvnet'
 }
 
 # Counters and rates: g's own disk, seen from outside, has read what g has read.
