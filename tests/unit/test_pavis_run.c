@@ -266,9 +266,10 @@ static int read_line(struct run_options *o, const char *line)
 static void test_options(void **state)
 {
     static const char *const bad[] = {
-        "--memory 0", "--memory 1g",       "--vcpus x", "--disk ,ro",     "--disk a,ro,overlay",
-        "--env X",    "--env =x",          "--boot",    "--ip 1.2.3.4/8", "--nonsense",
-        "--disk",     "--disk a --disk b", "--detach --timeout 5"};
+        "--memory 0",          "--memory 1g", "--vcpus x", "--disk ,ro",
+        "--disk a,ro,overlay", "--env X",     "--env =x",  "--boot",
+        "--ip 1.2.3.4/8",      "--nonsense",  "--disk",    "--disk a --disk b",
+        "--detach --timeout 5"};
     struct run_options o = {0};
     struct problem why;
     char *text;
