@@ -97,6 +97,7 @@ inject: ## Build the hypervisor in which allocations fail on demand (build/pavis
 abi-check: ## Compare hypervisor/abi/ with Debian's libxen-dev
 bench: ## Instructions per operation: native, Xen, Pavis side by side, and the goals (BENCH='-k xen,pavis null_syscall')
 bench-io: ## Instructions per byte of dom0's disks and network cards: native, Xen, Pavis (BENCH='-k xen,pavis')
+bench-net: ## Instructions per byte of a guest's network: Xen, Pavis with Xen's back end, with netback; and the goals
 bench-store: ## Instructions per request of the store's daemon, ours and Debian's
 bench-create: ## Instructions for creating a paused guest, ours and xl's, and the goals
 bench-stretch: ## The longest stretch without a look at pending work, for each hypercall (BENCH=-f: tiny kernels only)

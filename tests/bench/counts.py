@@ -103,6 +103,32 @@ def windows(path):
                 yield window
 
 
+def boot_drivers(kind, script, what, settings, guest, files, by_function, limit=580):
+    """The split drivers' benchmarks: a guest of a boot runs the line `guest`, which says "WHAT <row> <number>" for each
+    stretch.  `kind`: xen or pavis-kernel, with the kernel's back end; pavis or xen-ours, with ours.  `settings`: what
+    the script wants to know besides, by name.  Returns rows of figures, each per one of the number."""
+    hypervisor, _, backend = kind.partition('-')
+    ours = backend == 'ours' or kind == 'pavis'
+    env = {'tools': 'debian', 'half_mib': '1', 'backend': 'ours' if ours else 'kernel',
+           'flavour': os.environ.get('FLAVOUR', 'cloud'), **settings}
+    texts = {'env.sh': ''.join(f'{k}="{v}"\n' for k, v in env.items()), 'guest.sh': guest + '\n'}
+    files = [os.path.join(TOP, 'tests/system/payload/dom0.sh'), *(f for f, is_ours in files if ours or not is_ours)]
+    name = f'{what.lower()}-{kind}'
+    status, text, counted = boot(hypervisor, script, texts, files, int(limit * float(os.environ.get('TIME_FACTOR', '1'))),
+                                 name, plugin_options=',all=1' if by_function else '')
+    names = re.findall(rf'\b{what} (\S+) (\d+)', text)
+    stretches = list(windows(counted))
+    if not names or len(names) != len(stretches) or f'{what.lower()}bench: done' not in text:
+        failed(kind, status, os.path.join(OUT, f'{name}.log'))
+    result = {}
+    for (row, number), w in zip(names, stretches):
+        everything = w['hypervisor'] + w['kernel'] + w['user']
+        result[row] = {k: v / int(number) for k, v in (
+            ('all', everything), ('without copies', everything - w['repeated']), ('hypervisor', w['hypervisor']),
+            ('kernel', w['kernel']), ('user', w['user']), ('entries', w['entries']))}
+    return result
+
+
 def rows(text, counted, with_times):
     """The windows under the names that the console has for them, divided by the operations."""
     names = LINE.findall(text)

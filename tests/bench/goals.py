@@ -18,6 +18,9 @@ GUEST_BOOT = "a guest's boot to its init, drivers loaded"
 SMALL = 100     # where Xen spends fewer, Pavis must not spend more than Xen
 NOISE = 1.0     # an interrupt of the timer falls into a window here and into the next there
 BLK = {'1': 0.9, '32': 0.6}  # by depth: requests of 4 KiB, all that is executed
+NET = {'tcp-guest-dom0': 1.2, 'tcp-dom0-guest': 1.2, 'tcp-guest-guest': 2}  # bytes per instruction, times Xen's
+NET_TRIP = 0.8  # instructions of a round trip, part of Xen's
+NET_WAYS = 1.2  # the dearer direction between guest and dom0, times the other
 EVENTS = 0.05   # entries, CR3 loads and flushes per operation: not more than this above Xen's
 
 
@@ -77,3 +80,23 @@ def report_blk(results):
         print(f'{name}: goal {goal:.2f}, got {ratio:.2f}: {"met" if ratio <= goal else "NOT MET"}; '
               f'{pavis["entries"]:.2f} entries, fewer than {xen["entries"]:.2f}: {"met" if fewer else "NOT MET"}')
     return missed
+
+
+def report_net(results):
+    """A guest's network by our back end beside Xen's with the kernel's; returns whether a goal is not met."""
+    xen, pavis = ({name: row['all'] for name, row in results.get(kind, {}).items()} for kind in ('xen', 'pavis'))
+    said = []
+    for name in (n for n in xen if n in pavis):
+        if name in NET:
+            ratio = xen[name] / pavis[name]
+            said.append((f'{name}: bytes per instruction, times Xen\'s: goal {NET[name]:.2f}', ratio, ratio >= NET[name]))
+        else:
+            ratio = pavis[name] / xen[name]
+            said.append((f'{name}: part of Xen\'s instructions: goal {NET_TRIP:.2f}', ratio, ratio <= NET_TRIP))
+    ways = [pavis[name] for name in ('tcp-guest-dom0', 'tcp-dom0-guest') if name in pavis]
+    if len(ways) == 2:
+        ratio = max(ways) / min(ways)
+        said.append((f'between guest and dom0, one way by the other: goal {NET_WAYS:.2f}', ratio, ratio <= NET_WAYS))
+    for what, got, met in said:
+        print(f'{what}, got {got:.2f}: {"met" if met else "NOT MET"}')
+    return not all(met for _, _, met in said)

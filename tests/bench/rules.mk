@@ -1,6 +1,6 @@
 # Measuring: guestbench runs in dom0 and natively, hvprofile.so inside QEMU.
-.PHONY: bench bench-profile bench-io bench-blk bench-stretch bench-store bench-create
-$B/bench/guestbench $B/bench/iobench $B/bench/blkbench $B/bench/mark: $B/bench/%: tests/bench/%.c
+.PHONY: bench bench-profile bench-io bench-blk bench-net bench-stretch bench-store bench-create
+$B/bench/guestbench $B/bench/iobench $B/bench/blkbench $B/bench/netbench $B/bench/mark: $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	@$(CC) -O2 -static -pthread -Wall -Wextra -Werror $< -o $@
@@ -33,6 +33,9 @@ bench-io: all $B/bench/iobench $B/bench/hvprofile.so
 
 bench-blk: all $B/bench/blkbench $B/bench/hvprofile.so
 	@tests/bench/run-blk $(BENCH)
+
+bench-net: all $B/bench/netbench $B/bench/hvprofile.so
+	@tests/bench/run-net $(BENCH)
 
 bench-stretch: all guests $B/bench/stretch.so
 	@tests/bench/run-stretch $(BENCH)
