@@ -89,7 +89,7 @@ static enum kind classify(const unsigned char *b, size_t n)
             /* A string instruction, perhaps with a REX prefix between. */
             size_t op = i + 1 + (i + 1 < n && (b[i + 1] & 0xf0) == 0x40);
 
-            if (op < n && (b[op] & 0xf4) == 0xa4)
+            if (op < n && ((b[op] & 0xf4) == 0xa4 || (b[op] & 0xfe) == 0xaa))
                 return KIND_REP;
             continue;
         }

@@ -7,8 +7,6 @@ n=0
 while [ ! -e /sys/class/net/eth0 ] && [ $n -lt 300 ]; do usleep 100000; n=$((n + 1)); done
 ip addr add "$ip/24" dev eth0
 ip link set eth0 up
-case $ip in
-*.3) /payload/netbench serve ;;
+[ "$ip" != 10.9.0.3 ] || exec /payload/netbench serve
 # shellcheck disable=SC2086 # words on purpose
-*) /payload/netbench 10.9.0.1 10.9.0.3 $rows ;;
-esac
+/payload/netbench 10.9.0.1 10.9.0.3 $rows

@@ -7,6 +7,7 @@ netback_start() { :; } # this one's own, below
 toolstack_start
 modprobe tun
 bridge_start
+# shellcheck disable=SC2034 # for guest_config
 guest_files=payload/netbench
 # Not in one transaction, so "frontend", for which netback waits, comes last.
 pvnet() { # GUEST MAC
