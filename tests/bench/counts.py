@@ -32,7 +32,7 @@ def failed(kind, status, log):
     sys.exit(2)
 
 
-def boot(kind, script, texts, files, limit, name, options='', plugin_options=''):
+def boot(kind, script, texts, files, limit, name, options='', plugin_options='', more=()):
     """dom0 of `kind` (native, xen, pavis) with a script, small files and others; returns status, console, plugin's output."""
     environment = {k: v for k, v in os.environ.items() if k not in ('XEN', 'NATIVE')}
     if kind != 'pavis':
@@ -45,7 +45,7 @@ def boot(kind, script, texts, files, limit, name, options='', plugin_options='')
             with open(os.path.join(work, file), 'w') as f:
                 f.write(text)
         files = [*(os.path.join(work, file) for file in texts), *files]
-        command = [os.path.join(TOP, 'scripts/boot'), '-I', '-t', str(limit), '-l', log,
+        command = [os.path.join(TOP, 'scripts/boot'), '-I', *more, '-t', str(limit), '-l', log,
                    '-c', os.environ.get('CPU') or 'max', '-x', hv_options,
                    '-q', f'-plugin {PLUGIN},out={counted}{plugin_options} {options}', *files]
         status = subprocess.call(command, env=environment, stdin=subprocess.DEVNULL)
@@ -115,7 +115,7 @@ def boot_drivers(kind, script, what, settings, guest, files, by_function, limit=
     files = [os.path.join(TOP, 'tests/system/payload/dom0.sh'), *(f for f, is_ours in files if ours or not is_ours)]
     name = f'{what.lower()}-{kind}'
     status, text, counted = boot(hypervisor, script, texts, files, int(limit * float(os.environ.get('TIME_FACTOR', '1'))),
-                                 name, plugin_options=',all=1' if by_function else '')
+                                 name, plugin_options=',all=1' if by_function else '', more=['-u'])
     names = re.findall(rf'\b{what} (\S+) (\d+)', text)
     stretches = list(windows(counted))
     if not names or len(names) != len(stretches) or f'{what.lower()}bench: done' not in text:
