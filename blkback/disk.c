@@ -54,12 +54,12 @@ void disk_remove(struct disk *disk, struct job *job, uint64_t now)
 static bool meets_running(const struct disk *disk, const struct job *job)
 {
     const struct request *r = &job->request;
+    if (disk->nr_writing == 0 || !(request_stripes(r) & disk->written))
+        return false;
     /* What an overlay writes is whole blocks. */
     uint64_t unit = disk->image.overlay ? OVERLAY_BLOCK / SECTOR : 1;
     uint64_t first = r->sector / unit;
-    uint64_t nr = r->nr_sectors ? (r->sector + r->nr_sectors - 1) / unit - first + 1 : 0;
-    if (disk->nr_writing == 0)
-        return false;
+    uint64_t nr = (r->sector + r->nr_sectors - 1) / unit - first + 1;
     for (const struct job *j = disk->running; j; j = j->older) {
         const struct request *other = &j->request;
         uint64_t begin = other->sector / unit;
@@ -102,7 +102,10 @@ static void give(struct disk *disk, uint64_t now)
     if (disk->running)
         disk->running->newer = job;
     disk->running = job;
-    disk->nr_writing += job->request.kind != REQUEST_READ;
+    if (job->request.kind != REQUEST_READ) {
+        disk->written = request_stripes(&job->request) | (disk->nr_writing > 0 ? disk->written : 0);
+        disk->nr_writing++;
+    }
     disk->exclusive = job->request.kind == REQUEST_BARRIER;
     disk->flushing |= job->request.kind == REQUEST_FLUSH;
     job_start(job);
@@ -179,6 +182,7 @@ static void change(struct backend_device *device, const void *payload)
     }
     set_rate(&disk->requests_rate, order->iops);
     set_rate(&disk->bytes_rate, order->bytes_per_second);
+    disk->poll_ns = order->poll_us * (NS_PER_S / 1000000);
     if (disk->flow)
         disk->flow->weight = order->weight;
     else if (disk->worker->fair)

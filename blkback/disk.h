@@ -25,6 +25,7 @@
 #include "blkback/image.h"
 #include "blkback/journal.h"
 #include "blkback/order.h"
+#include "blkback/poll.h"
 #include "blkback/request.h"
 #include "blkback/ring.h"
 
@@ -39,6 +40,7 @@ struct worker {
     struct fair *fair; /* NULL: shares are not kept */
     struct counts_file *counts;
     uint64_t copied; /* bytes of buffers in use */
+    struct poll poll;
 };
 
 /* ---- one request ---- */
@@ -70,8 +72,8 @@ struct job {
     uint64_t buffer_size;
 };
 
-/* Understands a request that was taken and puts it on its disk's list, or answers it. */
-void job_begin(struct job *job, const union ring_request *raw);
+/* Understands a request that was taken at @now and puts it on its disk's list, or answers it. */
+void job_begin(struct job *job, const union ring_request *raw, uint64_t now);
 /* Gives it to the device, or puts it on its disk's list for the short way. */
 void job_start(struct job *job);
 /* Does what is on that list, with one call; was there anything? */
@@ -102,7 +104,7 @@ struct queue {
     struct job *jobs; /* ring.slots of them */
     struct job *free;
     struct job *answered; /* not published yet */
-    bool look;            /* there may be requests */
+    bool look;            /* there may be requests, and none makes an event */
     bool broken;          /* the front end has written what cannot be */
     unsigned idle_events; /* one after the other that brought nothing */
     uint64_t enable_at;   /* 0: its event is enabled; else when it will be */
@@ -115,11 +117,15 @@ struct queue *queue_open(struct disk *disk, unsigned number, const struct front_
 void queue_close(struct queue *queue);
 /* Takes requests while there are any and there is room; were there? */
 bool queue_take(struct queue *queue);
+/* Would it take any?  Costs next to nothing. */
+bool queue_filled(struct queue *queue);
+/* Wants an event with the next request; true: one has come meanwhile. */
+bool queue_wait(struct queue *queue);
 void queue_answer(struct queue *queue, struct job *job, int16_t status);
 /* Shows the answers; were there any? */
 bool queue_publish(struct queue *queue);
 /* Enables the event when its time has come. */
-void queue_tick(struct queue *queue, uint64_t now);
+void queue_tick(struct queue *queue);
 
 /* ---- one disk ---- */
 
@@ -136,6 +142,7 @@ struct disk {
     struct job **ready_end;
     struct job *running; /* in the device, the newest first */
     unsigned nr_writing; /* of those that run, not only reading */
+    uint64_t written;    /* stripes that these may touch, and perhaps others */
     struct job *copies;  /* running, and done by the next jobs_copy(): all reads or all writes */
     unsigned copies_pieces;
     bool exclusive; /* a barrier is in the device, and nothing else may be */
@@ -143,6 +150,7 @@ struct disk {
     struct rate requests_rate;
     struct rate bytes_rate;
     struct fair_flow *flow;
+    uint64_t poll_ns;      /* as poll->most_ns */
     uint64_t wake_at;      /* when to try again; 0: when something happens */
     struct counts *counts; /* in the shared file, or spare */
     struct counts spare;

@@ -99,13 +99,13 @@ static void make_plan(struct job *job)
         job->cost += (uint32_t)job_bytes(job);
 }
 
-void job_begin(struct job *job, const union ring_request *raw)
+void job_begin(struct job *job, const union ring_request *raw, uint64_t now)
 {
     const char *reason;
     job->pieces = NULL;
     job->buffer = NULL;
     job->nr_pages = 0;
-    job->taken_at = clock_now();
+    job->taken_at = now;
     int status = understand(job, raw, &reason);
     if (status) {
         job->queue->disk->counts->refused++;

@@ -16,7 +16,8 @@ struct disk_order {
     uint64_t iops; /* 0: no limit */
     uint64_t bytes_per_second;
     uint32_t weight;
-    bool again; /* it was served before, by a process that is gone */
+    uint32_t poll_us; /* how long to look for more before sleeping */
+    bool again;       /* it was served before, by a process that is gone */
 };
 _Static_assert(sizeof(struct disk_order) <= ORDER_SIZE, "fits into an order");
 

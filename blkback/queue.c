@@ -18,9 +18,6 @@
 #define IDLE_EVENTS 16
 #define IDLE_NS     2000000ull
 
-/* A ring that changes under our eyes could hold us for ever. */
-#define LOOKS 16
-
 static void event_ready(struct watcher *watcher)
 {
     struct queue *queue = (struct queue *)((char *)watcher - offsetof(struct queue, watcher));
@@ -33,11 +30,11 @@ static void event_ready(struct watcher *watcher)
         event_enable(&queue->event);
 }
 
-void queue_tick(struct queue *queue, uint64_t now)
+void queue_tick(struct queue *queue)
 {
     if (!queue->enable_at)
         return;
-    if (queue->enable_at <= now) {
+    if (queue->enable_at <= clock_now()) {
         queue->enable_at = 0;
         event_enable(&queue->event);
     } else if (!queue->disk->wake_at || queue->disk->wake_at > queue->enable_at) {
@@ -49,22 +46,21 @@ void queue_tick(struct queue *queue, uint64_t now)
 
 bool queue_take(struct queue *queue)
 {
+    uint64_t now = 0; /* one time for all that a look finds */
     bool any = false;
-    for (unsigned looks = 0; queue->look && queue->free && looks < LOOKS;) {
+    while (queue->look && queue->free) {
         union ring_request raw;
         struct job *job = queue->free;
         switch (ring_take(&queue->ring, &raw)) {
         case RING_REQUEST:
+            now = any ? now : clock_now();
             journal_take(queue->journal, job->slot, &queue->ring, &raw);
             queue->free = job->next;
             queue->idle_events = 0;
-            job_begin(job, &raw);
+            job_begin(job, &raw, now);
             any = true;
             break;
-        case RING_EMPTY:
-            queue->look = ring_wait(&queue->ring);
-            looks++;
-            break;
+        case RING_EMPTY: return any;
         default:
             backend_error(queue->disk->device,
                           "the ring of queue %u says what cannot be; it is not served any more",
@@ -75,6 +71,18 @@ bool queue_take(struct queue *queue)
         queue->look = queue->look && !queue->broken;
     }
     return any;
+}
+
+bool queue_filled(struct queue *queue)
+{
+    return queue->look && queue->free && ring_filled(&queue->ring);
+}
+
+bool queue_wait(struct queue *queue)
+{
+    if (!queue->look || !queue->free)
+        return false;
+    return queue->look = ring_wait(&queue->ring);
 }
 
 void queue_answer(struct queue *queue, struct job *job, int16_t status)
@@ -131,6 +139,7 @@ static bool bind_port(struct queue *queue, uint32_t port, bool again)
  * front end has not seen it, the others are begun again. */
 static void resume(struct queue *queue)
 {
+    uint64_t now = clock_now();
     unsigned begun = 0;
     unsigned answered = 0;
     for (unsigned i = 0; i < queue->ring.slots; i++) {
@@ -139,7 +148,7 @@ static void resume(struct queue *queue)
         const char *reason;
         if (slot->state == JOURNAL_TAKEN) {
             begun++;
-            job_begin(job, &slot->request);
+            job_begin(job, &slot->request, now);
         } else if (slot->state == JOURNAL_ANSWERED) {
             answered++;
             request_parse(&slot->request, &queue->disk->limits, &job->request, &reason);

@@ -2,6 +2,8 @@
 /* Requests of a hostile front end: see request.h. */
 #include "blkback/request.h"
 
+#define STRIPES 64u
+
 static int refuse(const char **reason, const char *text)
 {
     *reason = text;
@@ -115,4 +117,17 @@ int request_pieces(struct request *request, const struct blkif_request_segment *
     if (request->nr_pieces > 0 && !on_disk(request->sector, request->nr_sectors, limits))
         return refuse(reason, "beyond the end of the disk");
     return 0;
+}
+
+uint64_t request_stripes(const struct request *request)
+{
+    uint64_t end = request->sector + request->nr_sectors;
+    uint64_t bits = 0;
+    if (request->nr_sectors == 0)
+        return 0;
+    if (request->nr_sectors >= (STRIPES - 1) * SECTORS_PER_PAGE)
+        return UINT64_MAX;
+    for (uint64_t i = request->sector / SECTORS_PER_PAGE; i * SECTORS_PER_PAGE < end; i++)
+        bits |= 1ull << i % STRIPES;
+    return bits;
 }

@@ -50,6 +50,10 @@ int request_pieces(struct request *request, const struct blkif_request_segment *
                    const struct disk_limits *limits, struct grant_piece *pieces,
                    const char **reason);
 
+/* A bit for each stripe that it is on: every 64th page of the disk is of the same.  Two requests
+ * without a common stripe do not meet, also where whole pages are written. */
+uint64_t request_stripes(const struct request *request);
+
 /* Do two ranges of sectors meet?  One of no sectors meets none. */
 static inline bool sectors_meet(uint64_t a, uint64_t nr_a, uint64_t b, uint64_t nr_b)
 {

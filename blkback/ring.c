@@ -51,13 +51,18 @@ enum ring_found ring_take(struct ring *ring, union ring_request *request)
     return RING_REQUEST;
 }
 
+bool ring_filled(const struct ring *ring)
+{
+    return load(&ring->shared->req_prod) != ring->req_cons;
+}
+
 bool ring_wait(struct ring *ring)
 {
     __atomic_store_n(&ring->shared->req_event, ring->req_cons + 1, __ATOMIC_SEQ_CST);
     /* The front end writes its index and then reads req_event; we the other way round, so that one
      * of the two sees the other. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return load(&ring->shared->req_prod) != ring->req_cons;
+    return ring_filled(ring);
 }
 
 void ring_respond(struct ring *ring, uint64_t id, uint8_t operation, int16_t status)

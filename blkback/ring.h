@@ -42,6 +42,9 @@ enum ring_found { RING_EMPTY, RING_REQUEST, RING_BROKEN };
  */
 enum ring_found ring_take(struct ring *ring, union ring_request *request);
 
+/* Has the front end put anything, for all that one look says? */
+bool ring_filled(const struct ring *ring);
+
 /* Asks for an event with the next request.  True: one has come meanwhile, look again. */
 bool ring_wait(struct ring *ring);
 

@@ -11,6 +11,7 @@
 #include "backend/node.h"
 #include "blkback/fair.h"
 #include "blkback/order.h"
+#include "blkback/poll.h"
 
 #define MAX_PAGE_ORDER 4
 
@@ -45,12 +46,13 @@ static void read_wishes(struct backend_device *device, struct disk_order *order)
     order->weight = weight ? weight : 1;
     order->iops = wanted(device, "iops", UINT32_MAX, 0);
     order->bytes_per_second = wanted(device, "bytes-per-second", UINT64_MAX, 0);
+    order->poll_us = (uint32_t)wanted(device, "poll", POLL_MOST_US, 0);
 }
 
 static bool same_wishes(const struct disk_order *a, const struct disk_order *b)
 {
     return a->limits.sectors == b->limits.sectors && a->limits.discard == b->limits.discard &&
-           a->weight == b->weight && a->iops == b->iops &&
+           a->weight == b->weight && a->poll_us == b->poll_us && a->iops == b->iops &&
            a->bytes_per_second == b->bytes_per_second;
 }
 

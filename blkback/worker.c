@@ -2,6 +2,7 @@
 /* The process that serves one guest's disks: its files and its one loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,9 @@
 #define MAX_MEMORY      (256ul << 20)
 #define MAX_DESCRIPTORS 512 /* 64 disks of four queues */
 
+/* A guest that fills a ring as fast as it is emptied must not keep us from all else. */
+#define ROUNDS 16
+
 uint64_t clock_now(void)
 {
     struct timespec t;
@@ -33,31 +37,79 @@ static struct disk *disk_at(struct backend_device *device)
     return device->attached ? device->driver : NULL;
 }
 
-/* Does what can be done without waiting, until nothing more comes of it; the time at which
- * something becomes possible by itself, or ENGINE_FOREVER. */
-static uint64_t serve(struct worker *worker)
+/* Does what can be done without waiting.  True if there was anything.  @wake: the time at which
+ * more becomes possible by itself, or ENGINE_FOREVER. */
+static bool serve(struct worker *worker, uint64_t *wake)
+{
+    bool any = false;
+    *wake = ENGINE_FOREVER;
+    worker->poll.most_ns = 0;
+    for (struct backend_device *d = worker->backend.devices; d; d = d->next) {
+        struct disk *disk = disk_at(d);
+        if (!disk)
+            continue;
+        for (unsigned i = 0; i < disk->nr_queues; i++)
+            any |= queue_take(disk->queue[i]);
+        any |= disk_dispatch(disk);
+        for (unsigned i = 0; i < disk->nr_queues; i++) {
+            any |= queue_publish(disk->queue[i]);
+            queue_tick(disk->queue[i]);
+        }
+        if (disk->wake_at && disk->wake_at < *wake)
+            *wake = disk->wake_at;
+        if (disk->poll_ns > worker->poll.most_ns)
+            worker->poll.most_ns = disk->poll_ns;
+    }
+    return any;
+}
+
+/* Is @what true of any queue?  It is asked of all. */
+static bool any_queue(struct worker *worker, bool (*what)(struct queue *queue))
+{
+    bool any = false;
+    for (struct backend_device *d = worker->backend.devices; d; d = d->next) {
+        struct disk *disk = disk_at(d);
+        for (unsigned i = 0; disk && i < disk->nr_queues; i++)
+            any |= what(disk->queue[i]);
+    }
+    return any;
+}
+
+/* Looks at the rings for a while; true: something has come. */
+static bool look_on(struct worker *worker)
+{
+    bool found = false;
+    bool done = false;
+    poll_begin(&worker->poll, clock_now());
+    while (!found && !done && poll_look(&worker->poll, clock_now())) {
+        found = any_queue(worker, queue_filled);
+        done = io_uring_cq_ready(&worker->engine.ring) > 0;
+        if (!found && !done)
+            sched_yield();
+    }
+    if (found || done)
+        poll_paid(&worker->poll);
+    return found;
+}
+
+/* Works until there is nothing to do, or there was enough; the time at which to go on, or
+ * ENGINE_FOREVER.  Events of the guest's are wanted only when there is nothing left to look for. */
+static uint64_t work(struct worker *worker)
 {
     uint64_t wake;
-    bool again;
-    do {
-        again = false;
-        wake = ENGINE_FOREVER;
-        for (struct backend_device *d = worker->backend.devices; d; d = d->next) {
-            struct disk *disk = disk_at(d);
-            if (!disk)
-                continue;
-            for (unsigned i = 0; i < disk->nr_queues; i++)
-                again |= queue_take(disk->queue[i]);
-            again |= disk_dispatch(disk);
-            for (unsigned i = 0; i < disk->nr_queues; i++) {
-                again |= queue_publish(disk->queue[i]);
-                queue_tick(disk->queue[i], clock_now());
-            }
-            if (disk->wake_at && disk->wake_at < wake)
-                wake = disk->wake_at;
+    bool any = false; /* since it was looked for more */
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (serve(worker, &wake)) {
+            any = true;
+            continue;
         }
-    } while (again);
-    return wake;
+        if (any && worker->poll.most_ns > 0 && look_on(worker))
+            continue;
+        any = false;
+        if (!any_queue(worker, queue_wait))
+            return wake;
+    }
+    return 0;
 }
 
 void worker_wait(struct worker *worker, uint64_t ns)
@@ -71,9 +123,12 @@ void worker_wait(struct worker *worker, uint64_t ns)
 
 bool worker_round(struct worker *worker)
 {
-    uint64_t wake = serve(worker);
-    uint64_t now = clock_now();
-    worker_wait(worker, wake == ENGINE_FOREVER ? wake : wake > now ? wake - now : 0);
+    uint64_t wake = work(worker);
+    if (wake != ENGINE_FOREVER) {
+        uint64_t now = clock_now();
+        wake = wake > now ? wake - now : 0;
+    }
+    worker_wait(worker, wake);
     if (!worker->ordered)
         return true;
     worker->ordered = false;

@@ -346,8 +346,10 @@ static void serve(struct disk *disk)
         again |= disk_dispatch(disk);
         for (unsigned i = 0; i < disk->nr_queues; i++) {
             again |= queue_publish(disk->queue[i]);
-            queue_tick(disk->queue[i], clock_now());
+            queue_tick(disk->queue[i]);
         }
+        for (unsigned i = 0; !again && i < disk->nr_queues; i++)
+            again |= queue_wait(disk->queue[i]);
         CHECK(rounds++ < 1000);
     } while (again);
     for (unsigned i = 0; i < disk->nr_queues; i++) {

@@ -284,6 +284,7 @@ int main(int argc, char *argv[])
     backend_start(false);
     disk_create(&front, params, true);
     back_write(&front, "persistent-grants", "1");
+    back_write(&front, "poll", front.order ? "200" : "0");
     front_connect(&front);
     for (unsigned i = 0; i < kills; i++) {
         for (uint64_t n = any(20); n > 0; n--)

@@ -5,7 +5,7 @@
 """usage: test-blkback-kill.py [KILLS [SEED]]
 
 blkback under sanitizers beside our store, with a guest in ordinary memory (blk_kill.c) that knows what must be
-on its disk; a ring of one page, then one of four; a raw disk, then an overlay with copies by the broker.
+on its disk; a ring of one page, then one of four with polling; a raw disk, then an overlay with copies by the broker.
 """
 import os
 import subprocess
