@@ -98,10 +98,13 @@ int evtchn_send(struct domain *d, uint32_t port)
     }
     spin_lock(&p->lock);
     /* Closed a moment ago: as if the event had come before that. */
-    if (p->state == ECS_INTERDOMAIN)
+    if (p->state == ECS_INTERDOMAIN) {
+        store_once(&current->sched.unit.sending, true);
         evtchn_raise_port(p->remote, p->remote_port);
-    else if (p->state == ECS_IPI)
+        store_once(&current->sched.unit.sending, false);
+    } else if (p->state == ECS_IPI) {
         evtchn_raise_port(d, port);
+    }
     spin_unlock(&p->lock);
     return 0;
 }

@@ -67,6 +67,7 @@ struct sched_unit {
     unsigned int cpu; /* the queue it is, or was last, present on */
     bool present;
     bool on_cpu;          /* state is (still) being held by a processor: must not move */
+    bool sending;         /* it makes another runnable, by an event to another domain: a hint */
     cpumask_t hard, soft; /* where it may run; where it would like to, within hard */
     union {
         struct fair_unit fair;

@@ -15,6 +15,11 @@
  * V and makes it ineligible.  While a unit sleeps V moves on; what it is owed when it wakes is
  * limited, so nobody saves up for a long monopoly.
  *
+ * Who has made another domain runnable by an event is likely to send more, or to sleep: it is left
+ * alone for a while.  A front end that is interrupted between two requests by the back end that it
+ * woke with the first gets two answers at two times for good, and everything is done twice as
+ * often.
+ *
  * A cap is a bucket of run time per group that fills at the capped rate.  A unit whose group's
  * bucket is empty is set aside until the bucket holds something worth running; overdrawing (several
  * units at once, late interrupts) is debt that is paid first, so the long run is exact.
@@ -30,6 +35,7 @@
 #define SLICE         (5 * MS) /* of a unit that competes: long, switching costs TLBs and caches */
 #define SLICE_MIN     (250 * US) /* remainders shorter than this are not worth a switch */
 #define URGENT_SLICE  (1 * MS)   /* ahead of the others after a wake-up */
+#define SENDER_SLICE  (500 * US) /* until the one that it woke may interrupt it */
 #define LAG_MAX       (10 * MS)  /* what may be owed, either way, at a wake-up */
 #define BALANCE_EVERY (30 * MS)
 #define CAP_PERIOD    (10 * MS) /* the bucket holds the cap's share of this */
@@ -370,8 +376,13 @@ static uint64_t fair_wake_check(struct sched_rq *rq, struct sched_unit *u, uint6
     if (!curr || !curr->present || curr->fair.throttled)
         return 0;
     from = rq->fair.slice_end;
-    if (u->fair.urgent && !curr->fair.urgent)
-        from = min(from, rq->fair.started_at + sched_ratelimit_ns);
+    if (u->fair.urgent && !curr->fair.urgent) {
+        uint64_t first = rq->fair.started_at + sched_ratelimit_ns;
+
+        if (load_once(&curr->sending))
+            first = max(first, now + SENDER_SLICE);
+        from = min(from, first);
+    }
     return now >= from ? 0 : from - now;
 }
 

@@ -329,6 +329,29 @@ static void wake_latency(void **state)
     assert_true(switches < 10 * 460);
 }
 
+/* Who wakes another by an event is left alone for half a millisecond, and no longer. */
+static void senders_go_on(void **state)
+{
+    struct actor *hog, *a;
+
+    (void)state;
+    sim_init(1);
+    hog = actor_add(256, 0, 0, 0);
+    a = actor_add(256, 0, 30 * US, 2 * MS);
+    sim_run(2 * S);
+    for (unsigned int sends = 0; sends < 2; sends++) {
+        hog->u.sending = sends;
+        reset_counters();
+        sim_run(10 * S);
+        assert_true(a->wakes > 3500);
+        if (sends)
+            assert_in_range(a->latencies / a->wakes, 400 * US, 500 * US);
+        else
+            assert_in_range(a->latencies / a->wakes, 0, 50 * US);
+        assert_in_range(a->worst_latency, 0, sends ? 500 * US : 100 * US);
+    }
+}
+
 /* A unit that sleeps often but wants much does not get more than its share by doing so. */
 static void sleepers_gain_nothing(void **state)
 {
@@ -496,19 +519,13 @@ static void random_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights),
-        cmocka_unit_test(extreme_weights),
-        cmocka_unit_test(no_starvation),
-        cmocka_unit_test(wake_latency),
-        cmocka_unit_test(sleepers_gain_nothing),
-        cmocka_unit_test(storm),
-        cmocka_unit_test(caps),
-        cmocka_unit_test(cap_of_group),
-        cmocka_unit_test(balance),
-        cmocka_unit_test(affinity),
-        cmocka_unit_test(yields),
-        cmocka_unit_test(retuned),
-        cmocka_unit_test(random_mix),
+        cmocka_unit_test(weights),       cmocka_unit_test(extreme_weights),
+        cmocka_unit_test(no_starvation), cmocka_unit_test(wake_latency),
+        cmocka_unit_test(senders_go_on), cmocka_unit_test(sleepers_gain_nothing),
+        cmocka_unit_test(storm),         cmocka_unit_test(caps),
+        cmocka_unit_test(cap_of_group),  cmocka_unit_test(balance),
+        cmocka_unit_test(affinity),      cmocka_unit_test(yields),
+        cmocka_unit_test(retuned),       cmocka_unit_test(random_mix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
