@@ -349,3 +349,41 @@ bool records_any(void)
     }
     return nr > 0;
 }
+
+/* One that is locked by somebody can be read all the same: its text is replaced as a whole. */
+static bool mentions(enum record_state state, const uint8_t uuid[16], int folder, const char *text)
+{
+    char path[RECORD_PATH];
+    struct record r = {.state = state};
+    char *has;
+    bool found;
+
+    record_path(path, state, uuid);
+    r.fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (r.fd < 0)
+        return errno != ENOENT;
+    has = record_text(&r, NULL);
+    found = !has || strstr(has, text);
+    free(has);
+    record_close(&r);
+    return found;
+}
+
+bool records_mention(const char *text)
+{
+    int folder = lock_folder(NULL); /* so that none is moved from one state to another meanwhile */
+    bool found = folder < 0;
+
+    for (unsigned state = 0; state < NR_FOLDERS && !found; state++) {
+        uint8_t(*uuids)[16];
+        int nr = records_list((enum record_state)state, &uuids, NULL);
+
+        found = nr < 0;
+        for (int i = 0; i < nr && !found; i++)
+            found = mentions((enum record_state)state, uuids[i], folder, text);
+        free(uuids);
+    }
+    if (folder >= 0)
+        close(folder);
+    return found;
+}

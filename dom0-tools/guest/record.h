@@ -68,6 +68,9 @@ void record_close(struct record *r);
  */
 bool records_any(void);
 
+/* Whether a guest's configuration has this text; on an error true. */
+bool records_mention(const char *text);
+
 /* Makes the folders, where they are missing. */
 void records_folders(void);
 

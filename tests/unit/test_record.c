@@ -83,6 +83,8 @@ static void test_life(void **state)
     assert_int_equal(record_set_state(&r, RECORD_LIVE, &why), 0);
     assert_int_equal(where(), 2);
     assert_int_equal(record_make(&other, uuid, text, &why), -1); /* in whatever state */
+    assert_true(records_mention("memory = 64")); /* whoever holds it */
+    assert_false(records_mention("memory = 65"));
     record_close(&r);
 
     assert_int_equal(record_open(&other, uuid, 0, &why), 1);
@@ -98,6 +100,7 @@ static void test_life(void **state)
     check_text(&r);
     record_remove(&r);
     assert_int_equal(where(), 0);
+    assert_false(records_mention("memory = 64"));
     assert_int_equal(record_open(&r, uuid, RECORD_WAIT, &why), 0);
     record_remove(&r); /* of nothing is nothing */
 }
