@@ -83,6 +83,16 @@ static int ask_for_end(void)
     return kill(1, SIGTERM) == 0 ? 0 : 1;
 }
 
+/* Who asks before the command runs is not lost: the command is asked when it does (relay.c). */
+static void hold_requests(void)
+{
+    sigset_t those;
+
+    sigemptyset(&those);
+    sigaddset(&those, SIGTERM);
+    sigprocmask(SIG_BLOCK, &those, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static struct link l = {.event = -1};
@@ -99,6 +109,8 @@ int main(int argc, char **argv)
     console = open("/dev/console", O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (!read_job(&job))
         end();
+    if (!job.boot)
+        hold_requests();
     load_modules(&job);
     wait_for_disks(&job);
     if (job.boot) {
