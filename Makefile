@@ -114,13 +114,14 @@ dom0: ## Fetch Debian's packages and build dom0's file system and the guests'; p
 	@scripts/deps run
 	@scripts/dom0-image
 
-# The disk is a copy of a cached one with the hypervisor of today: seconds, but for the first time.
-IMAGE_PARTS := scripts/disk-image scripts/lib-apt.sh scripts/packages $(shell find scripts/disk -type f)
+# The disk is a copy of a cached one with the hypervisor and programs of today: seconds, but for the first time.
+IMAGE_PARTS := scripts/disk-image scripts/guest-image scripts/lib-apt.sh scripts/packages $(shell find scripts/disk -type f)
+IMAGE_PROGRAMS := $(addprefix $B/root/usr/,$(addprefix sbin/,pavis xenstored xenconsoled blkback netback) lib/pavis/pavis-init)
 .PHONY: image
 image: $B/pavis.img ## Make build/pavis.img: a full Debian dom0 with GRUB for BIOS and UEFI, for QEMU or a PC's disk
-$B/pavis.img: $B/pavis-hv.gz $(IMAGE_PARTS)
+$B/pavis.img: $B/pavis-hv.gz $(IMAGE_PROGRAMS) $(IMAGE_PARTS) | user
 	@scripts/deps image
-	@scripts/disk-image $B/pavis-hv.gz $@
+	@scripts/disk-image $B/pavis-hv.gz $B/root $@
 
 # XEN=1 does without our hypervisor, TOOLS=debian without our programs: so each works when they do not build.
 RUN_PARTS := $(strip $(if $(filter 1,$(XEN)),,hypervisor) $(if $(filter debian,$(TOOLS)),,user))

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: from a BIOS, GRUB's own entry starts Pavis and a full Debian, which reaches multi-user and works
-# TIMEOUT: 600
+# TIMEOUT: 700
 # CPUS: 2
 # LONG
 . "$(dirname "$0")/lib.sh"

@@ -21,7 +21,7 @@ image_preamble='
 export LC_ALL=C TERM=dumb
 usleep() { sleep "$(($1 / 1000))e-3"; }
 . /payload/dom0.sh
-toolstack_start() { systemctl start xen; }
+toolstack_start() { systemctl start pavis-store; }
 '
 
 # run_image [scripts/boot options] <program
@@ -66,6 +66,7 @@ firmware=$firmware cpus=2
 image_system
 image_devices
 image_toolstack
+image_guests
 image_apt
 image_update_grub
 finish

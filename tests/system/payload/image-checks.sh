@@ -39,13 +39,35 @@ image_devices() {
 }
 
 image_toolstack() {
-    check xen-service systemctl is-active xen
-    check xenstored pgrep -x 'o?xenstored' # the package prefers the one in OCaml
-    check xenconsoled pgrep -x xenconsoled
+    local unit
+    for unit in store console blkback netback supervisor guests; do
+        check "unit-$unit" systemctl is-active "pavis-$unit"
+    done
+    check_equal debians-unit "$(systemctl is-active xen)" inactive
+    check_equal programs-are-ours "$(readlink /proc/$(pgrep -ox xenstored)/exe)" /usr/local/sbin/xenstored
+    check doctor pavis doctor
     check_equal xl-list "$(xl list | awk 'NR == 2 { print $1 }')" Domain-0
     check_equal dom0-name "$(xenstore-read /local/domain/0/name)" Domain-0
     check xl-info eval 'xl info | grep -E "xen_version *: 4.17"'
     check_equal refused-hotplug "$(xen-hptool cpu-offline 0 >/dev/null 2>&1 && echo accepted)" ''
+}
+
+# The first thing that a person does; a killed daemon; guests that live when the machine goes down.
+image_guests() {
+    local before
+    check_equal run-uname "$(pavis run -- uname -r </dev/null)" "$(uname -r)"
+    pavis run --disk /var/lib/pavis/debian.img,overlay --net nat -- bash -c \
+        '. /etc/os-release; echo "$ID $(hostname -I 2>/dev/null || ip -4 -o addr show eth0)"; exit 7' </dev/null >/root/run.out
+    check_equal run-debian "$? $(cut -d' ' -f1 /root/run.out)" '7 debian'
+    check run-nat grep -q '10\.' /root/run.out
+    before=$(systemctl show -P MainPID pavis-blkback)
+    kill -9 "$before"
+    check blkback-again wait_for 30 eval 'pid=$(systemctl show -P MainPID pavis-blkback); [ "$pid" != 0 ] && [ "$pid" != '"$before"' ]'
+    check run-detach pavis run --detach --name last -- sh -c 'echo at-work; sleep 1000'
+    check guest-up wait_for 120 grep -q at-work /var/log/xen/guest-last.log
+    check guests-end systemctl stop pavis-guests
+    check_equal guest-code "$(pavis wait last)" 143
+    check guests-start systemctl start pavis-guests
 }
 
 # What a kernel's installation runs: the entry is made again, for the hypervisor of this disk.
