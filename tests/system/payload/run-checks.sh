@@ -131,6 +131,10 @@ run_detached() {
     check_equal run-wait-later "$(pavis wait later)" 9
     check run-detached-heard guest_seen later '^got word'
     refused run-wait-unknown 'no guest nobody' pavis wait nobody
+    pavis run --kernel "$run_kernel" --detach --name later -- sh -c 'echo at-work; sleep 1000' >/dev/null
+    check run-detached-again guest_wait later 60 '^at-work'
+    check run-detached-shutdown pavis shutdown later
+    check_equal run-detached-shutdown-code "$(pavis wait later)" 143
     rm /run/pavis/ended/later
 }
 
