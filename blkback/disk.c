@@ -214,6 +214,8 @@ static void close_queues(struct disk *disk)
         struct job *job = take_ready(disk);
         job_drop(job);
     }
+    if (disk->nbd)
+        nbd_patience(disk->nbd, false);
     while (disk->running)
         worker_wait(disk->worker, ENGINE_FOREVER);
     while (disk->nr_queues > 0)
@@ -225,6 +227,18 @@ static void close_queues(struct disk *disk)
     free(disk->cache);
     disk->cache = NULL;
     disk->wake_at = 0;
+}
+
+/* The link of a disk that was attached before is the one that is there. */
+static bool take_link(struct disk *disk)
+{
+    if (disk->nbd)
+        image_close(&disk->image);
+    else
+        disk->nbd = nbd_open(disk);
+    if (disk->nbd)
+        nbd_patience(disk->nbd, true);
+    return disk->nbd;
 }
 
 static bool attach(struct backend_device *device, const void *payload, const int *fds, unsigned nr)
@@ -244,6 +258,9 @@ static bool attach(struct backend_device *device, const void *payload, const int
     disk->image.fd = fds[0];
     disk->image.base = nr > 1 ? fds[1] : -1;
     disk->image.overlay = NULL;
+    disk->image.connector = 0; /* the broker's */
+    if (disk->image.is_nbd && !take_link(disk))
+        return false;
     if (!cow_load(&disk->image, &why)) {
         disk_complain(disk, why);
         return false;
@@ -275,6 +292,8 @@ static void gone(struct backend_device *device)
     struct disk *disk = device->driver;
     if (!disk)
         return;
+    if (disk->nbd)
+        nbd_close(disk->nbd);
     direct_close(&disk->direct);
     image_close(&disk->image);
     counts_end(disk->counts);

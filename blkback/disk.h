@@ -24,6 +24,7 @@
 #include "blkback/front.h"
 #include "blkback/image.h"
 #include "blkback/journal.h"
+#include "blkback/nbd.h"
 #include "blkback/order.h"
 #include "blkback/poll.h"
 #include "blkback/request.h"
@@ -133,6 +134,7 @@ struct disk {
     struct backend_device *device;
     struct worker *worker;
     struct image image;
+    struct nbd *nbd; /* NULL: the image is none of a server's */
     struct direct direct;
     struct disk_limits limits;
     struct cache *cache; /* NULL: grants are copied */

@@ -7,20 +7,26 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/wire.h"
 #include "blkback/cow.h"
 #include "blkback/image.h"
+#include "blkback/nbd.h"
 #include "blkback/request.h"
 
 #define PAGE_BYTES 4096u
 #define OVERLAY    "overlay:"
+#define SERVER_MS  20000 /* to find a host, and to agree with it */
 
 static bool size_of(int fd, bool block, uint64_t *bytes)
 {
@@ -57,12 +63,101 @@ static uint64_t whole_disk(dev_t device)
     return device;
 }
 
+static void begin(struct image *image, bool read_only)
+{
+    *image =
+        (struct image){.fd = -1, .read_only = read_only, .physical_size = PAGE_BYTES, .base = -1};
+}
+
+/* ---- a server's */
+
+/* What the connector says of it. */
+static bool ask_server(struct image *image, const char **why)
+{
+    static struct nbd_answer answer; /* whose text is handed on */
+    const struct nbd_question question = {.once = 1};
+    struct pollfd link = {.fd = image->fd, .events = POLLIN};
+    *why = "ask the server of";
+    if (!wire_send(image->fd, &question, sizeof(question), NULL, 0))
+        return false;
+    int ready = poll(&link, 1, SERVER_MS);
+    if (ready <= 0) {
+        errno = ready < 0 ? errno : ETIMEDOUT;
+        return false;
+    }
+    /* The connection is not used: it is the connector's to end. */
+    if (wire_receive(image->fd, &answer, sizeof(answer), NULL, NULL) != sizeof(answer))
+        return false;
+    errno = answer.error;
+    *why = answer.why;
+    if (answer.error)
+        return false;
+    errno = EROFS;
+    *why = "write to";
+    if (!image->read_only && (answer.export.flags & NBD_FLAG_READ_ONLY))
+        return false;
+    errno = EOPNOTSUPP;
+    *why = "use, since its server cannot flush,";
+    if (!image->read_only && !(answer.export.flags & NBD_FLAG_SEND_FLUSH))
+        return false;
+    image->sectors = answer.export.bytes / SECTOR;
+    image->discard = !image->read_only && (answer.export.flags & NBD_FLAG_SEND_TRIM);
+    return true;
+}
+
+/* With a size it is taken as it was: its server may be away for a while. */
+static bool open_server(struct image *image, const char *name, const char **why)
+{
+    static char text[128]; /* handed on */
+    struct nbd_uri uri;
+    if (!nbd_uri_parse(&uri, name, why)) {
+        snprintf(text, sizeof(text), "understand (%s)", *why);
+        *why = text;
+        errno = EINVAL;
+        return false;
+    }
+    image->is_nbd = true;
+    /* Disks of one server compete. */
+    image->device = (uint64_t)overlay_crc(overlay_crc(0, uri.host, sizeof(uri.host)), uri.socket,
+                                          sizeof(uri.socket)) |
+                    1ull << 63;
+    *why = "start a process for";
+    image->fd = nbd_connector(&uri, &image->connector);
+    if (image->fd >= 0 && (image->sectors > 0 || ask_server(image, why)))
+        return true;
+    image_close(image);
+    return false;
+}
+
+bool image_lives(struct image *image)
+{
+    if (!image->connector || waitpid(image->connector, NULL, WNOHANG) == 0)
+        return true;
+    image->connector = 0;
+    return false;
+}
+
+bool image_resume(struct image *image, const char *path, bool read_only, uint64_t sectors,
+                  bool discard, const char **why)
+{
+    if (!nbd_uri_is(path))
+        return image_open(image, path, read_only, why);
+    begin(image, read_only);
+    image->sectors = sectors;
+    image->discard = discard;
+    return open_server(image, path, why);
+}
+
+/* ---- */
+
 bool image_open(struct image *image, const char *path, bool read_only, const char **why)
 {
     struct stat st;
     uint64_t bytes = 0;
     unsigned physical = 0;
-    *image = (struct image){.read_only = read_only, .physical_size = PAGE_BYTES, .base = -1};
+    begin(image, read_only);
+    if (nbd_uri_is(path))
+        return open_server(image, path, why);
     bool is_overlay = strncmp(path, OVERLAY, strlen(OVERLAY)) == 0;
     path += is_overlay ? strlen(OVERLAY) : 0;
     *why = "open";
@@ -112,6 +207,11 @@ void image_close(struct image *image)
     if (image->fd >= 0)
         close(image->fd);
     image->fd = image->base = -1;
+    if (image->connector) {
+        kill(image->connector, SIGKILL);
+        waitpid(image->connector, NULL, 0);
+    }
+    image->connector = 0;
     errno = saved;
 }
 
@@ -119,7 +219,7 @@ bool image_resized(struct image *image)
 {
     uint64_t bytes;
     uint64_t was = image->sectors;
-    if (!image->is_overlay && size_of(image->fd, image->block, &bytes))
+    if (!image->is_overlay && !image->is_nbd && size_of(image->fd, image->block, &bytes))
         image->sectors = bytes / SECTOR;
     return image->sectors != was;
 }

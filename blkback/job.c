@@ -280,6 +280,10 @@ static void done(struct operation *operation, int result)
 static void submit(struct job *job)
 {
     struct disk *disk = job->queue->disk;
+    if (disk->nbd) {
+        nbd_submit(disk->nbd, job);
+        return;
+    }
     int fd = disk->image.fd;
     uint64_t offset = job->request.sector * SECTOR + job->moved;
     struct io_uring_sqe *sqe = engine_entry(&disk->worker->engine);

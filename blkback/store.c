@@ -56,8 +56,18 @@ static bool same_wishes(const struct disk_order *a, const struct disk_order *b)
            a->bytes_per_second == b->bytes_per_second;
 }
 
-/* The device's image, opened when it is first asked for; NULL: it cannot be. */
-static struct medium *medium_of(struct backend_device *device)
+static bool open_image(struct backend_device *device, struct image *image, const char *params,
+                       bool read_only, bool again, const char **why)
+{
+    if (!again)
+        return image_open(image, params, read_only, why);
+    return image_resume(image, params, read_only, wanted(device, "sectors", UINT64_MAX, 0),
+                        wanted(device, "feature-discard", 1, 0), why);
+}
+
+/* The device's image, opened when it is first asked for; NULL: it cannot be.  @again: it was open.
+ */
+static struct medium *medium_of(struct backend_device *device, bool again)
 {
     struct xs_handle *store = device->backend->store;
     const char *why;
@@ -69,7 +79,8 @@ static struct medium *medium_of(struct backend_device *device)
     bool good = medium && params && mode;
     if (!good)
         backend_error(device, "the nodes 'params' (a path) and 'mode' (r or w) are needed");
-    else if (!(good = image_open(&medium->image, params, strcmp(mode, "w") != 0, &why)))
+    else if (!(good =
+                   open_image(device, &medium->image, params, strcmp(mode, "w") != 0, again, &why)))
         backend_error(device, "cannot %s %s: %m", why, params);
     free(params);
     free(mode);
@@ -90,7 +101,7 @@ static bool publish_size(struct backend_device *device, xs_transaction_t t)
 static bool offer(struct backend_device *device, xs_transaction_t t)
 {
     struct disk_order order = {0};
-    if (!medium_of(device))
+    if (!medium_of(device, false))
         return false;
     read_wishes(device, &order);
     const struct {
@@ -118,9 +129,22 @@ static bool offer(struct backend_device *device, xs_transaction_t t)
     return publish_size(device, t);
 }
 
+static void drop(struct backend_device *device)
+{
+    struct medium *medium = device->driver;
+    if (!medium)
+        return;
+    image_close(&medium->image);
+    free(medium);
+    device->driver = NULL;
+}
+
 static bool attach(struct backend_device *device, bool again)
 {
-    struct medium *medium = medium_of(device);
+    struct medium *medium = device->driver;
+    if (medium && !image_lives(&medium->image))
+        drop(device);
+    medium = medium_of(device, again);
     struct disk_order order = {.again = again};
     const char *why;
     if (!medium)
@@ -166,13 +190,8 @@ static void changed(struct backend_device *device)
 
 static void gone(struct backend_device *device)
 {
-    struct medium *medium = device->driver;
     broker_order(device, ORDER_GONE, NULL, 0, NULL, 0);
-    if (!medium)
-        return;
-    image_close(&medium->image);
-    free(medium);
-    device->driver = NULL;
+    drop(device);
 }
 
 const struct backend_driver disk_driver = {

@@ -2,13 +2,17 @@
 /* A guest that works a disk and knows what must be on it, and somebody who kills the back end: its
  * worker, or the broker with it.
  *
- * usage: blk_kill DIRECTORY KILLS [ORDER [SEED [raw|overlay]]]
+ * usage: blk_kill DIRECTORY KILLS [ORDER [SEED [raw|overlay|nbd]]]
+ * With nbd, Debian's qemu-nbd has the disk, and it is killed, too, and comes back after a while.
  * Every block written has a number and a
  * sequence; a read must find the last acknowledged write.  Each request is answered once.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -182,6 +186,34 @@ static void drain(void)
     }
 }
 
+/* ---- a server */
+
+static pid_t server; /* 0: none is needed */
+
+static void server_start(const char *directory, const char *image)
+{
+    char path[200];
+    const char *name = getenv("NBD_SOCKET"); /* where somebody stands in between */
+    snprintf(path, sizeof(path), "%s/%s", directory, name ? name : "nbd");
+    unlink(path);
+    server = fork();
+    if (server > 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execlp("qemu-nbd", "qemu-nbd", "-t", "-f", "raw", "-x", "a disk", "--discard=unmap", "-k", path,
+           image, NULL);
+    _exit(127);
+}
+
+static void server_kill(void)
+{
+    int status;
+    kill(server, SIGKILL);
+    waitpid(server, &status, 0);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fatal("the server had ended before the kill: %x", (unsigned)status);
+}
+
 static double seconds_of(unsigned requests)
 {
     struct timespec a;
@@ -262,8 +294,10 @@ int main(int argc, char *argv[])
 {
     char image[200];
     char base[200];
-    char params[220];
+    char params[420];
     bool overlay = argc > 5 && strcmp(argv[5], "overlay") == 0;
+    bool nbd = argc > 5 && strcmp(argv[5], "nbd") == 0;
+    unsigned server_kills = 0;
     unsigned kills = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
     unsigned with_work = 0; /* kills */
     uint64_t taken = 0;     /* requests under way in them */
@@ -279,6 +313,11 @@ int main(int argc, char *argv[])
         make_overlay(base, image);
     else
         image_create(image, BLOCKS * PAGE);
+    if (nbd) {
+        snprintf(params, sizeof(params), "nbd+unix:///a%%20disk?socket=%s/nbd", argv[1]);
+        server_start(argv[1], image);
+        usleep(500000); /* only the first time has it to be there */
+    }
     unsigned depth = front.order ? 100 : 32;
     front.persistent = any(2);
     backend_start(false);
@@ -297,14 +336,22 @@ int main(int argc, char *argv[])
         }
         usleep((unsigned)any(4) * (unsigned)any(1000));
         bool both = any(2);
+        bool again = nbd && any(2);
+        if (again)
+            server_kill();
+        server_kills += again;
         if (both)
             backend_kill();
-        else
+        else if (!again || any(2))
             worker_kill();
         unsigned now = requests_taken();
         taken += now;
         with_work += now > 0;
         hear();
+        if (again) {
+            usleep((unsigned)any(100000));
+            server_start(argv[1], image);
+        }
         if (both)
             backend_start(false);
         if (i % 10 == 9) { /* another connection, other ways */
@@ -339,6 +386,8 @@ int main(int argc, char *argv[])
     printf("%u kills, %u of them with requests in flight, %lu in all; %lu requests answered, %lu "
            "written\n",
            kills, with_work, (unsigned long)taken, (unsigned long)done, (unsigned long)sequence);
+    if (nbd)
+        printf("%u kills of the server\n", server_kills);
     if (kills > 10 && with_work * 2 < kills)
         fatal("too few kills met work");
     return 0;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,18 +93,32 @@ void backend_start(bool copy)
     _exit(127);
 }
 
-/* The broker's only child; 0: it has none now. */
+/* Has it been started as one, and not only forked? */
+static bool is_worker(int pid)
+{
+    char path[64];
+    char words[64] = "";
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    FILE *f = fopen(path, "r");
+    size_t got = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    return got > 0 && strcmp(words + strlen(words) + 1, "-w") == 0;
+}
+
+/* The broker's child that is one; 0: it has none now. */
 static pid_t child(void)
 {
     char path[64];
     int pid = 0;
+    bool found = false;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", broker, broker);
     FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%d", &pid) != 1)
-        pid = 0;
+    while (f && !found && fscanf(f, "%d", &pid) == 1)
+        found = is_worker(pid);
     if (f)
         fclose(f);
-    return pid;
+    return found ? pid : 0;
 }
 
 /* Sends SIGKILL to one process and waits until the worker is gone, which may be another. */
