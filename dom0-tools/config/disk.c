@@ -310,6 +310,12 @@ static bool take_field(struct spec *s, char *field)
     return set_positional(s, field);
 }
 
+/* Targets that only look as if they had a prefix; with Xen's tools nbd: stands for a script. */
+static bool is_blkbacks_own(const char *target)
+{
+    return strncmp(target, "overlay:/", 9) == 0 || strncmp(target, "nbd://", 6) == 0;
+}
+
 /* Over phy:, file: and the like, which stand for a format and shift the positions by one. */
 static bool take_prefixes(struct spec *s, char **at)
 {
@@ -326,6 +332,8 @@ static bool take_prefixes(struct spec *s, char **at)
     static const char word[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     char *colon;
 
+    if (is_blkbacks_own(*at))
+        return true;
     for (unsigned i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
         size_t len = strlen(prefixes[i].prefix);
 

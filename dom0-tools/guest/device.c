@@ -348,11 +348,11 @@ static void write_nic(struct nodes *n, unsigned domid, const uint8_t uuid[UUID_B
 
 /* ---- disks that two guests have */
 
-/* By the file or device itself: a name may have links in it. */
+/* By the file or device itself: a name may have links in it.  What is none has a name only. */
 static bool same_file(const char *params, const char *path)
 {
     char *real = realpath(params, NULL);
-    bool same = real && strcmp(real, path) == 0;
+    bool same = strcmp(real ? real : params, path) == 0;
 
     free(real);
     return same;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What disks stand for: files and block devices, and loop devices for the kernel's back end,
- * without a script or another program.
+ * without a script or another program; for blkback overlays and NBD servers, too.
  *
  * A loop device is told to go away with its last user (autoclear) in the same call that gives it
  * its file, so whoever is killed at whatever moment leaves none behind.
@@ -21,6 +21,7 @@
 
 #define LOOP_TRIES 64 /* others may take the free one that we were told of */
 
+static const char overlay[] = "overlay:"; /* with the overlay's file behind it */
 static const char load_loop[] = "Load the kernel's module: modprobe loop";
 
 /* Gives a loop device its file; direct I/O where the file system has it, so that data is not kept
@@ -116,6 +117,44 @@ static int look_for_users(const struct guest_disk *spec, struct problem *why)
     return 0;
 }
 
+/* ---- what only blkback serves: other programs' disks, and its overlays */
+
+static bool is_server(const char *target)
+{
+    return strncmp(target, "nbd://", 6) == 0 || strncmp(target, "nbd+unix://", 11) == 0;
+}
+
+static bool is_overlay(const char *target)
+{
+    return strncmp(target, overlay, strlen(overlay)) == 0;
+}
+
+/* Whether a server answers is found out by who speaks with it. */
+static int open_server(struct disk_device *d, struct problem *why)
+{
+    d->path = strdup(d->spec->path);
+    return d->path ? 0 : problem_set(why, ENOMEM, NULL, "no memory");
+}
+
+static int open_overlay(struct disk_device *d, struct problem *why)
+{
+    const char *name = d->spec->path + strlen(overlay);
+    char *real = realpath(name, NULL);
+    struct stat st;
+    int status = 0;
+
+    if (!real || stat(real, &st) != 0)
+        status = problem_set(why, errno, "Make it: blkback -o FILE BASE",
+                             "cannot open the overlay %s", name);
+    else if (!S_ISREG(st.st_mode))
+        status = problem_set(why, EINVAL, "Make one: blkback -o FILE BASE",
+                             "%s is no file, so it is no overlay", name);
+    else if (asprintf(&d->path, "%s%s", overlay, real) < 0)
+        status = problem_set(why, ENOMEM, NULL, "no memory");
+    free(real);
+    return status;
+}
+
 int disk_device_open(struct disk_device *d, const struct guest_disk *spec,
                      const struct device_kind *kind, struct problem *why)
 {
@@ -125,6 +164,13 @@ int disk_device_open(struct disk_device *d, const struct guest_disk *spec,
     *d = (struct disk_device){.spec = spec, .kind = kind, .fd = -1};
     if (refuse(spec, why) != 0)
         return -1;
+    if ((is_server(spec->path) || is_overlay(spec->path)) && kind->kernel)
+        return problem_set(why, ENOSYS, "Start the daemon: blkback; and leave backendtype= out",
+                           "%s: only blkback serves this", spec->path);
+    if (is_server(spec->path))
+        return open_server(d, why);
+    if (is_overlay(spec->path))
+        return open_overlay(d, why);
     file = open(spec->path, (spec->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
     if (file < 0 || fstat(file, &st) != 0) {
         problem_set(why, errno, "See whether the path in disk= is right", "cannot open %s",

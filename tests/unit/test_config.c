@@ -281,8 +281,15 @@ static void test_disks(void **state)
     (void)state;
     assert_true(make("disk=['phy:/dev/vda,xvda,w', 'file:/tmp/x.img,xvdb1,r',\n"
                      "'format=raw, vdev=xvdc, access=ro, discard, target=/a,b',\n"
-                     "'/c,,hdc:cdrom,r', ',,hdd:cdrom,r', '/d,qcow2,d20p3,rw,no-discard']"));
-    assert_int_equal(config.nr_disks, 6);
+                     "'/c,,hdc:cdrom,r', ',,hdd:cdrom,r', '/d,qcow2,d20p3,rw,no-discard',\n"
+                     "'nbd://h:1/e,raw,xvde,w', 'overlay:/o,raw,xvdf,w', 'nbd:h,xvdg,w',\n"
+                     "'format=raw, vdev=xvdh, access=rw, target=nbd+unix:///e?socket=/s']"));
+    assert_int_equal(config.nr_disks, 10);
+    assert_string_equal(config.disks[6].path, "nbd://h:1/e");
+    assert_null(config.disks[6].script);
+    assert_string_equal(config.disks[7].path, "overlay:/o");
+    assert_string_equal(config.disks[8].script, "block-nbd"); /* as with Xen's tools */
+    assert_string_equal(config.disks[9].path, "nbd+unix:///e?socket=/s");
     assert_string_equal(config.disks[0].path, "/dev/vda");
     assert_int_equal(config.disks[0].number, 51712);
     assert_true(config.disks[0].writable);

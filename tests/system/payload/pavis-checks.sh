@@ -318,6 +318,15 @@ pavis_hotplug() {
     check hot-kernels-detach pavis block-detach g xvdc
     check_equal hot-kernels-gone "$(ask 'ls /sys/block | grep -c xvdc')" 0
     check hot-loop-gone wait_for 10 eval '[ -z "$(losetup -a)" ]'
+    check hot-overlay eval 'blkback -o /tmp/hot.over /tmp/disk2.img && pavis block-attach g overlay:/tmp/hot.over,raw,xvdc,w'
+    check_equal hot-overlay-read "$(ask 'dd if=/dev/xvdc bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1; dd if=/dev/urandom of=/dev/xvdc bs=64k count=4 oflag=direct conv=fsync 2>/dev/null')" "$disk2_sum"
+    refused hot-overlay-shared 'disk of another guest' pavis block-attach g overlay:/tmp/../tmp/hot.over,raw,xvdd,w
+    check hot-overlay-detach pavis block-detach g xvdc
+    check_equal hot-overlay-base "$(sha256sum </tmp/disk2.img | cut -d' ' -f1)" "$disk2_sum"
+    refused hot-overlay-none 'blkback -o FILE BASE' pavis block-attach g overlay:/tmp/none,raw,xvdc,w
+    refused hot-overlay-kernels 'only blkback' pavis block-attach g overlay:/tmp/hot.over,raw,xvdc,w,backendtype=phy
+    refused hot-nbd-nonsense 'write nbd://HOST/EXPORT' pavis block-attach g 'vdev=xvdc,target=nbd:///x'
+    refused hot-nbd-nobody 'cannot connect to nbd://127.0.0.1:1/x' pavis block-attach g nbd://127.0.0.1:1/x,raw,xvdc,w
     check hot-card pavis network-attach g bridge=xenbr0 mac=00:16:3e:00:00:77
     check_equal hot-card-there "$(ask 'cat /sys/class/net/eth1/address')" 00:16:3e:00:00:77
     check hot-card-pings eval '[ "$(ask "ip addr add 10.9.0.3/24 dev eth1; ip link set eth1 up; ping -c 1 -W 2 -I eth1 10.9.0.1 | grep -c \"1 packets received\"")" = 1 ]'
