@@ -301,6 +301,21 @@ static void reconnect(struct disk *disk)
     front_connect(&disk->front);
 }
 
+/* As another disk of the guest, which has just written it. */
+static void overlay_read_only(void)
+{
+    static struct disk only = {.front = {.id = 51776, .ring_ref = 4, .port = 5}};
+    char params[220];
+    snprintf(params, sizeof(params), "overlay:%s", over.path);
+    memcpy(only.content, over.content, sizeof(only.content));
+    memcpy(only.other, over.other, sizeof(only.other));
+    disk_create(&only.front, params, false);
+    front_connect(&only.front);
+    read_all(&only, "read-only");
+    if (write_run(&only, 0))
+        fatal("a read-only disk was written");
+}
+
 static void short_file(void)
 {
     uint64_t half = BLOCKS / 2;
@@ -349,6 +364,7 @@ int main(int argc, char *argv[])
     refill(&over);
     kill_and_read(&over, "a killed worker's overlay");
     read_all(&well, "at the end");
+    overlay_read_only();
     backend_kill();
     check_base(base);
     return 0;
