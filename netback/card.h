@@ -27,7 +27,10 @@
 #include "netback/switch.h"
 #include "netback/uplink.h"
 
-#define PARCEL_ROOM  (17u * GATE_PAGE) /* of a buffer: more than any packet */
+#define PARCEL_ROOM  (17u * GATE_PAGE) /* of a buffer: any packet, beginning anywhere in a page */
+#define OWN_BUFFERS  24u               /* so many of them are granted to ourselves (gate.h) ... */
+#define OWN_HEADS    256u              /* ... and so many parcels' heads, ... */
+#define HEAD_ROOM    512u              /* ... each of which takes this */
 #define BATCH_COPIES 1024u
 #define BATCH_DROPS  256u       /* deliveries */
 #define MOST_HELD    128u       /* slots of a sender whose receivers have no room: half of a ring */
@@ -53,18 +56,18 @@ struct parcel {
     uint64_t until;                 /* it waits for room no longer than this */
     bool failed;                    /* it could not be read */
     unsigned first_copy, nr_copies; /* that read it, in this round's batch */
-    /* Its bytes: head_len of them at head; the others in @buffer behind those, if @here, or still
-     * in the sender's pages. */
+    /* Its bytes: head_len of them at head; the others at tail, if @here, or still in the sender's
+     * pages. */
     uint8_t *head;
     unsigned head_len;
     bool here;
+    uint8_t *tail;
     uint8_t *buffer;
     unsigned nr_rest;
     struct piece rest[PACKET_MAX_PIECES];
-    uint8_t inline_head[FRAME_HEAD];
-    uint8_t
-        other_head[FRAME_HEAD + VLAN_BYTES]; /* with a tag, or without: for those who want that */
-    unsigned other_len;                      /* 0: not made yet */
+    uint8_t *own_head;   /* FRAME_HEAD bytes, and behind them ... */
+    uint8_t *other_head; /* ... with a tag, or without: for those who want that */
+    unsigned other_len;  /* 0: not made yet */
     /* To be answered: places in the journal. */
     unsigned nr_slots;
     uint16_t slots[PACKET_MAX_SLOTS];
@@ -79,6 +82,13 @@ void parcels_init(struct parcel_list *list);
 void parcels_add(struct parcel_list *list, struct parcel *parcel);
 struct parcel *parcels_take(struct parcel_list *list); /* NULL: none */
 
+/* Memory for the first parcels and buffers, by which copies are cheaper; without it they work, too.
+ */
+void parcels_open(struct worker *worker);
+/* Where @at is in that memory, as a side of a copy, and how many of @len bytes are in that page; 0:
+ * it is elsewhere. */
+uint32_t parcels_grant(const struct worker *worker, const uint8_t *at, uint32_t len,
+                       union grant_side *side);
 /* A new one with one reference; NULL: no memory. */
 struct parcel *parcel_new(struct worker *worker);
 /* Gives it a buffer if it has none; false: no memory, or too many are in use. */
@@ -202,10 +212,13 @@ struct worker {
     struct queue *fresh_answers; /* queues with something to publish */
     struct parcel_list taken;
     struct parcel *free_parcels;
-    void *free_buffers;
-    unsigned buffers; /* in use */
-    uint64_t now;     /* of this round */
-    uint64_t wake_at; /* something becomes possible by itself; UINT64_MAX: nothing */
+    void *free_buffers, *own_buffers; /* not in use; the latter go first */
+    uint8_t *own;                     /* memory that is granted to ourselves, or NULL */
+    uint32_t *own_refs;
+    unsigned own_pages, own_parcels; /* how large it is; parcels that have their heads there */
+    unsigned buffers;                /* in use */
+    uint64_t now;                    /* of this round */
+    uint64_t wake_at;                /* something becomes possible by itself; UINT64_MAX: nothing */
     struct batch batch;
 };
 

@@ -21,6 +21,10 @@
 
 #define MOST_SEGMENTS                                                                              \
     256u /* of a packet cut here: 65535 bytes of 256 each; who sends smaller ones means harm */
+/* Copies of one packet: a piece may be in two pages of ours. */
+#define MOST_PLACED  (2 * PLACE_MAX_STEPS)
+#define MOST_FETCHED (2 * PACKET_MAX_PIECES)
+
 #define TAKE_AT_ONCE                                                                               \
     64 /* packets of one queue, or of the uplink, before others have their turn                    \
         */
@@ -66,17 +70,49 @@ static bool all_copied(const struct batch *batch, unsigned first, unsigned nr)
     return true;
 }
 
+/* Copies @len bytes between a granted page and memory of ours, which may be several pages. */
+static void copy_bytes(struct worker *worker, const union grant_side *theirs, uint8_t *ours,
+                       uint32_t len, bool to_guest)
+{
+    union grant_side at = *theirs;
+    while (len > 0) {
+        union grant_side here;
+        uint32_t now = parcels_grant(worker, ours, len, &here);
+        unsigned flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+        if (now > 0) {
+            flags = GNTCOPY_dest_gref | GNTCOPY_source_gref;
+        } else {
+            here.local = ours;
+            now = len;
+        }
+        struct grant_copy *c = add_copy(&worker->batch, flags, now);
+        c->from = to_guest ? here : at;
+        c->to = to_guest ? at : here;
+        at.granted.offset = (uint16_t)(at.granted.offset + now);
+        ours += now;
+        len -= now;
+    }
+}
+
 /* Copies the next @len bytes of what is still with the sender to memory of ours. */
-static void fetch(struct batch *batch, const struct parcel *parcel, uint8_t *to, uint32_t len)
+static void fetch(struct worker *worker, const struct parcel *parcel, uint8_t *to, uint32_t len)
 {
     for (const struct piece *piece = parcel->rest; len > 0; piece++) {
         uint32_t now = piece->len < len ? piece->len : len;
-        struct grant_copy *c = add_copy(batch, GNTCOPY_source_gref, now);
-        set_granted(&c->from, parcel->from, piece->ref, piece->offset);
-        c->to.local = to;
+        union grant_side from;
+        set_granted(&from, parcel->from, piece->ref, piece->offset);
+        copy_bytes(worker, &from, to, now, false);
         to += now;
         len -= now;
     }
+}
+
+/* Where in its buffer what is to be fetched is to begin: senders fill pages, most often all but
+ * the first piece, and then each piece has a page of ours to itself. */
+static uint8_t *fetch_at(const struct parcel *parcel)
+{
+    unsigned first = parcel->nr_rest > 1 ? parcel->rest[0].len : 0;
+    return parcel->buffer + (GATE_PAGE - first) % GATE_PAGE;
 }
 
 /* Those bytes are not wanted from there any more. */
@@ -151,12 +187,17 @@ static void send_up(struct worker *worker, struct parcel *parcel)
     int shift = (int)len - (int)parcel->head_len;
     struct iovec iov[3] = {{&virtio, sizeof(virtio)},
                            {(void *)(uintptr_t)head, len},
-                           {parcel->buffer + parcel->head_len, parcel->size - parcel->head_len}};
+                           {parcel->tail, parcel->size - parcel->head_len}};
+    int nr = parcel->size > parcel->head_len ? 3 : 2;
     if (virtio.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
         virtio.csum_start = (uint16_t)(virtio.csum_start + shift);
     if (virtio.hdr_len)
         virtio.hdr_len = (uint16_t)(virtio.hdr_len + shift);
-    if (writev(worker->uplink, iov, parcel->size > parcel->head_len ? 3 : 2) > 0)
+    if (nr == 3 && head + len == parcel->tail) {
+        iov[1].iov_len = parcel->size;
+        nr = 2;
+    }
+    if (writev(worker->uplink, iov, nr) > 0)
         count_rx(worker->uplink_counts, parcel);
     else
         worker->uplink_counts->rx_full++;
@@ -242,11 +283,11 @@ static bool place(struct worker *worker, struct parcel *parcel, struct queue *to
     struct place plan;
     union rx_slot slots[PLACE_MAX_SLOTS + 1];
     unsigned extra = parcel->offload.gso ? 1 : 0;
-    if (!batch_has_room(batch, PLACE_MAX_STEPS))
+    if (!batch_has_room(batch, MOST_PLACED))
         flush(worker);
     const uint8_t *head = head_for(worker, parcel, to->card->port, &lens[0]);
     uint32_t here = parcel->here ? parcel->size - parcel->head_len : 0;
-    if (here > 0 && head == parcel->buffer)
+    if (here > 0 && head + lens[0] == parcel->tail)
         lens[0] = parcel->size; /* in one piece */
     else if (here > 0)
         lens[nr++] = here;
@@ -259,20 +300,20 @@ static bool place(struct worker *worker, struct parcel *parcel, struct queue *to
     memcpy(d->slots, slots, (plan.nr_slots + extra) * sizeof(slots[0]));
     for (unsigned i = 0; i < plan.nr_steps; i++) {
         const struct place_step *s = &plan.steps[i];
-        bool granted = s->piece > 0 && here == 0;
-        struct grant_copy *c =
-            add_copy(batch, GNTCOPY_dest_gref | (granted ? GNTCOPY_source_gref : 0), s->len);
+        union grant_side page;
         /* The second slot is the one for segments. */
-        set_granted(&c->to, to, slots[s->slot + (s->slot > 0 ? extra : 0)].request.gref, s->to);
-        if (granted) {
+        set_granted(&page, to, slots[s->slot + (s->slot > 0 ? extra : 0)].request.gref, s->to);
+        if (s->piece > 0 && here == 0) {
             const struct piece *piece = &parcel->rest[s->piece - 1];
+            struct grant_copy *c = add_copy(batch, GNTCOPY_dest_gref | GNTCOPY_source_gref, s->len);
             set_granted(&c->from, parcel->from, piece->ref, piece->offset + s->from);
+            c->to = page;
         } else {
-            const uint8_t *from = s->piece > 0 ? parcel->buffer + parcel->head_len : head;
-            c->from.local = (void *)(uintptr_t)(from + s->from);
+            const uint8_t *from = s->piece > 0 ? parcel->tail : head;
+            copy_bytes(worker, &page, (uint8_t *)(uintptr_t)(from + s->from), s->len, true);
         }
     }
-    d->nr_copies = plan.nr_steps;
+    d->nr_copies = batch->nr_copies - d->first_copy;
     return true;
 }
 
@@ -381,7 +422,8 @@ static bool bring_here(struct worker *worker, struct parcel *parcel)
     flush(worker);
     if (!parcel->buffer && !parcel_buffer(worker, parcel))
         return false;
-    fetch(batch, parcel, parcel->buffer + parcel->head_len, parcel->size - parcel->head_len);
+    parcel->tail = parcel->buffer + parcel->head_len;
+    fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
     run_copies(batch);
     parcel->here = all_copied(batch, 0, batch->nr_copies);
     batch->nr_copies = 0;
@@ -415,6 +457,7 @@ static void do_its_work(struct worker *worker, struct parcel *parcel, struct car
         }
         part->head = part->buffer;
         part->head_len = part->size < FRAME_HEAD ? part->size : FRAME_HEAD;
+        part->tail = part->head + part->head_len;
         part->here = true;
         part->port = parcel->port;
         part->offload = (struct offload){.validated = true};
@@ -432,7 +475,7 @@ static void deliver(struct worker *worker, struct parcel *parcel, unsigned port)
 {
     struct card *card = worker->cards[port];
     if (port == SWITCH_UPLINK) {
-        if (!batch_has_room(&worker->batch, PACKET_MAX_PIECES))
+        if (!batch_has_room(&worker->batch, MOST_FETCHED))
             flush(worker);
         if (!parcel->here && !parcel_buffer(worker, parcel)) {
             worker->uplink_counts->rx_full++;
@@ -441,9 +484,10 @@ static void deliver(struct worker *worker, struct parcel *parcel, unsigned port)
         struct delivery *d = add_delivery(worker, parcel, NULL);
         /* It is not here before the batch has run, so further deliveries of the same packet go on
          * with its pages. */
-        if (!parcel->here)
-            fetch(&worker->batch, parcel, parcel->buffer + parcel->head_len,
-                  parcel->size - parcel->head_len);
+        if (!parcel->here) {
+            parcel->tail = fetch_at(parcel);
+            fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
+        }
         d->nr_copies = worker->batch.nr_copies - d->first_copy;
         return;
     }
@@ -516,11 +560,12 @@ static void take_parcel(struct worker *worker, struct parcel *parcel)
         parcel->here =
             (parcel->from->uplink_last && parcel_buffer(worker, parcel)) || size <= FRAME_HEAD;
         if (parcel->buffer)
-            parcel->head = parcel->buffer;
+            parcel->head = fetch_at(parcel);
         uint32_t now = parcel->here ? size : parcel->head_len;
-        fetch(batch, parcel, parcel->head, now);
+        fetch(worker, parcel, parcel->head, now);
         cut(parcel, now);
     }
+    parcel->tail = parcel->head + parcel->head_len;
     parcel->nr_copies = batch->nr_copies - parcel->first_copy;
     parcels_add(&worker->taken, parcel);
 }
@@ -535,7 +580,7 @@ static void take_from(struct worker *worker, struct queue *queue)
             wait_until(worker, worker->now + wait);
             return;
         }
-        if (i == TAKE_AT_ONCE || !batch_has_room(&worker->batch, PLACE_MAX_STEPS)) {
+        if (i == TAKE_AT_ONCE || !batch_has_room(&worker->batch, MOST_PLACED)) {
             queue_activate(queue); /* another time */
             return;
         }
@@ -585,7 +630,7 @@ static void serve_waiting(struct worker *worker, struct queue *queue)
     if (queue->stalled && there > 0)
         queue->stalled = false;
     while (queue->waiting.first) {
-        if (!batch_has_room(&worker->batch, PLACE_MAX_STEPS)) {
+        if (!batch_has_room(&worker->batch, MOST_PLACED)) {
             queue_activate(queue);
             return;
         }

@@ -2,7 +2,15 @@
 /* Packets on their way, and their memory, which is kept for the next ones. */
 #include <stdlib.h>
 
+#include "abi/xen.h"
 #include "netback/card.h"
+
+#define HEAD_PAGES   (OWN_HEADS * HEAD_ROOM / GATE_PAGE)
+#define BUFFER_PAGES (PARCEL_ROOM / GATE_PAGE)
+
+_Static_assert(2 * FRAME_HEAD + VLAN_BYTES <= HEAD_ROOM && GATE_PAGE % HEAD_ROOM == 0,
+               "both heads of a parcel are in one page");
+_Static_assert(GATE_PAGE - 1 + PACKET_MAX_SIZE <= PARCEL_ROOM, "any packet, beginning anywhere");
 
 void parcels_init(struct parcel_list *list)
 {
@@ -25,19 +33,62 @@ struct parcel *parcels_take(struct parcel_list *list)
     return parcel;
 }
 
+/* All networks share what the kernel allows (xen-gntalloc's `limit`): less will do. */
+void parcels_open(struct worker *worker)
+{
+    for (unsigned buffers = OWN_BUFFERS; buffers > 0 && !worker->own; buffers /= 2) {
+        unsigned nr = HEAD_PAGES + buffers * BUFFER_PAGES;
+        free(worker->own_refs);
+        worker->own_refs = calloc(nr, sizeof(*worker->own_refs));
+        worker->own = worker->own_refs ? grants_own(nr, worker->own_refs) : NULL;
+        worker->own_pages = worker->own ? nr : 0;
+    }
+    uint8_t *end = worker->own + (size_t)worker->own_pages * GATE_PAGE;
+    for (uint8_t *at = worker->own + HEAD_PAGES * GATE_PAGE; worker->own && at < end;
+         at += PARCEL_ROOM) {
+        *(void **)at = worker->own_buffers;
+        worker->own_buffers = at;
+    }
+}
+
+uint32_t parcels_grant(const struct worker *worker, const uint8_t *at, uint32_t len,
+                       union grant_side *side)
+{
+    size_t offset = (uintptr_t)at - (uintptr_t)worker->own;
+    if (offset / GATE_PAGE >= worker->own_pages)
+        return 0;
+    side->granted.ref = worker->own_refs[offset / GATE_PAGE];
+    side->granted.offset = offset % GATE_PAGE;
+    side->granted.domid = DOMID_SELF;
+    uint32_t left = GATE_PAGE - side->granted.offset;
+    return len < left ? len : left;
+}
+
+static struct parcel *make_parcel(struct worker *worker)
+{
+    bool own = worker->own && worker->own_parcels < OWN_HEADS;
+    struct parcel *parcel = malloc(sizeof(*parcel) + (own ? 0 : HEAD_ROOM));
+    if (parcel) {
+        parcel->own_head =
+            own ? worker->own + (size_t)worker->own_parcels++ * HEAD_ROOM : (uint8_t *)(parcel + 1);
+        parcel->other_head = parcel->own_head + FRAME_HEAD;
+    }
+    return parcel;
+}
+
 struct parcel *parcel_new(struct worker *worker)
 {
     struct parcel *parcel = worker->free_parcels;
     if (parcel)
         worker->free_parcels = parcel->next;
-    else if (!(parcel = malloc(sizeof(*parcel))))
+    else if (!(parcel = make_parcel(worker)))
         return NULL;
     /* The big arrays are described by numbers that are set here. */
     parcel->next = NULL;
     parcel->from = NULL;
     parcel->refs = 1;
     parcel->failed = parcel->here = false;
-    parcel->head = parcel->inline_head;
+    parcel->head = parcel->own_head;
     parcel->buffer = NULL;
     parcel->nr_rest = parcel->nr_slots = parcel->nr_copies = parcel->other_len = 0;
     return parcel;
@@ -45,13 +96,14 @@ struct parcel *parcel_new(struct worker *worker)
 
 bool parcel_buffer(struct worker *worker, struct parcel *parcel)
 {
-    void **kept = worker->free_buffers;
+    void **list = worker->own_buffers ? &worker->own_buffers : &worker->free_buffers;
+    void **kept = *list;
     if (parcel->buffer)
         return true;
     if (worker->buffers == MOST_BUFFERS)
         return false;
     if (kept)
-        worker->free_buffers = *kept;
+        *list = *kept;
     else if (!(kept = aligned_alloc(GATE_PAGE, PARCEL_ROOM)))
         return false;
     worker->buffers++;
@@ -66,8 +118,11 @@ void parcel_put(struct worker *worker, struct parcel *parcel)
     for (unsigned i = 0; i < parcel->nr_slots; i++)
         queue_answer(parcel->from, parcel->slots[i], parcel->failed);
     if (parcel->buffer) {
-        *(void **)parcel->buffer = worker->free_buffers;
-        worker->free_buffers = parcel->buffer;
+        union grant_side side;
+        bool own = parcels_grant(worker, parcel->buffer, 1, &side) > 0;
+        void **list = own ? &worker->own_buffers : &worker->free_buffers;
+        *(void **)parcel->buffer = *list;
+        *list = parcel->buffer;
         worker->buffers--;
     }
     parcel->next = worker->free_parcels;

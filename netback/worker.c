@@ -210,6 +210,7 @@ bool worker_open(struct worker *worker, const char *network, const char *directo
     worker->uplink_counts = &worker->spare;
     worker->wake_at = UINT64_MAX;
     parcels_init(&worker->taken);
+    parcels_open(worker);
     snprintf(name, sizeof(name), "%s.journal", network);
     worker->journal = share(directory, name, sizeof(struct journal), true);
     snprintf(name, sizeof(name), "%s" COUNTS_SUFFIX, network);

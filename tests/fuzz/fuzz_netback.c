@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
+#include "abi/xen.h"
 #include "abi/grant_table.h"
 #include "netback/card.h"
 #include "fuzz.h"
@@ -59,11 +60,29 @@ void grants_unmap(void *at, unsigned nr)
     mapped -= nr;
 }
 
+static uint8_t *own;
+static unsigned own_pages;
+
+/* In half of the processes: without it each head and buffer is memory by itself. */
+void *grants_own(unsigned nr, uint32_t *refs)
+{
+    if (any(2))
+        return NULL;
+    own_pages = nr;
+    for (unsigned i = 0; i < nr; i++)
+        refs[i] = i + PAGES;
+    return own = aligned_alloc(GATE_PAGE, (size_t)nr * GATE_PAGE);
+}
+
 static uint8_t *side(const union grant_side *s, bool granted, size_t len)
 {
     if (!granted)
         return s->local;
     CHECK(s->granted.offset + len <= GATE_PAGE);
+    if (s->granted.domid == DOMID_SELF) {
+        CHECK(s->granted.ref - PAGES < own_pages);
+        return own + (size_t)(s->granted.ref - PAGES) * GATE_PAGE + s->granted.offset;
+    }
     CHECK(s->granted.domid >= 1 && s->granted.domid <= GUESTS);
     return s->granted.ref < PAGES ? pages[s->granted.domid - 1][s->granted.ref] + s->granted.offset
                                   : NULL;
@@ -408,6 +427,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     now = NS_PER_S;
     worker->wake_at = UINT64_MAX;
     chance = fuzz_gene(data, 0);
+    static bool begun;
+    if (!begun)
+        parcels_open(worker);
+    begun = true;
     journal_open(worker->journal);
     counts_open(worker->counts);
     worker->net = switch_make(5);

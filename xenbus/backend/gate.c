@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /dev/xen/gntdev and /dev/xen/evtchn: see gate.h.  Numbers and structures are those of Linux's
+/* /dev/xen/gntdev, gntalloc and evtchn: see gate.h.  Numbers and structures are those of Linux's
  * drivers.  Breaking the rule that a mapping is given back before the front end is told so costs
  * the guest its device: both stock front ends give up when they find a grant still in use.
  */
@@ -44,6 +44,13 @@ struct unmap_grants {
     uint32_t count;
     uint32_t pad;
 };
+struct own_grants {
+    uint16_t domid;
+    uint16_t flags;
+    uint32_t count;
+    uint64_t index;
+    uint32_t refs[];
+};
 struct copy_grants {
     uint32_t count;
     struct grant_copy *segments;
@@ -56,6 +63,12 @@ struct copy_grants {
 #define GNTDEV_MAP   _IOC(_IOC_NONE, 'G', 0, sizeof(struct map_grants) + sizeof(struct map_ref))
 #define GNTDEV_UNMAP _IOC(_IOC_NONE, 'G', 1, sizeof(struct unmap_grants))
 #define GNTDEV_COPY  _IOC(_IOC_NONE, 'G', 8, sizeof(struct copy_grants))
+
+#define GNTALLOC_ALLOC                                                                             \
+    _IOC(_IOC_NONE, 'G', 5, sizeof(struct own_grants) + sizeof(uint64_t)) /* one, and its padding  \
+                                                                           */
+#define GNTALLOC_WRITABLE 1
+#define BACKEND_DOMAIN    0 /* where back ends are: paths in the store say so, too */
 
 _Static_assert(sizeof(struct grant_copy) == 24, "Linux's layout");
 
@@ -138,6 +151,26 @@ void *grants_map(unsigned domid, const uint32_t *refs, unsigned nr, bool writabl
 void grants_unmap(void *pages, unsigned nr)
 {
     munmap(pages, (size_t)nr * GATE_PAGE);
+}
+
+void *grants_own(unsigned nr, uint32_t *refs)
+{
+    static int device = -1; /* the grants end with it */
+    void *pages = MAP_FAILED;
+    struct own_grants *own = calloc(1, sizeof(*own) + nr * sizeof(own->refs[0]));
+    if (!own)
+        return NULL;
+    if (device < 0)
+        device = open("/dev/xen/gntalloc", O_RDWR | O_CLOEXEC);
+    own->domid = BACKEND_DOMAIN;
+    own->flags = GNTALLOC_WRITABLE;
+    own->count = nr;
+    if (device >= 0 && ioctl(device, GNTALLOC_ALLOC, own) == 0)
+        pages = mmap(NULL, (size_t)nr * GATE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, device,
+                     (off_t)own->index);
+    memcpy(refs, own->refs, nr * sizeof(refs[0]));
+    free(own);
+    return pages == MAP_FAILED ? NULL : pages;
 }
 
 bool grants_copy_each(struct grant_copy *copies, unsigned nr)

@@ -57,6 +57,12 @@ struct grant_copy {
  * of it, and nothing is known of any. */
 bool grants_copy_each(struct grant_copy *copies, unsigned nr);
 
+/* @nr pages of ours, one behind the other, that are granted to ourselves: @refs, to be used with
+ * DOMID_SELF.  A copy that names our side so costs the kernel nothing, where it looks up and pins
+ * the pages behind a pointer each time.  For as long as the process lives; NULL with errno: there
+ * are none, or not so many. */
+void *grants_own(unsigned nr, uint32_t *refs);
+
 /* An event channel with a descriptor of its own. */
 struct event {
     int fd; /* readable when the event is pending; -1: none */
