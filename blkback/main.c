@@ -23,6 +23,7 @@
 
 #define DEFAULT_DIRECTORY "/run/pavis/blkback"
 #define MAX_DOMID         0x7fefu /* the ids above mean something else */
+#define DISK_PAGES        2048u   /* it keeps 1056, and has four rings of 16 */
 
 static struct {
     struct supervisor supervisor; /* first */
@@ -89,7 +90,7 @@ static int serve_guest(unsigned guest)
         program[6] = "-v";
     snprintf(domid, sizeof(domid), "%u", guest);
     disk_offer_persistent = !self.copy;
-    if (!broker_open(&broker, &disk_driver, guest, program))
+    if (!broker_open(&broker, &disk_driver, guest, DISK_PAGES, program))
         err(1, "cannot watch the devices of domain %u; is xenstored running?", guest);
     if (self.strict && !broker_copies(&broker))
         err(1, "no memory for copies");

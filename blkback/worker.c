@@ -13,12 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backend/jail.h"
 #include "blkback/disk.h"
-
-/* Buffers are 32 MiB, jobs of 64 disks of four queues 60. */
-#define MAX_MEMORY      (256ul << 20)
-#define MAX_DESCRIPTORS 512 /* 64 disks of four queues */
+#include "blkback/jail.h"
 
 /* A guest that fills a ring as fast as it is emptied must not keep us from all else. */
 #define ROUNDS 16
@@ -192,11 +188,7 @@ bool worker_open(struct worker *worker, unsigned guest, const char *directory)
         backend_log(LOG_ERR, "io_uring: %s", strerror(-result));
         return false;
     }
-    const struct jail jail = {.uid = JAIL_UID_BLK + guest,
-                              .directory = directory,
-                              .memory = MAX_MEMORY,
-                              .descriptors = MAX_DESCRIPTORS,
-                              .ioctls = gate_ioctls()};
+    const struct jail jail = disk_jail(guest, directory);
     if (!jail_enter(&jail, &what)) {
         backend_log(LOG_ERR, "cannot give up %s: %m", what);
         return false;

@@ -1,89 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One network card as a device of the store, and as a port of the switch. */
-#include <errno.h>
+/* One network card in the worker, as its broker (store.c) orders: a port of the switch with queues.
+ */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
-#include "backend/node.h"
 #include "netback/card.h"
-#include "netback/rate.h"
 
 #define COMPLAINTS 20 /* lines about one card; who writes more fills a log */
 
 void card_complain(struct card *card, const char *what)
 {
     if (card->complaints++ < COMPLAINTS)
-        syslog(LOG_WARNING, "device %u of domain %u: refused: %s", card->device->id,
-               card->device->guest, what);
+        backend_log(LOG_WARNING, "device %u of domain %u: refused: %s", card->device->id,
+                    card->device->guest, what);
 }
 
-/* ---- what the toolstack wants */
+/* ---- a port of the switch */
 
-static char *node(struct backend_device *device, const char *name)
-{
-    return node_read(device->backend->store, device->path, name);
-}
-
-static uint64_t wanted(struct backend_device *device, const char *name, uint64_t max,
-                       uint64_t otherwise)
-{
-    uint64_t value = otherwise;
-    bool there = node_number(device->backend->store, device->path, name, max, &value);
-    if (!there && errno != ENOENT)
-        backend_error(device, "the node '%s' is no number up to %llu and means nothing", name,
-                      (unsigned long long)max);
-    return there ? value : otherwise;
-}
-
-/* The network that a card is in: its node `network`, or the bridge's name. */
-static bool mine(struct backend_device *device)
-{
-    const struct worker *worker =
-        (struct worker *)((char *)device->backend - offsetof(struct worker, backend));
-    char *network = node(device, "network");
-    if (!network)
-        network = node(device, "bridge");
-    bool is = network && strcmp(network, worker->network) == 0;
-    free(network);
-    return is;
-}
-
-/* Who waits because of the old rate is not told by its guest. */
-static void new_rate(struct card *card, const struct rate *rate)
-{
-    card->rate = *rate;
-    for (unsigned i = 0; i < card->nr_queues; i++)
-        queue_activate(card->queue[i]);
-}
-
-/* What may be changed at any time: the rate and the addresses.  False: the addresses cannot be
- * read, and the guard stays as it was, since none would mean any. */
-static bool set_limits(struct card *card)
-{
-    struct rate rate;
-    struct guard guard = card->guard;
-    char *text = node(card->device, "rate");
-    rate_parse(&rate, text ? text : "0,0");
-    if (rate.per_second != card->rate.per_second || rate.burst_ns != card->rate.burst_ns)
-        new_rate(card, &rate);
-    free(text);
-    text = node(card->device, "ip");
-    bool known = text || errno == ENOENT;
-    guard.nr_addresses = 0;
-    guard.off = !wanted(card->device, "guard", 1, 1);
-    bool good = known && (!text || !*text || guard_parse_addresses(&guard, text));
-    if (good)
-        card->guard = guard;
-    else
-        backend_error(card->device, "the node 'ip' has no list of at most %d addresses: %s",
-                      GUARD_ADDRESSES, known ? text : "it cannot be read");
-    free(text);
-    return good;
-}
-
-static bool join(struct card *card)
+static bool join(struct card *card, const struct card_order *order)
 {
     static const char *const errors[] = {
         [SWITCH_FULL] = "the network has too many cards",
@@ -91,26 +28,12 @@ static bool join(struct card *card)
         [SWITCH_BAD_MAC] = "its MAC address is none of a card",
         [SWITCH_BAD_VLAN] = "its VLAN is none",
     };
-    char *mac = node(card->device, "mac");
-    bool good = mac && guard_parse_mac(card->guard.mac, mac);
-    free(mac);
-    if (!good) {
-        backend_error(card->device, "the node 'mac' with an address such as 00:16:3e:00:00:01 is "
-                                    "needed");
-        return false;
-    }
-    uint64_t vlan = 0;
-    if (!node_number(card->device->backend->store, card->device->path, "vlan", VLAN_MAX, &vlan) &&
-        errno != ENOENT) {
-        backend_error(card->device, "the node 'vlan' is no number up to %u", VLAN_MAX);
-        return false; /* without it the card would be in another network */
-    }
     struct switch_port_config config = {
-        .learns = card->guard.off,
-        .vlan = (uint16_t)vlan,
-        .groups = wanted(card->device, "broadcasts", UINT32_MAX, SWITCH_GROUPS),
+        .learns = order->guard.off,
+        .vlan = order->vlan,
+        .groups = order->groups,
     };
-    memcpy(config.mac, card->guard.mac, MAC_LEN);
+    memcpy(config.mac, order->guard.mac, MAC_LEN);
     enum switch_error error = switch_add(card->worker->net, &config, &card->port);
     if (error != SWITCH_OK) {
         card->port = 0;
@@ -148,31 +71,6 @@ static struct card *card_of(struct backend_device *device)
     return card;
 }
 
-static bool offer(struct backend_device *device, xs_transaction_t t)
-{
-    static const struct {
-        const char *name;
-        unsigned value;
-    } keys[] = {
-        {"feature-sg", 1},
-        {"feature-gso-tcpv4", 1},
-        {"feature-gso-tcpv6", 1},
-        {"feature-ipv6-csum-offload", 1},
-        {"feature-rx-copy", 1},
-        {"feature-rx-flip", 0},
-        {"feature-split-event-channels", 1},
-        {"multi-queue-max-queues", FRONT_MAX_QUEUES},
-    };
-    struct card *card = card_of(device);
-    if (!card)
-        return false;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (!node_write(device->backend->store, t, device->path, keys[i].name, "%u", keys[i].value))
-            return false;
-    }
-    return true;
-}
-
 static void let_go(struct card *card)
 {
     while (card->nr_queues > 0)
@@ -180,45 +78,61 @@ static void let_go(struct card *card)
     leave(card);
 }
 
-static bool attach(struct backend_device *device, bool again)
+/* What may be changed at any time.  A rate that stays goes on with what was spent. */
+static void set_limits(struct card *card, const struct card_order *order)
 {
-    struct card *card = card_of(device);
-    const char *why;
-    if (!card)
-        return false;
-    if (!front_read(device->backend->store, device->front, &card->front, &why)) {
-        backend_error(device, "the guest's node '%s' is missing or makes no sense", why);
-        return false;
-    }
-    if (!again)
-        journal_forget(card->worker->journal, device->guest, device->id);
-    if (!set_limits(card))
-        return false;
-    /* Who takes over does not take a guest's card away because the bridge has gone meanwhile. */
-    if (!join(card) || (!worker_uplink(card->worker, device) && !again))
-        goto fail;
+    const struct rate *rate = &order->rate;
+    card->guard = order->guard;
+    if (rate->per_second == card->rate.per_second && rate->burst_ns == card->rate.burst_ns)
+        return;
+    card->rate = *rate;
+    for (unsigned i = 0; i < card->nr_queues; i++)
+        queue_activate(card->queue[i]); /* who waits because of the old rate is not told */
+}
+
+static bool open_queues(struct card *card, bool again)
+{
     for (unsigned i = 0; i < card->front.nr_queues; i++) {
         if (!queue_open(card, i, &card->front.queue[i], again))
-            goto fail;
+            return false;
     }
-    syslog(LOG_INFO, "device %u of domain %u: port %u, %u queues, %s event channels", device->id,
-           device->guest, card->port, card->nr_queues,
-           card->front.queue[0].tx_port == card->front.queue[0].rx_port ? "single" : "split");
     return true;
-fail:
-    let_go(card);
-    return false;
+}
+
+/* The descriptor, if any, is the network's way out, the same for all cards. */
+static bool attach(struct backend_device *device, const void *payload, const int *fds, unsigned nr)
+{
+    const struct card_order *order = payload;
+    struct card *card = card_of(device);
+    for (unsigned i = 0; i < nr; i++) {
+        if (i > 0 || !card || !worker_uplink(card->worker, fds[i]))
+            close(fds[i]);
+    }
+    if (!card)
+        return false;
+    card->front = order->front;
+    if (!order->again)
+        journal_forget(card->worker->journal, device->guest, device->id);
+    set_limits(card, order);
+    if (!join(card, order) || !open_queues(card, order->again)) {
+        let_go(card);
+        return false;
+    }
+    backend_log(LOG_INFO, "device %u of domain %u: port %u, %u queues, %s event channels",
+                device->id, device->guest, card->port, card->nr_queues,
+                card->front.queue[0].tx_port == card->front.queue[0].rx_port ? "single" : "split");
+    return true;
+}
+
+static void change(struct backend_device *device, const void *payload)
+{
+    if (device->driver)
+        set_limits(device->driver, payload);
 }
 
 static void detach(struct backend_device *device)
 {
     let_go(device->driver);
-}
-
-static void changed(struct backend_device *device)
-{
-    if (device->driver)
-        set_limits(device->driver);
 }
 
 static void gone(struct backend_device *device)
@@ -232,12 +146,5 @@ static void gone(struct backend_device *device)
     device->driver = NULL;
 }
 
-const struct backend_driver card_driver = {
-    .kind = "pvnet",
-    .mine = mine,
-    .offer = offer,
-    .attach = attach,
-    .detach = detach,
-    .changed = changed,
-    .gone = gone,
-};
+const struct ward_driver card_ward = {
+    .attach = attach, .change = change, .detach = detach, .gone = gone};

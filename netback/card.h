@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The parts of a worker: the process that serves all cards of one network, and what it consists of.
+/* The parts of a worker: the process, in a jail, that serves all cards of one network, and what it
+ * consists of.
  *
  *   worker  ->  cards  ->  queues (two rings and their ports each)
  *   parcels: packets on their way, from a queue or the uplink to queues or the uplink
@@ -21,11 +22,11 @@
 #include "netback/guard.h"
 #include "netback/journal.h"
 #include "netback/offload.h"
+#include "netback/order.h"
 #include "netback/packet.h"
 #include "netback/place.h"
 #include "netback/ring.h"
 #include "netback/switch.h"
-#include "netback/uplink.h"
 
 #define PARCEL_ROOM  (17u * GATE_PAGE) /* of a buffer: any packet, beginning anywhere in a page */
 #define OWN_BUFFERS  24u               /* so many of them are granted to ourselves (gate.h) ... */
@@ -167,8 +168,6 @@ struct card {
     unsigned complaints;
 };
 
-extern const struct backend_driver card_driver;
-
 /* A line in the log about what a guest did, but not for ever. */
 void card_complain(struct card *card, const char *what);
 
@@ -201,12 +200,11 @@ struct worker {
     struct counts spare;
     struct net_switch *net;
     struct card *cards[SWITCH_PORTS]; /* by port */
-    struct watcher store, tap;
-    struct uplink_config uplink_config;
-    struct uplink up;
+    struct watcher orders, tap;
     int uplink; /* the descriptor of the TAP; -1: none */
     bool uplink_ready;
-    bool store_ready;
+    bool ordered;      /* an order has come */
+    unsigned patience; /* how often it still waits for ports that a predecessor has */
     int epoll;
     struct queue *active;
     struct queue *fresh_answers; /* queues with something to publish */
@@ -235,11 +233,10 @@ void watcher_start(struct worker *worker, struct watcher *watcher, int fd,
                    void (*ready)(struct watcher *watcher));
 void watcher_end(struct worker *worker, struct watcher *watcher);
 
-/* Serves @network until the store is gone or its last card.  Files for successors are in
- * @directory. */
+/* Files for successors are in @directory.  The process is in the jail afterwards; false: the reason
+ * has been told. */
 bool worker_open(struct worker *worker, const char *network, const char *directory);
-/* The way out, if the nodes of @device name a bridge and there is none yet; false: the reason has
- * been told. */
-bool worker_uplink(struct worker *worker, struct backend_device *device);
-/* One wait and one round; false: the end. */
+/* The way out, which the worker takes if it has none yet. */
+bool worker_uplink(struct worker *worker, int fd);
+/* One wait, one round, and one order if there is any; false: the broker is gone. */
 bool worker_round(struct worker *worker);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* netback: starts a worker for each network in which guests have cards of ours, and another one
+/* netback: starts a broker for each network in which guests have cards of ours, and another one
  * when it ends.
  *
- * The two are one program.  The first process (xenbus/backend/supervisor.h) watches the store for
- * cards; a worker is told its network by --network.  A worker that is killed leaves its notes and
- * the guests' nodes as they are, and its successor goes on with them; guests notice a pause.
+ * All are one program.  The first process (xenbus/backend/supervisor.h) watches the store for
+ * cards; a broker is told its network by --network, and starts the worker, which does the work in a
+ * jail (xenbus/backend/broker.h).  A worker that is killed, alone or with its broker, leaves its
+ * notes and the guests' nodes as they are, and its successor goes on with them; guests notice a
+ * pause.
  */
 #include <ctype.h>
 #include <err.h>
@@ -13,16 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "backend/node.h"
 #include "backend/supervisor.h"
 #include "netback/card.h"
 
 #define DEFAULT_DIRECTORY "/run/pavis/netback"
-#define MAX_NAME          48u /* of a network */
+#define MAX_NAME          48u                    /* of a network */
+#define CARD_PAGES        (FRONT_MAX_QUEUES * 2) /* its rings */
 
 static struct supervisor self;
 static const char *own_network; /* what this process is to serve; NULL: all, by others */
+static bool jailed;             /* as its worker */
 
 /* It becomes part of file names. */
 static bool is_name(const char *name)
@@ -95,14 +100,26 @@ static bool is_news(struct supervisor *s, const char *path)
 
 /* ---- beginning */
 
-static int serve_network(const char *network)
+static int be_worker(void)
 {
     static struct worker worker;
-    if (!worker_open(&worker, network, self.directory))
+    if (!worker_open(&worker, own_network, self.directory))
         return 1;
     while (worker_round(&worker))
         ;
-    return worker.backend.gone ? 0 : 1;
+    _exit(0); /* what a library does at its end may be more than it may do here */
+}
+
+static int serve_network(void)
+{
+    static struct network network;
+    const char *program[] = {"netback", "-w", "-n", own_network, "-d", self.directory, NULL, NULL};
+    if (self.verbose)
+        program[6] = "-v";
+    network.name = own_network;
+    if (!broker_open(&network.broker, &card_driver, BACKEND_ALL_GUESTS, CARD_PAGES, program))
+        err(1, "cannot watch the cards of network %s; is xenstored running?", own_network);
+    return broker_run(&network.broker) ? 0 : 1;
 }
 
 static void usage(FILE *to)
@@ -114,7 +131,7 @@ static void usage(FILE *to)
           "  -f, --foreground      stay in the foreground, messages on standard error too\n"
           "  -d, --directory DIR   for what successors need (" DEFAULT_DIRECTORY ", a tmpfs)\n"
           "  -p, --pid-file FILE   the process id of the first process\n"
-          "  -n, --network NAME    be the worker of one network\n"
+          "  -n, --network NAME    serve one network only\n"
           "  -s, --show            print what the cards have done, as JSON\n"
           "  -v, --verbose         log connections too\n"
           "  -h, --help; -V, --version\n",
@@ -137,14 +154,22 @@ static void parse(int argc, char *argv[])
 {
     static const struct option options[] = {
         {"network", required_argument, NULL, 'n'},
+        {"strict", no_argument, NULL, 'S'},
         SUPERVISOR_LONG_OPTIONS,
     };
     int c;
-    while ((c = getopt_long(argc, argv, SUPERVISOR_OPTIONS "n:", options, NULL)) != -1) {
-        if (c != 'n')
-            supervisor_option(&self, c, optarg);
-        else if (!is_name(own_network = optarg))
-            errx(1, "'%s' is no name of a network: letters, digits, '.', '_', '-'", optarg);
+    while ((c = getopt_long(argc, argv, SUPERVISOR_OPTIONS "n:Sw", options, NULL)) != -1) {
+        switch (c) {
+        case 'n':
+            if (!is_name(own_network = optarg))
+                errx(1, "'%s' is no name of a network: letters, digits, '.', '_', '-'", optarg);
+            break;
+        case 'S':
+            errx(1, "there is no --strict here: a broker cannot make the copies of packets that "
+                    "go from guest to guest");
+        case 'w': jailed = true; break; /* only a broker says that */
+        default: supervisor_option(&self, c, optarg);
+        }
     }
     if (optind != argc) {
         usage(stderr);
@@ -157,5 +182,7 @@ int main(int argc, char *argv[])
     self.driver = &driver;
     parse(argc, argv);
     supervisor_begin(&self);
-    return own_network ? serve_network(own_network) : supervisor_run(&self);
+    if (!own_network)
+        return supervisor_run(&self);
+    return jailed ? be_worker() : serve_network();
 }

@@ -10,9 +10,6 @@
 
 #include "netback/card.h"
 
-/* A predecessor's descriptors may be closed a moment after its death, and until then the guest's
- * port is still taken. */
-#define BIND_TRIES   500
 #define BIND_WAIT_US 10000
 
 /* Events that bring nothing cost us, not who sends them; after a few they are taken more slowly. */
@@ -231,16 +228,19 @@ static bool complain(struct queue *queue, const char *what)
     return false;
 }
 
+/* A predecessor's descriptors may be closed a moment after its death, and until then the guest's
+ * port is still taken.  All cards together wait so long once, since a guest can name what is no
+ * port. */
 static bool bind_port(struct queue *queue, struct event *event, uint32_t port, bool again)
 {
-    for (int i = 0; i < BIND_TRIES; i++) {
-        if (event_bind(event, queue->card->device->guest, port))
-            return true;
-        if (!again)
-            break;
+    struct worker *worker = queue->card->worker;
+    while (!event_bind(event, queue->card->device->guest, port)) {
+        if (!again || worker->patience == 0)
+            return complain(queue, "the event channel cannot be bound");
+        worker->patience--;
         usleep(BIND_WAIT_US);
     }
-    return complain(queue, "the event channel cannot be bound");
+    return true;
 }
 
 /* The indices of rings that we begin to serve: those that the pages show, if nothing is under way.
@@ -281,11 +281,12 @@ static void resume(struct queue *queue)
             queue_answer(queue, i, true);
     }
     if (lost || queue->kept != queue->rx.req_cons)
-        syslog(LOG_INFO,
-               "device %u of domain %u, queue %u: taken over with %u slots to answer and %u pages "
-               "from the notes",
-               queue->card->device->id, queue->card->device->guest, queue->number, lost,
-               queue->kept - queue->rx.req_cons);
+        backend_log(
+            LOG_INFO,
+            "device %u of domain %u, queue %u: taken over with %u slots to answer and %u pages "
+            "from the notes",
+            queue->card->device->id, queue->card->device->guest, queue->number, lost,
+            queue->kept - queue->rx.req_cons);
 }
 
 struct queue *queue_open(struct card *card, unsigned number, const struct front_queue *front,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The process that serves one network: its files, its way out and its one loop. */
+/* The process that serves one network: its files, its jail and its one loop. */
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,14 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backend/node.h"
 #include "netback/card.h"
+#include "netback/jail.h"
 
 #define EVENTS_AT_ONCE 64
 #define NS_PER_MS      1000000ull
-#define BUSY_TRIES     500
-#define BUSY_WAIT_US   10000
-#define MAX_MTU        65521u /* the largest packet without its Ethernet header */
+#define BIND_TRIES     100 /* of 10 ms each: for what a predecessor still has */
 
 uint64_t clock_now(void)
 {
@@ -43,7 +40,7 @@ void watcher_start(struct worker *worker, struct watcher *watcher, int fd,
     if (watcher == &worker->tap) /* it may stay readable while there is no room */
         event.events |= EPOLLET;
     if (fd >= 0 && epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        syslog(LOG_ERR, "epoll: %m");
+        backend_log(LOG_ERR, "epoll: %m");
 }
 
 void watcher_end(struct worker *worker, struct watcher *watcher)
@@ -53,9 +50,9 @@ void watcher_end(struct worker *worker, struct watcher *watcher)
     watcher->fd = -1;
 }
 
-static void store_ready(struct watcher *watcher)
+static void order_ready(struct watcher *watcher)
 {
-    ((struct worker *)((char *)watcher - offsetof(struct worker, store)))->store_ready = true;
+    ((struct worker *)((char *)watcher - offsetof(struct worker, orders)))->ordered = true;
 }
 
 static void tap_ready(struct watcher *watcher)
@@ -63,70 +60,17 @@ static void tap_ready(struct watcher *watcher)
     ((struct worker *)((char *)watcher - offsetof(struct worker, tap)))->uplink_ready = true;
 }
 
-/* ---- the way out */
-
-/* The name of the TAP: that of the network as far as it goes, and something of it all, since two
- * long names may begin alike. */
-static void name_tap(const char *network, char name[UPLINK_NAME])
+bool worker_uplink(struct worker *worker, int fd)
 {
-    uint32_t hash = 2166136261u;
-    for (const char *at = network; *at; at++)
-        hash = (hash ^ (uint8_t)*at) * 16777619u;
-    if (strlen(network) + 2 < UPLINK_NAME)
-        snprintf(name, UPLINK_NAME, "pv%s", network);
-    else
-        snprintf(name, UPLINK_NAME, "pv%.6s-%06x", network, hash & 0xffffff);
-}
-
-bool worker_uplink(struct worker *worker, struct backend_device *device)
-{
-    static char name[UPLINK_NAME];
-    char why[UPLINK_WHY];
-    uint64_t mtu = 0;
-    char *bridge = node_read(device->backend->store, device->path, "bridge");
-    if (!bridge || !*bridge) {
-        free(bridge);
-        return true; /* cards reach each other only */
-    }
-    if (worker->uplink >= 0) {
-        free(bridge);
-        bool good = uplink_mend(&worker->up, why) == 0;
-        if (!good)
-            backend_error(device, "%s", why);
-        return good;
-    }
-    char *script = node_read(device->backend->store, device->path, "script");
-    node_number(device->backend->store, device->path, "mtu", MAX_MTU, &mtu);
-    name_tap(worker->network, name);
-    worker->uplink_config = (struct uplink_config){.name = name,
-                                                   .bridge = bridge,
-                                                   .mtu = (unsigned)mtu,
-                                                   .queues = 1,
-                                                   .script = script && *script ? script : NULL,
-                                                   .path = strdup(device->path)};
-    /* The configuration lives as long as the uplink, which is as long as the process.  A
-     * predecessor's TAP may be there for a moment after its death. */
-    int error;
-    for (int i = 0; (error = uplink_open(&worker->up, &worker->uplink_config, why)) == -EBUSY;
-         i++) {
-        if (i == BUSY_TRIES)
-            break;
-        usleep(BUSY_WAIT_US);
-    }
-    if (error != 0) {
-        backend_error(device, "%s", why);
-        free(bridge);
-        free(script);
+    if (worker->uplink >= 0)
         return false;
-    }
-    worker->uplink = worker->up.fds[0];
+    worker->uplink = fd;
     switch_add_uplink(worker->net, 0);
     worker->uplink_counts = counts_of(worker->counts, 0, 0);
     if (!worker->uplink_counts)
         worker->uplink_counts = &worker->spare;
-    watcher_start(worker, &worker->tap, worker->uplink, tap_ready);
+    watcher_start(worker, &worker->tap, fd, tap_ready);
     worker->uplink_ready = true;
-    syslog(LOG_INFO, "network %s: %s on bridge %s", worker->network, name, bridge);
     return true;
 }
 
@@ -173,40 +117,56 @@ bool worker_round(struct worker *worker)
         sweep(worker);
     forward_round(worker);
     /* Here nothing is half done, and no event is left that names a queue which goes now. */
-    if (!worker->store_ready)
+    if (!worker->ordered)
         return true;
-    worker->store_ready = false;
-    return backend_events(&worker->backend);
+    worker->ordered = false;
+    return ward_order(&worker->backend, &card_ward);
 }
 
 /* ---- beginning */
 
 /* A file in memory that successors map, too.  With @alone true it waits until no predecessor is
- * left. */
+ * left; the lock is on a descriptor that stays open as long as we live, and by which nothing can be
+ * written, so that nobody fills the file system from inside the jail. */
 static void *share(const char *directory, const char *name, size_t size, bool alone)
 {
     char *path;
+    char again[32];
     struct stat st;
     if (asprintf(&path, "%s/%s", directory, name) < 0)
         return NULL;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+    int lock = alone ? open(again, O_RDONLY | O_CLOEXEC) : -1;
     void *at = MAP_FAILED;
-    if (fd >= 0 && (!alone || flock(fd, LOCK_EX) == 0) && fstat(fd, &st) == 0 &&
+    if (fd >= 0 && (!alone || (lock >= 0 && flock(lock, LOCK_EX) == 0)) && fstat(fd, &st) == 0 &&
         (st.st_size == (off_t)size || ftruncate(fd, (off_t)size) == 0))
         at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED)
-        syslog(LOG_ERR, "cannot use %s: %m", path);
-    if (fd >= 0 && !alone)
-        close(fd); /* else the lock is kept as long as we live */
+        backend_log(LOG_ERR, "cannot use %s: %m", path);
+    if (fd >= 0)
+        close(fd);
     free(path);
     return at == MAP_FAILED ? NULL : at;
+}
+
+static bool enter_jail(const char *directory)
+{
+    const struct jail jail = net_jail(directory);
+    const char *what;
+    if (jail_enter(&jail, &what))
+        return true;
+    backend_log(LOG_ERR, "cannot give up %s: %m", what);
+    return false;
 }
 
 bool worker_open(struct worker *worker, const char *network, const char *directory)
 {
     char name[80];
     uint64_t secret;
+    ward_open(&worker->backend, BACKEND_ALL_GUESTS);
     worker->network = network;
+    worker->patience = BIND_TRIES;
     worker->uplink = -1;
     worker->uplink_counts = &worker->spare;
     worker->wake_at = UINT64_MAX;
@@ -216,7 +176,7 @@ bool worker_open(struct worker *worker, const char *network, const char *directo
      * comes in one round then, and the guest is woken once.  A program that waits for its answer
      * waits no longer for that; beside one that only computes we may wait for a tick. */
     if (sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}) != 0)
-        syslog(LOG_WARNING, "cannot be scheduled in batches, which costs rounds: %m");
+        backend_log(LOG_WARNING, "cannot be scheduled in batches, which costs rounds: %m");
     snprintf(name, sizeof(name), "%s.journal", network);
     worker->journal = share(directory, name, sizeof(struct journal), true);
     snprintf(name, sizeof(name), "%s" COUNTS_SUFFIX, network);
@@ -227,15 +187,17 @@ bool worker_open(struct worker *worker, const char *network, const char *directo
     counts_open(worker->counts);
     if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret) ||
         !(worker->net = switch_make(secret))) {
-        syslog(LOG_ERR, "no memory for the switch of network %s", network);
+        backend_log(LOG_ERR, "no memory for the switch of network %s", network);
         return false;
     }
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (worker->epoll < 0 || !backend_open(&worker->backend, &card_driver, BACKEND_ALL_GUESTS)) {
-        syslog(LOG_ERR, "cannot watch the cards of network %s: %m; is xenstored running?", network);
+    if (worker->epoll < 0) {
+        backend_log(LOG_ERR, "epoll: %m");
         return false;
     }
-    watcher_start(worker, &worker->store, backend_fd(&worker->backend), store_ready);
-    worker->store_ready = true;
-    return true;
+    if (!enter_jail(directory))
+        return false;
+    watcher_start(worker, &worker->orders, WARD_ORDERS, order_ready);
+    /* With some cards only, frames for the others would go out, or be lost. */
+    return ward_begin(&worker->backend, &card_ward);
 }

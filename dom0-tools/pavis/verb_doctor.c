@@ -294,7 +294,7 @@ static void check_jails(struct patient *p, struct finding *f)
             "back ends' workers cannot be locked in, and will not start");
         return;
     }
-    say(f, OK, "", "workers of disks have no privileges");
+    say(f, OK, "", "workers of back ends have no privileges");
     if (glob("/proc/[0-9]*", GLOB_NOSORT, NULL, &found) != 0)
         return;
     for (size_t i = 0; i < found.gl_pathc; i++) {

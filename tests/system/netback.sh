@@ -30,7 +30,11 @@ pvnet() {
     xenstore-write "$back/frontend" "$front"
 }
 back_node() { xenstore-read "/local/domain/0/backend/pvnet/$(xl domid "$1")/$2"; }
-worker() { grep -lsz '^-n$' /proc/[0-9]*/cmdline | head -1 | cut -d/ -f3; }
+worker() { grep -lsz '^-w$' /proc/[0-9]*/cmdline | head -1 | cut -d/ -f3; }
+broker() { awk '$1 == "PPid:" { print $2 }' "/proc/$(worker)/status" 2>/dev/null; }
+worker_is() { grep -q "^$1:[[:space:]]*$2" "/proc/$(worker)/status"; }
+# What its descriptors are, each kind once, without numbers of sockets and the like.
+worker_fds() { for fd in /proc/"$(worker)"/fd/*; do readlink "$fd"; done | sed 's/:.*//' | sort -u | tr '\n' ' '; }
 # What a number of the first guest's card is now.
 count() { /payload/netback -s | tr -d ' ' | grep "\"domid\":$(xl domid "${2:-k}"),\"device\":0" | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
 # Runs a line in a guest (guest.sh, pavis.serve) and prints what it says.
@@ -72,7 +76,16 @@ check segments-in test "$(count rx_gso)" -gt 0
 check between-guests test "$(count to_guests)" -gt 100
 check_equal nothing-malformed "$(count malformed) $(count copy_failed)" '0 0'
 
-# Streams without end, each block of which must be the same, while the worker is killed again and again.
+check jail-user worker_is Uid "$((0x72000000 + $(worker)))"
+check jail-capabilities worker_is 'Cap\(Prm\|Eff\|Inh\|Amb\)' 0000000000000000
+check jail-privileges worker_is NoNewPrivs 1
+check jail-filter worker_is Seccomp 2
+check jail-root eval 'readlink "/proc/$(worker)/root" | grep -q "^/run/pavis/netback/root.*(deleted)$"'
+check_equal jail-descriptors "$(worker_fds)" \
+    '/dev/net/tun /dev/null /dev/xen/evtchn /dev/xen/gntalloc /dev/xen/gntdev /run/pavis/netback/lan.journal anon_inode socket '
+check jail-doctor eval 'pavis doctor | grep -q "^ok *jails"'
+
+# Streams without end, each block of which must be the same, while the worker is killed again and again, and its broker once.
 # Small buffers, so that a stream that is to end does so soon.
 small='for f in /proc/sys/net/ipv4/tcp_rmem /proc/sys/net/ipv4/tcp_wmem; do echo 4096 65536 262144 >$f; done'
 eval "$small"
@@ -104,7 +117,7 @@ done_kills=0
 while [ $done_kills -lt "$kills" ]; do
     wait_for 30 moves "$(count rx_bytes)" "$(count to_guests)" || break
     old=$(worker)
-    kill -9 "$old"
+    if [ $done_kills = 2 ]; then kill -9 "$(broker)"; else kill -9 "$old"; fi
     wait_for 10 eval '[ -n "$(worker)" ] && [ "$(worker)" != '"$old"' ]' || break
     done_kills=$((done_kills + 1))
 done

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A broker whose workers were taken over: each life of the worker does another harm, and the broker
  * must end it, start the next, and have the device attached in the end as if nothing had been.
+ * Then a broker of two guests, one of which ends each worker that attaches its device: the other is
+ * served all the same.
  *
- * usage: broker_probe DIRECTORY, where a store listens; "-w DIRECTORY" is the worker
+ * usage: broker_probe DIRECTORY, where a store listens; "-w DIRECTORY" is the worker, "-m
+ * DIRECTORY" that of two guests
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +26,16 @@
 #include "backend/node.h"
 #include "backend/wire.h"
 
-#define GUEST   7u
-#define STRANGE 8u /* another guest */
-#define PAGES   4096u
-#define MAPPED  2048u /* what a broker allows for one device */
-#define BACK    "/local/domain/0/backend/pvtest/7/1"
-#define FRONT   "/local/domain/7/device/test/1"
-#define WAIT_MS 30000
+#define GUEST       7u
+#define STRANGE     8u /* another guest */
+#define PAGES       4096u
+#define MAPPED      2048u /* what a broker allows for one device */
+#define BACK        "/local/domain/0/backend/pvtest/7/1"
+#define MANY        "/local/domain/0/backend/pvmany"
+#define FRONT       "/local/domain/7/device/test/1"
+#define WAIT_MS     30000
+#define PATIENCE_MS 4000 /* of the broker with a worker that does not answer */
+#define MOST_HARM   3    /* workers that it gives for a device where another guest waits */
 
 static int fail(const char *what)
 {
@@ -125,9 +131,14 @@ static void flood_log(void)
     abort();
 }
 
+static void never_answer(void)
+{
+}
+
 static void (*const harms[])(void) = {
-    map_strangers, bind_strangers, copy_strangers, map_of_dom0, say_little, say_nothing, say_much,
-    count_wrongly, never_listen,   answer_wrongly, end_itself,  hang_up,    flood_log,
+    never_answer,   map_strangers, bind_strangers, copy_strangers, map_of_dom0,
+    say_little,     say_nothing,   say_much,       count_wrongly,  never_listen,
+    answer_wrongly, end_itself,    hang_up,        flood_log,
 };
 #define HARMS (sizeof(harms) / sizeof(harms[0]))
 
@@ -185,16 +196,44 @@ static void ignore_change(struct backend_device *device, const void *payload)
 {
 }
 
+/* How many there were before this one. */
+static long begin_life(const char *directory, const char *name)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
+    long life = write(fd, "x", 1) == 1 ? lseek(fd, 0, SEEK_END) - 1 : fail(name);
+    close(fd);
+    return life;
+}
+
+static bool attach_or_die(struct backend_device *device, const void *payload, const int *fds,
+                          unsigned nr)
+{
+    if (device->guest == GUEST)
+        abort();
+    return true;
+}
+
+static int live_with_many(const char *directory)
+{
+    static const struct ward_driver driver = {attach_or_die, ignore_change, ignore, ignore};
+    struct backend backend;
+    begin_life(directory, "many");
+    ward_open(&backend, BACKEND_ALL_GUESTS);
+    if (!ward_begin(&backend, &driver))
+        return 1;
+    while (ward_order(&backend, &driver))
+        ;
+    return 0;
+}
+
 static int live(const char *directory)
 {
     static const struct ward_driver driver = {attached, ignore_change, ignore, ignore};
     struct backend backend;
     struct order order;
-    char path[200];
-    snprintf(path, sizeof(path), "%s/lives", directory);
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
-    long life = write(fd, "x", 1) == 1 ? lseek(fd, 0, SEEK_END) - 1 : fail("lives");
-    close(fd);
+    long life = begin_life(directory, "lives");
     ward_open(&backend, GUEST);
     if (life < (long)HARMS) {
         wire_receive(WARD_ORDERS, &order, sizeof(order), NULL, NULL);
@@ -236,20 +275,21 @@ static void nothing(struct backend_device *device)
 {
 }
 
-static int serve(const char *directory)
+static int serve(const char *directory, const char *kind, unsigned guest, const char *option)
 {
-    static const struct backend_driver driver = {.kind = "pvtest",
-                                                 .offer = offer,
-                                                 .attach = attach,
-                                                 .detach = detach,
-                                                 .changed = nothing,
-                                                 .gone = nothing};
+    const struct backend_driver driver = {.kind = kind,
+                                          .offer = offer,
+                                          .attach = attach,
+                                          .detach = detach,
+                                          .changed = nothing,
+                                          .gone = nothing};
     static struct broker broker;
-    const char *program[] = {"broker_probe", "-w", directory, NULL};
+    const char *program[] = {"broker_probe", option, directory, NULL};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     openlog("broker", LOG_PERROR, LOG_DAEMON);
-    if (!broker_open(&broker, &driver, GUEST, program))
+    if (!broker_open(&broker, &driver, guest, MAPPED, program))
         fail("broker");
+    broker.patience_ms = PATIENCE_MS;
     return broker_run(&broker) ? 0 : 1;
 }
 
@@ -257,12 +297,22 @@ static int serve(const char *directory)
 
 static struct xs_handle *store;
 
-static void await(const char *directory, const char *dir, uint64_t wanted, long lives)
+static void make_device(const char *back, const char *front)
+{
+    if (!node_write(store, XBT_NULL, back, "frontend", "%s", front) ||
+        !node_write(store, XBT_NULL, back, "online", "1") ||
+        !node_write(store, XBT_NULL, front, "state", "1") ||
+        !node_write(store, XBT_NULL, back, "state", "1"))
+        fail("store");
+}
+
+static void await(const char *directory, const char *name, const char *dir, uint64_t wanted,
+                  long lives)
 {
     char path[200];
     uint64_t state = 0;
     struct stat st = {0};
-    snprintf(path, sizeof(path), "%s/lives", directory);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
     for (int i = 0; i < WAIT_MS; i++) {
         node_number(store, dir, "state", 8, &state);
         stat(path, &st);
@@ -289,12 +339,58 @@ static unsigned count_descriptors(pid_t pid)
     return nr;
 }
 
+static void must_end(pid_t broker, const char *devices)
+{
+    int status;
+    xs_rm(store, XBT_NULL, devices);
+    if (waitpid(broker, &status, 0) != broker || status != 0)
+        fail("the broker does not end with its guest");
+}
+
+/* Guest 7's device ends workers; after a few of them it is given up, for good, and guest 8's is
+ * attached. */
+static void try_many(const char *directory)
+{
+    static const char *const back[] = {MANY "/7/1", MANY "/8/1"};
+    static const char *const front[] = {"/local/domain/7/device/many/1",
+                                        "/local/domain/8/device/many/1"};
+    for (int i = 0; i < 2; i++)
+        make_device(back[i], front[i]);
+    pid_t broker = fork();
+    if (broker == 0)
+        _exit(serve(directory, "pvmany", BACKEND_ALL_GUESTS, "-m"));
+    for (int i = 0; i < 2; i++)
+        await(directory, "many", back[i], 2, 0);
+    for (int i = 0; i < 2; i++)
+        node_write(store, XBT_NULL, front[i], "state", "3");
+    await(directory, "many", back[1], 4, MOST_HARM + 1);
+    await(directory, "many", back[0], 5, MOST_HARM + 1);
+    node_write(store, XBT_NULL, front[0], "state", "6");
+    await(directory, "many", back[0], 6, 0);
+    node_write(store, XBT_NULL, front[0], "state", "1");
+    while (node_number(store, back[0], "state", 2, &(uint64_t){0}) == false)
+        usleep(1000);
+    node_write(store, XBT_NULL, front[0], "state", "3");
+    await(directory, "many", back[0], 5, 0);
+    char *error = node_read(store, back[0], "error");
+    if (!error || !strstr(error, "given up"))
+        fail("the guest is not told that its device is given up");
+    free(error);
+    char path[200];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/many", directory);
+    if (stat(path, &st) != 0 || st.st_size != MOST_HARM + 1)
+        fail("workers are ended by who was given up");
+    must_end(broker, MANY);
+}
+
 int main(int argc, char *argv[])
 {
     char path[200];
-    int status;
     if (argc == 3 && !strcmp(argv[1], "-w"))
         return live(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "-m"))
+        return live_with_many(argv[2]);
     if (argc != 2)
         return 2;
     setenv("FAKE_GUEST", argv[1], 1);
@@ -308,25 +404,22 @@ int main(int argc, char *argv[])
             fail(path);
     }
     store = xs_open(0);
-    if (!store || !node_write(store, XBT_NULL, BACK, "frontend", FRONT) ||
-        !node_write(store, XBT_NULL, BACK, "online", "1") ||
-        !node_write(store, XBT_NULL, FRONT, "state", "1") ||
-        !node_write(store, XBT_NULL, BACK, "state", "1"))
+    if (!store)
         fail("store");
+    make_device(BACK, FRONT);
     fflush(stdout);
     pid_t broker = fork();
     if (broker == 0)
-        _exit(serve(argv[1]));
-    await(argv[1], BACK, 2, 0);
+        _exit(serve(argv[1], "pvtest", GUEST, "-w"));
+    await(argv[1], "lives", BACK, 2, 0);
     node_write(store, XBT_NULL, FRONT, "state", "3");
-    await(argv[1], BACK, 4, HARMS + 2);
+    await(argv[1], "lives", BACK, 4, HARMS + 2);
     node_write(store, XBT_NULL, FRONT, "state", "4");
     unsigned descriptors = count_descriptors(broker);
     if (descriptors > 20)
         fail("the broker has kept descriptors");
-    xs_rm(store, XBT_NULL, "/local/domain/0/backend/pvtest/7");
-    if (waitpid(broker, &status, 0) != broker || status != 0)
-        fail("the broker does not end with its guest");
+    must_end(broker, "/local/domain/0/backend/pvtest/7");
+    try_many(argv[1]);
     printf("%zu harms, each ended; %u descriptors\n", HARMS, descriptors);
     return 0;
 }

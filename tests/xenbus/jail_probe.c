@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a worker could do that its guest has taken over: this program goes into the same jail by the
- * same function, with the same io_uring, and tries to get out, each attempt in a process of its
- * own.
+ * same function, a disk's with the same io_uring, and tries to get out, each attempt in a process
+ * of its own.
  *
- * usage: jail_probe DIRECTORY
+ * usage: jail_probe DIRECTORY [net], for a network's worker; else a disk's
  * A line for each attempt that did not end as it must; status 0: all did.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/if_tun.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,19 +28,22 @@
 
 #include "backend/ask.h"
 #include "backend/gate.h"
-#include "backend/jail.h"
 #include "blkback/engine.h"
+#include "blkback/jail.h"
+#include "netback/jail.h"
 
 #define GNTDEV_MAP   0x184700ul /* the sizes are those of the driver's structures */
 #define GNTDEV_UNMAP 0x104701ul
 #define GNTDEV_COPY  0x104708ul
 #define EVTCHN_BIND  0x084501ul
-#define MEMORY       (256ul << 20)
+#define MEMORY       (512ul << 20) /* more than either may have */
+#define DESCRIPTORS  4096          /* likewise */
 
 static int image;  /* a file that was passed in */
 static int device; /* stands for gntdev */
 static int pair[2];
 static struct engine engine;
+static int poller;
 static uint8_t *page;
 static char *const nothing[] = {NULL};
 
@@ -84,6 +89,12 @@ ATTEMPT(unmap_grant, ioctl(device, GNTDEV_UNMAP, page))
 ATTEMPT(bind_event, ioctl(device, EVTCHN_BIND, page))
 ATTEMPT(type_for_others, ioctl(device, 0x5412, "x"))
 ATTEMPT(copy_grant, ioctl(device, GNTDEV_COPY, page))
+ATTEMPT(make_tap, ioctl(device, TUNSETIFF, page))
+ATTEMPT(change_tap, ioctl(device, TUNSETOFFLOAD, 0))
+ATTEMPT(enter_ring, syscall(SYS_io_uring_enter, device, 0, 0, 0, 0, 0))
+ATTEMPT(sync_file, fdatasync(image))
+ATTEMPT(poll_many, epoll_wait(poller, (struct epoll_event *)page, 1, 0))
+ATTEMPT(kill_itself, syscall(SYS_tgkill, getpid(), getpid(), SIGKILL))
 ATTEMPT(hidden_bits, syscall(SYS_ioctl, device, GNTDEV_MAP | 1ul << 32, page))
 
 static int executable(void)
@@ -103,9 +114,8 @@ static int executable_file(void)
 
 static int all_memory(void)
 {
-    return mmap(NULL, 2 * MEMORY, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
-               ? -errno
-               : 0;
+    return mmap(NULL, MEMORY, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -errno
+                                                                                            : 0;
 }
 
 static int many_descriptors(void)
@@ -118,7 +128,7 @@ static int many_descriptors(void)
     } control = {0};
     struct msghdr msg = {NULL, 0, &iov, 1, control.bytes, sizeof(control.bytes), 0};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < DESCRIPTORS; i++) {
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int));
@@ -204,75 +214,83 @@ static int uses_gate(void)
 
 #define KILLED 1
 
+enum who { BOTH, DISK, NET };
+
 static const struct {
     const char *name;
     int (*attempt)(void);
     int must; /* 0: work; KILLED; or this error */
+    enum who who;
 } attempts[] = {
-    {"read a descriptor", reads, 0},
-    {"map a file read-only", maps, 0},
-    {"read by the ring", ring_reads, 0},
-    {"use the gate", uses_gate, 0},
-    {"open a file", open_file, -EPERM},
-    {"open the directory", open_here, -EPERM},
-    {"open its memory", open_proc, -EPERM},
-    {"create a file", create_file, -EPERM},
-    {"look at the root", list_root, -EPERM},
-    {"remove a file", remove_file, -EPERM},
-    {"make a device", make_node, -EPERM},
-    {"make a local socket", local_socket, -EPERM},
-    {"make a network socket", inet_socket, -EPERM},
-    {"connect", connect_it, KILLED},
-    {"run a program", run_program, KILLED},
-    {"run a descriptor", run_descriptor, KILLED},
-    {"make a process", new_process, -EPERM},
-    {"make a thread", new_thread, -EPERM},
-    {"make a thread, otherwise", new_thread_3, -EPERM},
-    {"trace a process", trace, KILLED},
-    {"read a process", read_other, KILLED},
-    {"signal its parent", kill_parent, -EPERM},
-    {"signal its parent's thread", kill_thread, -EPERM},
-    {"become root", become_root, KILLED},
-    {"become root, otherwise", become_root_3, KILLED},
-    {"change its root", other_root, KILLED},
-    {"make a user namespace", new_spaces, KILLED},
-    {"make memory executable", more_memory_rights, -EPERM},
-    {"map executable memory", executable, -EPERM},
-    {"map an executable file", executable_file, -EPERM},
-    {"take all memory", all_memory, -ENOMEM},
-    {"take all descriptors", many_descriptors, -EMFILE},
-    {"be dumpable", change_prctl, -EPERM},
-    {"make a file in memory", memory_file, -EPERM},
-    {"make another ring", second_ring, KILLED},
-    {"register with the ring", register_ring, KILLED},
-    {"open by the ring", ring_opens, -EACCES},
-    {"connect by the ring", ring_connects, -EACCES},
-    {"make a socket by the ring", ring_socket, -EACCES},
-    {"map a grant", map_grant, -EPERM},
-    {"unmap a grant", unmap_grant, -EPERM},
-    {"bind an event channel", bind_event, -EPERM},
-    {"type on a terminal", type_for_others, -EPERM},
-    {"hide an ioctl's number", hidden_bits, -EPERM},
-    {"copy a grant when the broker does", copy_grant, -EPERM},
-    {"make 32-bit calls", old_gate, KILLED},
-    {"make x32 calls", x32, KILLED},
+    {"read a descriptor", reads, 0, BOTH},
+    {"map a file read-only", maps, 0, BOTH},
+    {"read by the ring", ring_reads, 0, DISK},
+    {"use the gate", uses_gate, 0, BOTH},
+    {"open a file", open_file, -EPERM, BOTH},
+    {"open the directory", open_here, -EPERM, BOTH},
+    {"open its memory", open_proc, -EPERM, BOTH},
+    {"create a file", create_file, -EPERM, BOTH},
+    {"look at the root", list_root, -EPERM, BOTH},
+    {"remove a file", remove_file, -EPERM, BOTH},
+    {"make a device", make_node, -EPERM, BOTH},
+    {"make a local socket", local_socket, -EPERM, BOTH},
+    {"make a network socket", inet_socket, -EPERM, BOTH},
+    {"connect", connect_it, KILLED, BOTH},
+    {"run a program", run_program, KILLED, BOTH},
+    {"run a descriptor", run_descriptor, KILLED, BOTH},
+    {"make a process", new_process, -EPERM, BOTH},
+    {"make a thread", new_thread, -EPERM, BOTH},
+    {"make a thread, otherwise", new_thread_3, -EPERM, BOTH},
+    {"trace a process", trace, KILLED, BOTH},
+    {"read a process", read_other, KILLED, BOTH},
+    {"signal its parent", kill_parent, -EPERM, BOTH},
+    {"signal its parent's thread", kill_thread, -EPERM, BOTH},
+    {"become root", become_root, KILLED, BOTH},
+    {"become root, otherwise", become_root_3, KILLED, BOTH},
+    {"change its root", other_root, KILLED, BOTH},
+    {"make a user namespace", new_spaces, KILLED, BOTH},
+    {"make memory executable", more_memory_rights, -EPERM, BOTH},
+    {"map executable memory", executable, -EPERM, BOTH},
+    {"map an executable file", executable_file, -EPERM, BOTH},
+    {"take all memory", all_memory, -ENOMEM, BOTH},
+    {"take all descriptors", many_descriptors, -EMFILE, BOTH},
+    {"be dumpable", change_prctl, -EPERM, BOTH},
+    {"make a file in memory", memory_file, -EPERM, BOTH},
+    {"make another ring", second_ring, KILLED, BOTH},
+    {"register with the ring", register_ring, KILLED, DISK},
+    {"open by the ring", ring_opens, -EACCES, DISK},
+    {"connect by the ring", ring_connects, -EACCES, DISK},
+    {"make a socket by the ring", ring_socket, -EACCES, DISK},
+    {"map a grant", map_grant, -EPERM, BOTH},
+    {"unmap a grant", unmap_grant, -EPERM, BOTH},
+    {"bind an event channel", bind_event, -EPERM, BOTH},
+    {"type on a terminal", type_for_others, -EPERM, BOTH},
+    {"hide an ioctl's number", hidden_bits, -EPERM, BOTH},
+    {"copy a grant when the broker does", copy_grant, -EPERM, DISK},
+    {"wait by epoll", poll_many, 0, NET},
+    {"wait by epoll, which is not a disk's", poll_many, -EPERM, DISK},
+    {"enter a ring", enter_ring, -EPERM, NET},
+    {"sync a file", sync_file, -EPERM, NET},
+    {"make a TAP", make_tap, -EPERM, BOTH},
+    {"change a TAP", change_tap, -EPERM, BOTH},
+    {"say that it was killed", kill_itself, -EPERM, BOTH},
+    {"make 32-bit calls", old_gate, KILLED, BOTH},
+    {"make x32 calls", x32, KILLED, BOTH},
 };
 
 /* ---- */
 
 static const char *directory;
 
+static bool is_net;
+
 /* @strict: copies are the broker's. */
 static void enter(bool strict)
 {
     const char *what;
     ask_for_copies(strict ? page : NULL);
-    struct jail jail = {.uid = JAIL_UID_BLK + 7,
-                        .directory = directory,
-                        .memory = MEMORY,
-                        .descriptors = 64,
-                        .ioctls = gate_ioctls()};
-    if (engine_open(&engine) < 0 || !jail_enter(&jail, &what))
+    struct jail jail = is_net ? net_jail(directory) : disk_jail(7, directory);
+    if ((!is_net && engine_open(&engine) < 0) || !jail_enter(&jail, &what))
         _exit(255);
 }
 
@@ -320,8 +338,8 @@ static bool is_locked_in(void)
     close(fd);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         good = good && strstr(text, lines[i]);
-    snprintf(id, sizeof(id), "Uid:\t%u\t%u\t%u\t%u\n", JAIL_UID_BLK + 7, JAIL_UID_BLK + 7,
-             JAIL_UID_BLK + 7, JAIL_UID_BLK + 7);
+    unsigned uid = is_net ? JAIL_UID_NET + (unsigned)child : JAIL_UID_BLK + 7;
+    snprintf(id, sizeof(id), "Uid:\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
     good = good && (geteuid() != 0 || strstr(text, id));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -331,9 +349,12 @@ static bool is_locked_in(void)
 int main(int argc, char *argv[])
 {
     unsigned wrong = 0;
-    if (argc != 2)
+    unsigned nr = 0;
+    if (argc < 2)
         return 2;
     directory = argv[1];
+    is_net = argc > 2;
+    poller = epoll_create1(EPOLL_CLOEXEC);
     image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     device = open("/dev/null", O_RDWR | O_CLOEXEC);
     page = mmap(NULL, GATE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -341,6 +362,9 @@ int main(int argc, char *argv[])
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 2;
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        if (attempts[i].who == (is_net ? DISK : NET))
+            continue;
+        nr++;
         int result = try(attempts[i].attempt, attempts[i].attempt == copy_grant);
         if (result == attempts[i].must)
             continue;
@@ -351,6 +375,6 @@ int main(int argc, char *argv[])
         printf("the kernel does not show it locked in\n");
         wrong++;
     }
-    printf("%zu attempts, %u wrong\n", sizeof(attempts) / sizeof(attempts[0]), wrong);
+    printf("%u attempts, %u wrong\n", nr, wrong);
     return wrong ? 1 : 0;
 }

@@ -225,7 +225,7 @@ static void honest_round(void)
             if (seen == honest)
                 return;
         }
-        worker_alive("under hostile packets");
+        backend_alive("under hostile packets");
     }
     fatal("honest guests do not reach each other");
 }
@@ -261,7 +261,7 @@ static void hostile_round(struct front *f)
         f->tx->rsp_event = f->tx_heard + 1;
         fronts_wait(f, 1, host, 5);
     }
-    worker_alive("under hostile packets");
+    backend_alive("under hostile packets");
     broken++;
     connect_again(f);
 }
@@ -349,7 +349,7 @@ int main(int argc, char *argv[])
     seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     world_open(argv[1]);
     host = host_open();
-    worker_start();
+    backend_start();
     for (unsigned i = 0; i < 3; i++) {
         card_create(&fronts[i]);
         front_connect(&fronts[i]);
@@ -376,8 +376,8 @@ int main(int argc, char *argv[])
     struct counts poor = counts_now(argv[1], 9);
     for (unsigned i = 0; i < 3; i++)
         front_disconnect(&fronts[i]);
-    worker_alive("at the end");
-    worker_kill();
+    backend_alive("at the end");
+    backend_kill();
     printf("%lu hostile slots answered, %lu broken rings, %lu states, %lu honest frames; grown by "
            "%ld KiB\n",
            (unsigned long)answered, (unsigned long)broken, (unsigned long)toggled,

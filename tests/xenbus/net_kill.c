@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Guests and a host that exchange frames which they know by heart, and somebody who kills the back
- * end.
+ * end: its worker, or the broker with it.
  *
  * usage: net_kill DIRECTORY KILLS [SEED]
  * Whatever happens, a frame that arrives is as it was sent, with its offloads, and those from one
@@ -313,7 +313,7 @@ int main(int argc, char *argv[])
     host = host_open();
     back.sun_family = AF_UNIX;
     snprintf(back.sun_path, sizeof(back.sun_path), "%s/uplink-back", argv[1]);
-    worker_start();
+    backend_start();
     for (unsigned i = 0; i < GUESTS; i++)
         card_create(&fronts[i]);
     for (unsigned i = 0; i < GUESTS; i++)
@@ -328,10 +328,15 @@ int main(int argc, char *argv[])
             front_push(&fronts[g], before);
         }
         usleep((unsigned)any(4) * (unsigned)any(1000));
-        worker_kill();
+        bool both = any(2);
+        if (both)
+            backend_kill();
+        else
+            worker_kill();
         hear();
         with_work += under_way() > 0;
-        worker_start();
+        if (both)
+            backend_start();
         if (i % 10 == 9) { /* another connection, with other ports */
             drain();
             front_disconnect(&fronts[0]);
@@ -356,8 +361,8 @@ int main(int argc, char *argv[])
     check_rate();
     for (unsigned i = 0; i < GUESTS; i++)
         front_disconnect(&fronts[i]);
-    worker_alive("at the end");
-    worker_kill();
+    backend_alive("at the end");
+    backend_kill();
     printf(
         "%u kills, %u of them with requests under way; %lu frames sent, %lu arrived, %lu of them "
         "to be cut; %lu lost\n",

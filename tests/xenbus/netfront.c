@@ -26,8 +26,9 @@
 #define TEXT_(x)   #x
 #define TEXT(x)    TEXT_(x)
 
-pid_t worker;
 struct xs_handle *store;
+static pid_t broker;
+static pid_t worker; /* in its jail; 0: not known */
 uint64_t seed = 1;
 static const char *world;
 static uint8_t *all_memory;
@@ -40,8 +41,8 @@ void fatal(const char *format, ...)
     vprintf(format, args);
     putchar('\n');
     fflush(stdout);
-    if (worker > 0)
-        kill(worker, SIGKILL);
+    if (broker > 0)
+        kill(broker, SIGKILL);
     exit(1);
 }
 
@@ -72,33 +73,60 @@ void world_open(const char *directory)
         fatal("no store: %m");
 }
 
-void worker_start(void)
+void backend_start(void)
 {
     char runs[200];
     const char *program = getenv("NETBACK");
     snprintf(runs, sizeof(runs), "%s/run", world);
-    worker = fork();
-    if (worker)
+    broker = fork();
+    if (broker)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(program, program, "-n", NETWORK, "-f", "-d", runs, NULL);
+    execl(program, program, "-n", NETWORK, "-f", "-v", "-d", runs, NULL);
     _exit(127);
+}
+
+/* The broker's only child; 0: it has none now. */
+static pid_t child(void)
+{
+    char path[64];
+    int pid = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", broker, broker);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%d", &pid) != 1)
+        pid = 0;
+    if (f)
+        fclose(f);
+    return pid;
+}
+
+void backend_kill(void)
+{
+    int status;
+    kill(broker, SIGKILL);
+    waitpid(broker, &status, 0);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fatal("the broker had ended before the kill: %x", (unsigned)status);
+    worker = 0;
 }
 
 void worker_kill(void)
 {
-    int status;
-    kill(worker, SIGKILL);
-    waitpid(worker, &status, 0);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        fatal("the worker had ended before the kill: %x", (unsigned)status);
+    backend_alive("before a kill");
+    if (worker)
+        kill(worker, SIGKILL);
+    worker = 0;
 }
 
-void worker_alive(const char *what)
+void backend_alive(const char *what)
 {
     int status;
-    if (waitpid(worker, &status, WNOHANG) != 0)
-        fatal("the worker has ended (%x) %s", (unsigned)status, what);
+    if (waitpid(broker, &status, WNOHANG) != 0)
+        fatal("the broker has ended (%x) %s", (unsigned)status, what);
+    pid_t now = child();
+    if (worker && now != worker)
+        fatal("the worker has ended %s", what);
+    worker = now;
 }
 
 uint64_t worker_rss(void)
@@ -106,6 +134,7 @@ uint64_t worker_rss(void)
     char path[64];
     unsigned long all = 0;
     unsigned long resident = 0;
+    backend_alive("before it was measured");
     snprintf(path, sizeof(path), "/proc/%d/statm", worker);
     FILE *f = fopen(path, "r");
     if (!f || fscanf(f, "%lu %lu", &all, &resident) != 2)
@@ -171,7 +200,7 @@ enum xenbus_state back_state(struct front *front)
 void back_wait(struct front *front, enum xenbus_state state)
 {
     for (int i = 0; i < WAIT_MS && back_state(front) != state; i++) {
-        worker_alive("while a state was waited for");
+        backend_alive("while a state was waited for");
         usleep(1000);
     }
     if (back_state(front) != state)

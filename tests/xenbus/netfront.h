@@ -38,18 +38,18 @@ struct front {
     int to_back[2], from_back[2]; /* of the two ports */
 };
 
-extern pid_t worker;
 extern struct xs_handle *store;
 
 /* Everything is in @directory, where a store listens; ends the program if something is missing. */
 void world_open(const char *directory);
-void worker_start(void);
-/* Ends it by SIGKILL. */
+void backend_start(void);
+/* Ends the broker by SIGKILL, and with it the worker; or the worker only. */
+void backend_kill(void);
 void worker_kill(void);
 /* Bytes of memory that it has in use. */
 uint64_t worker_rss(void);
-/* Fails, with what it was for, if the worker is not what it was. */
-void worker_alive(const char *what);
+/* Fails, with what it was for, if broker or worker are not what they were. */
+void backend_alive(const char *what);
 /* The other end of the uplink. */
 int host_open(void);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The broker: see broker.h.  A worker that never answers an order holds up its own guest's devices,
- * and nobody else; the broker's supervisor ends both when the guest is gone.
+/* The broker: see broker.h.  Whatever it does for one guest has an end: the store answers, a worker
+ * that does not is replaced, and a device over which workers end is given up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,12 @@
 #define PAUSE_MS    100 /* before a worker that has ended at once is started again */
 #define START_TRIES 100 /* of starting one, ten seconds in all */
 #define LINES       20  /* of a worker's, in a second: who writes more fills a log */
-#define MAPPED                                                                                     \
-    2048           /* pages of each device at once: a disk keeps 1056, and has four rings of 16    \
-                    */
-#define FREE_FD 16 /* above the numbers that a worker knows */
+/* A disk's worker answers when what is under way is done, which may be a flush of all memory. */
+#define PATIENCE_MS      300000
+#define PATIENCE_MANY_MS 20000 /* where other guests wait, too */
+#define MOST_HARM        3     /* workers that end over a device's orders, where others wait */
+#define END_MS           1000  /* from the closing of a killed process's files to its end */
+#define FREE_FD          16    /* above the numbers that a worker knows */
 
 static uint64_t now_ms(void)
 {
@@ -84,6 +86,7 @@ static bool start_worker(struct broker *b)
     if (now_ms() < b->started + PAUSE_MS)
         usleep(PAUSE_MS * 1000); /* it will not get better at once */
     b->started = now_ms();
+    b->at_fault = b->begun = false;
     b->device = gate_device();
     if (b->device < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, orders) != 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, asks) != 0)
@@ -117,12 +120,16 @@ fail:
 static void bury_worker(struct broker *b)
 {
     int status = 0;
+    struct pollfd end = {b->pidfd, POLLIN, 0};
     if (!b->worker)
         return;
+    /* Who was killed is about to end; who lives on without its sockets is not honest. */
+    b->at_fault |= poll(&end, 1, b->at_fault ? 0 : END_MS) == 0;
     kill(b->worker, SIGKILL);
     /* All its memory and files are gone after this, and what it had in a device is done. */
     waitpid(b->worker, &status, 0);
     forget_worker(b);
+    b->at_fault |= !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
     syslog(LOG_WARNING, "%s: the worker has ended (%s %d); another one goes on", b->backend.path,
            WIFSIGNALED(status) ? "signal" : "status",
            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -182,7 +189,7 @@ static int offer(struct broker *b, const struct ask *ask)
     uint64_t most = 0;
     withdraw(b);
     for (const struct backend_device *d = b->backend.devices; d; d = d->next)
-        most += d->mine ? MAPPED : 0;
+        most += d->mine ? b->pages : 0;
     /* What it gives back it does not say, so that has to be looked up now and then. */
     if (b->mapped + ask->nr > most)
         b->mapped = count_mapped(b);
@@ -237,6 +244,7 @@ static bool answer(struct broker *b)
         return false;
     if (!ask_check(message, (size_t)size, &ask) || (ask.kind < ASK_LOG && !serves(b, ask.guest))) {
         syslog(LOG_ERR, "%s: the worker asks for what cannot be, and is ended", b->backend.path);
+        b->at_fault = true;
         return false;
     }
     switch (ask.kind) {
@@ -256,12 +264,13 @@ static bool answer(struct broker *b)
     return sent;
 }
 
-/* Waits for what the worker says, or @store has.  False: the worker is not there any more. */
-static bool listen_to_worker(struct broker *b, int store, short *order)
+/* Waits for what the worker says, or @store has, for @ms or for ever (-1).  False: the worker is
+ * not there any more, or is to be ended. */
+static bool listen_to_worker(struct broker *b, int store, int ms, short *order)
 {
     struct pollfd fds[] = {
         {store, POLLIN, 0}, {b->asks, POLLIN, 0}, {b->orders, POLLIN, 0}, {b->pidfd, POLLIN, 0}};
-    if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+    if (poll(fds, sizeof(fds) / sizeof(fds[0]), ms) < 0)
         return true;
     *order = fds[2].revents;
     if (fds[1].revents && !answer(b))
@@ -276,13 +285,29 @@ static bool send_order(struct broker *b, const struct order *order, const int *f
                        int32_t *done)
 {
     short answered = 0;
+    uint64_t end = now_ms() + b->patience_ms;
     if (!wire_send(b->orders, order, sizeof(*order), fds, nr))
         return false;
     while (!answered) {
-        if (!listen_to_worker(b, -1, &answered))
+        uint64_t now = now_ms();
+        if (now >= end) {
+            syslog(LOG_ERR, "%s: the worker does not answer, and is ended", b->backend.path);
+            b->at_fault = true;
+            return false;
+        }
+        if (!listen_to_worker(b, -1, (int)(end - now), &answered))
             return false;
     }
     return wire_receive(b->orders, done, sizeof(*done), NULL, NULL) == sizeof(*done);
+}
+
+/* With one guest nobody else waits while it is tried again. */
+static bool is_given_up(struct backend_device *device)
+{
+    if (device->backend->guest != BACKEND_ALL_GUESTS || device->harm < MOST_HARM)
+        return false;
+    backend_error(device, "it is given up, since %u workers have ended over it", device->harm);
+    return true;
 }
 
 bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,
@@ -295,6 +320,8 @@ bool broker_order(struct backend_device *device, enum order_kind kind, const voi
     if (size > 0)
         memcpy(order.payload, payload, size);
     for (;;) {
+        if (kind == ORDER_ATTACH && is_given_up(device))
+            return false;
         if (!b->worker && kind != ORDER_ATTACH)
             return false;
         if (!b->worker && !start_worker(b)) {
@@ -305,16 +332,23 @@ bool broker_order(struct backend_device *device, enum order_kind kind, const voi
         if (send_order(b, &order, fds, nr, &done))
             return done == 1;
         bury_worker(b);
+        device->harm += b->at_fault;
     }
 }
 
 /* ---- all of it */
 
 bool broker_open(struct broker *broker, const struct backend_driver *driver, unsigned guest,
-                 const char *const *program)
+                 unsigned pages, const char *const *program)
 {
     *broker =
-        (struct broker){.program = program, .pidfd = -1, .orders = -1, .asks = -1, .device = -1};
+        (struct broker){.program = program,
+                        .pages = pages,
+                        .patience_ms = guest == BACKEND_ALL_GUESTS ? PATIENCE_MANY_MS : PATIENCE_MS,
+                        .pidfd = -1,
+                        .orders = -1,
+                        .asks = -1,
+                        .device = -1};
     return backend_open(&broker->backend, driver, guest);
 }
 
@@ -333,6 +367,17 @@ bool broker_copies(struct broker *b)
     return true;
 }
 
+/* What the worker waits for before it serves any; false: it has ended. */
+static bool begin(struct broker *b)
+{
+    const struct order order = {.kind = ORDER_BEGIN};
+    int32_t done;
+    if (!b->worker || b->begun)
+        return true;
+    b->begun = true;
+    return send_order(b, &order, NULL, 0, &done);
+}
+
 bool broker_run(struct broker *b)
 {
     for (;;) {
@@ -341,7 +386,11 @@ bool broker_run(struct broker *b)
         if (!backend_events(&b->backend))
             break;
         /* An answer without an order is none of ours. */
-        if (!b->lost && (!listen_to_worker(b, backend_fd(&b->backend), &spoke) || spoke))
+        if (b->lost)
+            continue;
+        bool good = begin(b) && listen_to_worker(b, backend_fd(&b->backend), -1, &spoke);
+        b->at_fault |= spoke != 0;
+        if (!good || spoke)
             bury_worker(b);
     }
     if (b->worker) {

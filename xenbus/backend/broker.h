@@ -28,16 +28,21 @@ struct broker {
     int device;       /* shared with the worker: where grants are mapped */
     uint64_t offered; /* and not withdrawn yet: offset, and how many pages */
     unsigned nr_offered;
-    unsigned mapped;  /* pages that the worker has mapped at most */
-    uint64_t started; /* ms; the worker */
-    uint64_t second;  /* of the clock, and how many lines of the worker's were taken in it */
+    unsigned mapped;      /* pages that the worker has mapped at most */
+    unsigned pages;       /* that it may, for each device */
+    unsigned patience_ms; /* for its answer to an order; then it is replaced */
+    uint64_t started;     /* ms; the worker */
+    uint64_t second;      /* of the clock, and how many lines of the worker's were taken in it */
     unsigned lines;
-    bool lost; /* a worker has ended, and its devices are to be looked at */
+    bool lost;     /* a worker has ended, and its devices are to be looked at */
+    bool begun;    /* the worker, with all devices */
+    bool at_fault; /* it was not killed by somebody else */
 };
 
-/* Begins to watch the devices of domain @guest, or of BACKEND_ALL_GUESTS.  False with errno. */
+/* Begins to watch the devices of domain @guest, or of BACKEND_ALL_GUESTS, for each of which the
+ * worker maps at most @pages.  False with errno. */
 bool broker_open(struct broker *broker, const struct backend_driver *driver, unsigned guest,
-                 const char *const *program);
+                 unsigned pages, const char *const *program);
 
 /* From now on the worker's copies are made here, so that it reaches no grants but its guests'.
  * False with errno. */
@@ -47,7 +52,8 @@ bool broker_copies(struct broker *broker);
 bool broker_run(struct broker *broker);
 
 /* Has the worker do it; was it done?  An ORDER_ATTACH has a worker started if there is none, and is
- * given to the next one if it ends over it.  To any other order the end of the worker is an answer:
- * what it served it serves no more, and nothing of the guest's is mapped. */
+ * given to the next one if it ends over it; with several guests, who all wait meanwhile, only until
+ * it is seen to be the device's fault.  To any other order the end of the worker is an answer: what
+ * it served it serves no more, and nothing of the guest's is mapped. */
 bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,
                   size_t size, const int *fds, unsigned nr);

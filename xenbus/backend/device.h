@@ -25,6 +25,7 @@ struct backend_device {
     bool attached; /* the driver has its rings */
     bool refused;  /* could not be attached: not tried again for the same offer of the guest's */
     bool touched;  /* something of it has changed in the store since it was looked at */
+    unsigned harm; /* workers that have ended over its orders (broker.h) */
     void *driver;
 };
 

@@ -15,13 +15,14 @@ struct jail {
     const unsigned long *ioctls; /* numbers, ended by 0: no other ioctl works, on any descriptor */
 };
 
-/* The user ids of workers: JAIL_UID + the domain or network, a range of JAIL_UIDS for each kind of
- * back end.  No user of a Linux distribution, of its containers or of systemd is above 0x70000000.
+/* The user ids of workers: of disks, JAIL_UID_BLK + the guest's domain id; of networks,
+ * JAIL_UID_NET
+ * + the worker's process id.  No user of a Linux distribution, of its containers or of systemd is
+ * above 0x70000000.
  */
 #define JAIL_UID     0x71000000u
-#define JAIL_UIDS    0x10000u
 #define JAIL_UID_BLK JAIL_UID
-#define JAIL_UID_NET (JAIL_UID + JAIL_UIDS)
+#define JAIL_UID_NET 0x72000000u
 
 /* False with errno, and @what says what could not be given up; the process must end then.  Who is
  * not root has no user and no root directory to leave, and no more rights than that; the rest is

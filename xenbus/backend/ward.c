@@ -60,7 +60,7 @@ static bool carry_out(struct backend *b, const struct ward_driver *driver,
     if (order->kind == ORDER_ATTACH)
         return attach(b, driver, order, fds, nr);
     if (!*at)
-        return true; /* it was served by a process that is gone */
+        return true; /* it was served by a process that is gone; or the order is of none */
     switch (order->kind) {
     case ORDER_CHANGE: driver->change(*at, order->payload); break;
     case ORDER_DETACH:
@@ -73,13 +73,28 @@ static bool carry_out(struct backend *b, const struct ward_driver *driver,
     return true;
 }
 
-bool ward_order(struct backend *backend, const struct ward_driver *driver)
+/* The kind of what was carried out; 0: the broker is gone. */
+static uint32_t next_order(struct backend *backend, const struct ward_driver *driver)
 {
     struct order order;
     int fds[WIRE_FDS];
     unsigned nr;
     if (wire_receive(WARD_ORDERS, &order, sizeof(order), fds, &nr) != sizeof(order))
-        return false;
+        return 0;
     int32_t done = carry_out(backend, driver, &order, fds, nr);
-    return wire_send(WARD_ORDERS, &done, sizeof(done), NULL, 0);
+    return wire_send(WARD_ORDERS, &done, sizeof(done), NULL, 0) ? order.kind : 0;
+}
+
+bool ward_order(struct backend *backend, const struct ward_driver *driver)
+{
+    return next_order(backend, driver) != 0;
+}
+
+bool ward_begin(struct backend *backend, const struct ward_driver *driver)
+{
+    uint32_t kind;
+    do
+        kind = next_order(backend, driver);
+    while (kind != 0 && kind != ORDER_BEGIN);
+    return kind != 0;
 }

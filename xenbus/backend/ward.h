@@ -12,7 +12,13 @@
 
 #define ORDER_SIZE 2048u
 
-enum order_kind { ORDER_ATTACH = 1, ORDER_CHANGE, ORDER_DETACH, ORDER_GONE };
+enum order_kind {
+    ORDER_ATTACH = 1,
+    ORDER_CHANGE,
+    ORDER_DETACH,
+    ORDER_GONE,
+    ORDER_BEGIN /* all that there was when the worker began is attached; of no device */
+};
 
 /* Each is answered by a number: has it been done? */
 struct order {
@@ -48,3 +54,6 @@ void ward_open(struct backend *backend, unsigned guest);
 
 /* Carries out the next order, for which it waits; false: the broker is gone. */
 bool ward_order(struct backend *backend, const struct ward_driver *driver);
+
+/* The same until the first devices are all there, for who must not serve one without the others. */
+bool ward_begin(struct backend *backend, const struct ward_driver *driver);
