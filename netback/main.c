@@ -119,7 +119,9 @@ static int serve_network(void)
     network.name = own_network;
     if (!broker_open(&network.broker, &card_driver, BACKEND_ALL_GUESTS, CARD_PAGES, program))
         err(1, "cannot watch the cards of network %s; is xenstored running?", own_network);
-    return broker_run(&network.broker) ? 0 : 1;
+    bool good = broker_run(&network.broker);
+    network_end(&network);
+    return good ? 0 : 1;
 }
 
 static void usage(FILE *to)

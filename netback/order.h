@@ -27,7 +27,12 @@ struct network {
     char tap[UPLINK_NAME];
     struct uplink_config config;
     struct uplink uplink; /* without descriptors: there is none */
+    char why[UPLINK_WHY]; /* it could not be had, or mended */
+    uint64_t next_try;    /* ms; not before this time */
 };
+
+/* The last card is gone, or the broker is to end. */
+void network_end(struct network *network);
 
 extern const struct backend_driver card_driver; /* the broker's half */
 extern const struct ward_driver card_ward;      /* the worker's */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/node.h"
@@ -17,6 +18,8 @@
 
 #define BUSY_TRIES   500
 #define BUSY_WAIT_US 10000
+#define LONG_MS      1000   /* of a try to have a way out, ... */
+#define RETRY_MS     10000  /* ... after which, if it failed, there is none for so long */
 #define MAX_MTU      65521u /* the largest packet without its Ethernet header */
 
 /* ---- what the toolstack wants */
@@ -114,23 +117,42 @@ static void name_tap(const char *network, char name[UPLINK_NAME])
         snprintf(name, UPLINK_NAME, "pv%.6s-%06x", network, hash & 0xffffff);
 }
 
-/* Opens it as the nodes of @device say.  The configuration lives as long as it, which is as long as
- * the process; a predecessor's TAP may be there for a moment after its death. */
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void forget_config(struct uplink_config *config)
+{
+    free((char *)(uintptr_t)config->bridge);
+    free((char *)(uintptr_t)config->script);
+    free((char *)(uintptr_t)config->path);
+    *config = (struct uplink_config){0};
+}
+
+/* Opens it as the nodes of @device say, on @bridge, which is the configuration's afterwards: it
+ * lives as long as the uplink, which is as long as the process.  A predecessor's TAP may be there
+ * for a moment after its death. */
 static bool open_uplink(struct network *net, struct backend_device *device, char *bridge)
 {
-    char why[UPLINK_WHY];
     uint64_t mtu = 0;
     int error;
     char *script = node(device, "script");
     node_number(device->backend->store, device->path, "mtu", MAX_MTU, &mtu);
     name_tap(net->name, net->tap);
+    if (script && !*script) {
+        free(script);
+        script = NULL;
+    }
     net->config = (struct uplink_config){.name = net->tap,
                                          .bridge = bridge,
                                          .mtu = (unsigned)mtu,
                                          .queues = 1,
-                                         .script = script && *script ? script : NULL,
+                                         .script = script,
                                          .path = strdup(device->path)};
-    for (int i = 0; (error = uplink_open(&net->uplink, &net->config, why)) == -EBUSY; i++) {
+    for (int i = 0; (error = uplink_open(&net->uplink, &net->config, net->why)) == -EBUSY; i++) {
         if (i == BUSY_TRIES)
             break;
         usleep(BUSY_WAIT_US);
@@ -140,29 +162,45 @@ static bool open_uplink(struct network *net, struct backend_device *device, char
         return true;
     }
     net->uplink.nr_fds = 0;
-    backend_error(device, "%s", why);
-    free(script);
-    free((char *)(uintptr_t)net->config.path);
+    forget_config(&net->config);
     return false;
 }
 
 /* The way out, if the nodes of @device name a bridge and there is none yet; false: the reason has
- * been told. */
+ * been told.  Other people's programs may take seconds to fail, and a guest can come as often as it
+ * likes: after that a new try is made in a while only. */
 static bool have_uplink(struct network *net, struct backend_device *device)
 {
-    char why[UPLINK_WHY];
     char *bridge = node(device, "bridge");
-    bool good = true; /* without a bridge cards reach each other only */
-    bool keep = false;
-    if (bridge && *bridge && net->uplink.nr_fds == 0) {
-        keep = good = open_uplink(net, device, bridge);
-    } else if (bridge && *bridge && uplink_mend(&net->uplink, why) != 0) {
-        backend_error(device, "%s", why);
-        good = false;
-    }
-    if (!keep)
+    if (!bridge || !*bridge) {
         free(bridge);
-    return good;
+        return true; /* cards reach each other only */
+    }
+    uint64_t begun = now_ms();
+    bool good = false;
+    if (begun < net->next_try) {
+        free(bridge);
+    } else if (net->uplink.nr_fds == 0) {
+        good = open_uplink(net, device, bridge);
+    } else {
+        free(bridge);
+        good = uplink_mend(&net->uplink, net->why) == 0;
+    }
+    if (good)
+        return true;
+    if (now_ms() - begun >= LONG_MS)
+        net->next_try = now_ms() + RETRY_MS;
+    backend_error(device, "%s", net->why);
+    return false;
+}
+
+void network_end(struct network *net)
+{
+    if (net->uplink.nr_fds == 0)
+        return;
+    uplink_close(&net->uplink);
+    net->uplink.nr_fds = 0;
+    forget_config(&net->config);
 }
 
 /* ---- the driver */

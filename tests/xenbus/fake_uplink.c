@@ -38,7 +38,9 @@ int uplink_open(struct uplink *uplink, const struct uplink_config *config, char 
 
 void uplink_close(struct uplink *uplink)
 {
+    struct sockaddr_un own = address("uplink-back");
     close(uplink->fds[0]);
+    unlink(own.sun_path);
 }
 
 int uplink_offloads(const struct uplink *uplink, unsigned flags)

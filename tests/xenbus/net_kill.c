@@ -362,7 +362,7 @@ int main(int argc, char *argv[])
     for (unsigned i = 0; i < GUESTS; i++)
         front_disconnect(&fronts[i]);
     backend_alive("at the end");
-    backend_kill();
+    backend_end();
     printf(
         "%u kills, %u of them with requests under way; %lu frames sent, %lu arrived, %lu of them "
         "to be cut; %lu lost\n",

@@ -110,6 +110,18 @@ void backend_kill(void)
     worker = 0;
 }
 
+void backend_end(void)
+{
+    char path[200];
+    int status;
+    snprintf(path, sizeof(path), "%s/uplink-back", world);
+    kill(broker, SIGTERM);
+    if (waitpid(broker, &status, 0) != broker || status != 0)
+        fatal("the broker does not end well: %x", (unsigned)status);
+    if (access(path, F_OK) == 0)
+        fatal("the way out was not closed");
+}
+
 void worker_kill(void)
 {
     backend_alive("before a kill");

@@ -48,6 +48,8 @@ void backend_kill(void);
 void worker_kill(void);
 /* Bytes of memory that it has in use. */
 uint64_t worker_rss(void);
+/* Tells the broker to end, and waits until it has cleared up. */
+void backend_end(void);
 /* Fails, with what it was for, if broker or worker are not what they were. */
 void backend_alive(const char *what);
 /* The other end of the uplink. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -38,6 +39,23 @@ static uint64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Readable when the broker is to end. */
+static int stop = -1;
+
+static void end(int signal)
+{
+    int saved = errno;
+    if (eventfd_write(stop, 1) != 0)
+        _exit(1);
+    errno = saved;
+}
+
+static bool is_to_end(void)
+{
+    struct pollfd fd = {stop, POLLIN, 0};
+    return poll(&fd, 1, 0) > 0;
 }
 
 /* ---- the worker's process */
@@ -268,12 +286,15 @@ static bool answer(struct broker *b)
  * not there any more, or is to be ended. */
 static bool listen_to_worker(struct broker *b, int store, int ms, short *order)
 {
-    struct pollfd fds[] = {
-        {store, POLLIN, 0}, {b->asks, POLLIN, 0}, {b->orders, POLLIN, 0}, {b->pidfd, POLLIN, 0}};
+    struct pollfd fds[] = {{store, POLLIN, 0},
+                           {b->asks, POLLIN, 0},
+                           {b->orders, POLLIN, 0},
+                           {b->pidfd, POLLIN, 0},
+                           {stop, POLLIN, 0}};
     if (poll(fds, sizeof(fds) / sizeof(fds[0]), ms) < 0)
         return true;
     *order = fds[2].revents;
-    if (fds[1].revents && !answer(b))
+    if (fds[4].revents || (fds[1].revents && !answer(b)))
         return false;
     return !(fds[3].revents && !fds[2].revents);
 }
@@ -322,7 +343,7 @@ bool broker_order(struct backend_device *device, enum order_kind kind, const voi
     for (;;) {
         if (kind == ORDER_ATTACH && is_given_up(device))
             return false;
-        if (!b->worker && kind != ORDER_ATTACH)
+        if (is_to_end() || (!b->worker && kind != ORDER_ATTACH))
             return false;
         if (!b->worker && !start_worker(b)) {
             if (++tries == START_TRIES)
@@ -380,15 +401,21 @@ static bool begin(struct broker *b)
 
 bool broker_run(struct broker *b)
 {
-    for (;;) {
+    struct sigaction action = {.sa_handler = end, .sa_flags = SA_RESTART};
+    stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (stop < 0 || sigaction(SIGTERM, &action, NULL) != 0)
+        return false;
+    while (!is_to_end()) {
         short spoke = 0;
         b->lost = false;
         if (!backend_events(&b->backend))
             break;
-        /* An answer without an order is none of ours. */
         if (b->lost)
             continue;
         bool good = begin(b) && listen_to_worker(b, backend_fd(&b->backend), -1, &spoke);
+        if (is_to_end())
+            break;
+        /* An answer without an order is none of ours. */
         b->at_fault |= spoke != 0;
         if (!good || spoke)
             bury_worker(b);
@@ -397,5 +424,5 @@ bool broker_run(struct broker *b)
         kill(b->worker, SIGKILL);
         waitpid(b->worker, NULL, 0);
     }
-    return b->backend.gone;
+    return b->backend.gone || is_to_end();
 }

@@ -48,7 +48,8 @@ bool broker_open(struct broker *broker, const struct backend_driver *driver, uns
  * False with errno. */
 bool broker_copies(struct broker *broker);
 
-/* Serves until the guest's devices are gone, true, or the store is, false.  No worker is left. */
+/* Serves until the guest's devices are gone or a SIGTERM has come, true, or the store is gone,
+ * false. No worker is left. */
 bool broker_run(struct broker *broker);
 
 /* Has the worker do it; was it done?  An ORDER_ATTACH has a worker started if there is none, and is

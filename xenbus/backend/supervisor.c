@@ -14,13 +14,23 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/alone.h"
 #include "backend/supervisor.h"
 
-#define PAUSE_MS 100 /* before a process that has ended at once is started again */
-#define NR_ARGS  5   /* of a process, besides those that are passed on */
+#define PAUSE_MS 100   /* before a process that has ended at once is started again */
+#define END_MS   20000 /* for a broker that was told to end: a script may take half of it */
+#define LOOK_MS  200   /* whether it has */
+#define NR_ARGS  5     /* of a process, besides those that are passed on */
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 /* ---- processes */
 
@@ -63,6 +73,8 @@ static void forget_ended(struct supervisor *s)
 {
     for (struct unit **at = &s->units; *at;) {
         struct unit *u = *at;
+        if (u->leaving && u->group && now_ms() >= u->end)
+            kill(-u->group, SIGKILL);
         bool ended = u->leaving && (!u->group || (kill(-u->group, 0) != 0 && errno == ESRCH));
         if (ended)
             remove_files(s, u);
@@ -111,8 +123,9 @@ static void survey(struct supervisor *s)
         if (u->seen || u->leaving)
             continue;
         u->leaving = true;
+        u->end = now_ms() + END_MS;
         if (u->broker)
-            kill(-u->broker, SIGKILL);
+            kill(u->broker, SIGTERM);
     }
     forget_ended(s);
 }
@@ -180,6 +193,14 @@ static bool take_news(struct supervisor *s)
     return any;
 }
 
+static bool anybody_leaves(const struct supervisor *s)
+{
+    const struct unit *u = s->units;
+    while (u && !u->leaving)
+        u = u->next;
+    return u;
+}
+
 static int watch_store(struct supervisor *s)
 {
     int fd = watch_signals();
@@ -187,7 +208,7 @@ static int watch_store(struct supervisor *s)
     for (;;) {
         struct pollfd fds[] = {{xs_fileno(s->store), POLLIN, 0}, {fd, POLLIN, 0}};
         struct signalfd_siginfo info;
-        poll(fds, 2, -1);
+        poll(fds, 2, anybody_leaves(s) ? LOOK_MS : -1);
         while (read(fd, &info, sizeof(info)) == sizeof(info)) {
             if (info.ssi_signo != SIGCHLD)
                 return 0; /* the brokers go on */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct unit {
     pid_t group;  /* of it and its worker: the latest */
     bool seen;    /* it has devices */
     bool leaving; /* its processes are to end, and then its files go */
+    uint64_t end; /* ms: when they are made to, if they do not by themselves */
     char name[];
 };
 
