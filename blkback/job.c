@@ -211,6 +211,8 @@ void job_finish(struct job *job, int status, uint64_t now)
         disk_complain(queue->disk, "a page to read into cannot be written");
         status = BLKIF_RSP_ERROR;
     }
+    if (!status && job->request.kind != REQUEST_READ && queue->journal->stopped)
+        status = BLKIF_RSP_ERROR;
     counts->requests[job->request.kind]++;
     counts->ns += took;
     counts->worst_ns = took > counts->worst_ns ? took : counts->worst_ns;
@@ -223,11 +225,25 @@ void job_finish(struct job *job, int status, uint64_t now)
     queue_answer(queue, job, (int16_t)status);
 }
 
+/* What was acknowledged may be lost, and Linux' blkfront takes a flush that failed for one that is
+ * not known: it calls it done and never flushes again.  So nothing that is written is acknowledged
+ * from here on, also by a successor, until the guest connects anew. */
+static void stop(struct disk *disk)
+{
+    disk_complain(disk, "a flush has failed: no write succeeds any more until the disk is "
+                        "attached again");
+    for (unsigned i = 0; i < disk->nr_queues; i++)
+        disk->queue[i]->journal->stopped = 1;
+}
+
 void job_fail(struct job *job, int error)
 {
     struct disk *disk = job->queue->disk;
+    bool sync = job->request.kind == REQUEST_FLUSH || job->request.kind == REQUEST_BARRIER;
     disk->counts->failed++;
     disk_complain(disk, strerror(error));
+    if (sync && error != EOPNOTSUPP)
+        stop(disk);
     job_finish(job, error == EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR, clock_now());
 }
 

@@ -54,6 +54,7 @@ struct journal_queue *journal_begin(struct journal *journal, const struct journa
         memcpy(queue->refs, key->refs, sizeof(queue->refs));
         queue->req_cons = ring->req_cons;
         queue->rsp_shown = queue->rsp_showing = ring->rsp_published;
+        queue->stopped = 0;
         for (unsigned s = 0; s < RING_MAX_SLOTS; s++)
             queue->slot[s].state = JOURNAL_FREE;
         store(&queue->used, 1);

@@ -15,7 +15,7 @@
 
 #include "blkback/ring.h"
 
-#define JOURNAL_MAGIC  0x4b4c4250u /* changes with the layout */
+#define JOURNAL_MAGIC  0x4b4c4251u /* changes with the layout */
 #define JOURNAL_QUEUES 64u         /* of all of a guest's disks */
 
 enum journal_state {
@@ -46,6 +46,7 @@ struct journal_queue {
     uint32_t req_cons;
     uint32_t rsp_shown;   /* published for certain */
     uint32_t rsp_showing; /* published, or about to be */
+    uint32_t stopped;     /* a flush has failed: no write succeeds any more (job.c) */
     struct journal_slot slot[RING_MAX_SLOTS];
 };
 

@@ -248,6 +248,13 @@ static void kill_and_read(struct disk *disk, const char *when)
     read_all(disk, when);
 }
 
+static void reconnect(struct disk *disk)
+{
+    front_disconnect(&disk->front);
+    front_state(&disk->front, XenbusStateInitialising);
+    front_connect(&disk->front);
+}
+
 /* Not even the bits have a place, nor have the maps: a copy that has lost what was reserved. */
 static void overlay_without_bits(const char *small)
 {
@@ -275,7 +282,15 @@ static void overlay_without_bits(const char *small)
     flush(&holed, BLKIF_RSP_ERROR, "without space for the maps");
     kill_and_read(&holed, "a killed worker's overlay, its flush failed");
     give_space();
-    flush(&holed, BLKIF_RSP_OKAY, "with space for the maps");
+    /* Linux' front end does not flush again after that, so that nothing else may succeed. */
+    if (write_run(&holed, 2 * RUN) || write_run(&holed, BLOCKS / 2 + RUN))
+        fatal("a write succeeds after a flush has failed");
+    flush(&holed, BLKIF_RSP_ERROR, "after one that failed");
+    reconnect(&holed);
+    flush(&holed, BLKIF_RSP_OKAY, "with space for the maps, connected anew");
+    if (!write_run(&holed, 2 * RUN))
+        fatal("no write with space again, connected anew");
+    read_all(&holed, "connected anew");
 }
 
 static void connect(struct disk *disk, const char *directory, const char *name, const char *base)
@@ -291,13 +306,6 @@ static void connect(struct disk *disk, const char *directory, const char *name, 
     else if (system(command) != 0)
         fatal("%s", command);
     disk_create(&disk->front, params, true);
-    front_connect(&disk->front);
-}
-
-static void reconnect(struct disk *disk)
-{
-    front_disconnect(&disk->front);
-    front_state(&disk->front, XenbusStateInitialising);
     front_connect(&disk->front);
 }
 
