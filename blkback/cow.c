@@ -184,6 +184,8 @@ static int act(struct job *job)
     case PUNCH: return punch_step(job);
     case MARK: status = mark(job); return status ? status : OVER;
     case TAKE:
+        if (job->queue->disk->image.read_only)
+            return OVER; /* who wrote it before may have left bits for the next flush */
         status = overlay_take(overlay);
         job->maps = status > 0;
         return status < 0 ? -ENOMEM : OVER;

@@ -92,7 +92,9 @@ bool overlay_create(const char *path, const char *base_path, uint64_t bytes, con
     bool made = false;
     *why = "cannot open the base";
     int base_fd = open(base_path, O_RDONLY | O_CLOEXEC);
-    if (base_fd < 0 || !realpath(base_path, whole))
+    /* A name like /dev/vg/base stays; what it is a link to may be another one after a boot. */
+    bool absolute = *base_path == '/';
+    if (base_fd < 0 || (!absolute && !realpath(base_path, whole)))
         goto out;
     *why = "cannot read the base";
     if (!describe(base_fd, &base))
@@ -102,7 +104,8 @@ bool overlay_create(const char *path, const char *base_path, uint64_t bytes, con
     if (is_overlay(base_fd))
         goto out;
     errno = 0;
-    if (!overlay_make(&header, bytes ? bytes : base.bytes / SECTOR * SECTOR, &base, whole, why) ||
+    if (!overlay_make(&header, bytes ? bytes : base.bytes / SECTOR * SECTOR, &base,
+                      absolute ? base_path : whole, why) ||
         !overlay_begin(&overlay, &header, why))
         goto out;
     *why = "cannot make the file";
@@ -194,9 +197,15 @@ static bool begin_live(struct image *image, const struct overlay *overlay, const
 static bool open_base(struct image *image, const struct overlay_header *header, const char **why)
 {
     struct overlay_base now;
+    struct stat st;
     *why = "open the base of";
-    image->base = open(header->path, O_RDONLY | O_CLOEXEC);
-    if (image->base < 0)
+    if (stat(header->path, &st) != 0)
+        return false;
+    errno = ENOTBLK; /* opening may have effects, or wait */
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return false;
+    image->base = open(header->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (image->base < 0 || fcntl(image->base, F_SETFL, 0) != 0)
         return false;
     *why = "read the base of";
     if (!describe(image->base, &now))

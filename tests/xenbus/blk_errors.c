@@ -259,8 +259,10 @@ static void reconnect(struct disk *disk)
 static void overlay_without_bits(const char *small)
 {
     int fd = open(holed.path, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, OVERLAY_BLOCK,
-                            OVERLAY_DATA - OVERLAY_BLOCK) != 0)
+    /* All but the name of the boot, which stands behind the two copies of the map. */
+    int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    if (fd < 0 || fallocate(fd, how, OVERLAY_BLOCK, 2 * OVERLAY_BLOCK) != 0 ||
+        fallocate(fd, how, 4 * OVERLAY_BLOCK, OVERLAY_DATA - 4 * OVERLAY_BLOCK) != 0)
         fatal("%s: %m", holed.path);
     close(fd);
     take_space(small, 0);
@@ -314,12 +316,14 @@ static void overlay_read_only(void)
 {
     static struct disk only = {.front = {.id = 51776, .ring_ref = 4, .port = 5}};
     char params[220];
-    snprintf(params, sizeof(params), "overlay:%s", over.path);
-    memcpy(only.content, over.content, sizeof(only.content));
-    memcpy(only.other, over.other, sizeof(only.other));
+    snprintf(params, sizeof(params), "overlay:%s", holed.path);
+    write_run(&holed, 5 * RUN); /* so that there is something that was not flushed */
+    memcpy(only.content, holed.content, sizeof(only.content));
+    memcpy(only.other, holed.other, sizeof(only.other));
     disk_create(&only.front, params, false);
     front_connect(&only.front);
     read_all(&only, "read-only");
+    flush(&only, BLKIF_RSP_OKAY, "read-only");
     if (write_run(&only, 0))
         fatal("a read-only disk was written");
 }
