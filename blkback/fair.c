@@ -78,14 +78,22 @@ void fair_bury(struct fair *fair, uint32_t owner)
     }
 }
 
+/* Whether somebody is behind it who wants the device.  Who has something there hears nothing of it
+ * while the device serves others. */
+static bool is_live(struct fair_flow *flow, uint64_t now)
+{
+    return LOOK(flow->seen) + (LOOK(flow->in_device) ? FAIR_STUCK_NS : FAIR_LATELY_NS) >= now;
+}
+
 bool fair_may(struct fair *fair, struct fair_flow *flow, uint64_t now, uint32_t cost)
 {
     uint64_t own = flow->next;
     uint64_t least = UINT64_MAX; /* of those who wait beside us */
     uint64_t in_device = flow->in_device;
+    uint64_t weights = LOOK(flow->weight); /* of all who want the device */
     bool alone = true;
     /* Idle since, or so slow that the others went on without us: that earns nothing. */
-    if ((!flow->waiting && flow->in_device == 0) || flow->seen + FAIR_LATELY_NS < now) {
+    if ((!flow->waiting && flow->in_device == 0) || !is_live(flow, now)) {
         uint64_t time = virtual_time(fair, flow->device);
         if (own < time)
             own = time;
@@ -95,11 +103,11 @@ bool fair_may(struct fair *fair, struct fair_flow *flow, uint64_t now, uint32_t 
     SET(flow->seen, now);
     for (unsigned i = 0; i < nr_used(fair); i++) {
         struct fair_flow *f = &fair->flow[i];
-        if (f == flow || !LOOK(f->owner) || LOOK(f->device) != flow->device ||
-            LOOK(f->seen) + FAIR_LATELY_NS < now)
+        if (f == flow || !LOOK(f->owner) || LOOK(f->device) != flow->device || !is_live(f, now))
             continue;
         alone = false;
         in_device += LOOK(f->in_device);
+        weights += LOOK(f->weight);
         if (LOOK(f->waiting) && LOOK(f->next) < least)
             least = LOOK(f->next);
     }
@@ -107,6 +115,11 @@ bool fair_may(struct fair *fair, struct fair_flow *flow, uint64_t now, uint32_t 
         return true;
     /* Somebody's first request always goes, or one larger than the window never would. */
     if (in_device > 0 && in_device + cost > FAIR_WINDOW)
+        return false;
+    /* Nor more than one's part of it: what a guest has in the device is served whatever its tags,
+     * and one that has all there that it has to give does not wait and so holds nobody back. */
+    if (flow->in_device > 0 &&
+        (flow->in_device + cost) * weights > (uint64_t)FAIR_WINDOW * LOOK(flow->weight))
         return false;
     return own <= least || own - least <= FAIR_AHEAD;
 }

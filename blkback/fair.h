@@ -6,13 +6,14 @@
  * begins where the flow's last one ended, or at the clock if the flow was idle, and ends its cost
  * divided by the flow's weight later.  Who waits with the smallest tag goes first; others may be
  * ahead of it by a little, so that a device always has enough to do.  While several flows want the
- * device, no more than a window of cost is given to it at once: what waits in the device's own
- * queue is past being ordered.  A flow alone meets no limit at all.
+ * device, no more than a window of cost is given to it at once, of which each flow has the part
+ * that its weight says: what waits in the device's own queue is past being ordered.  A flow alone
+ * meets no limit at all.
  *
  * Nobody is trusted with more than its own entry, and a process that has died or hangs holds nobody
- * up: its entry counts only while it was touched lately.  Readers see others' entries as they
- * change; a stale one costs a moment of unfairness.  Pure; the clock and the memory are the
- * caller's.
+ * up for long: its entry counts only while it was touched lately, or a little longer if it has
+ * something in the device that may yet come back.  Readers see others' entries as they change; a
+ * stale one costs a moment of unfairness.  Pure; the clock and the memory are the caller's.
  */
 #pragma once
 
@@ -22,8 +23,9 @@
 #define FAIR_FLOWS  256u
 #define FAIR_WEIGHT 256u /* the usual one; 1 to 65535 */
 
-#define FAIR_LATELY_NS 20000000ull /* 20 ms: longer than any pause of who really waits */
-#define FAIR_RETRY_NS  300000ull   /* who waits looks again after so long */
+#define FAIR_LATELY_NS 20000000ull   /* 20 ms: longer than any pause of who really waits */
+#define FAIR_STUCK_NS  1000000000ull /* 1 s: longer than a slow device serves others meanwhile */
+#define FAIR_RETRY_NS  300000ull     /* who waits looks again after so long */
 #define FAIR_AHEAD     (256u << 10) /* bytes at the usual weight that one may be ahead of who waits */
 #define FAIR_WINDOW    (1u << 20)   /* bytes in the device while several want it */
 #define FAIR_REQUEST   (16u << 10) /* what any request costs beside its bytes */
