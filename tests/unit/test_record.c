@@ -83,7 +83,7 @@ static void test_life(void **state)
     assert_int_equal(record_set_state(&r, RECORD_LIVE, &why), 0);
     assert_int_equal(where(), 2);
     assert_int_equal(record_make(&other, uuid, text, &why), -1); /* in whatever state */
-    assert_true(records_mention("memory = 64")); /* whoever holds it */
+    assert_true(records_mention("memory = 64"));                 /* whoever holds it */
     assert_false(records_mention("memory = 65"));
     record_close(&r);
 
