@@ -3,9 +3,10 @@
  * netback without store, TAP and hypervisor: two hostile front ends and an uplink put anything into
  * their rings and the pages that they name, also between two looks, while rooms, rates and time
  * change.  No byte outside of a page is touched, there are never more answers than requests, each
- * judged head is the delivered one, and when the cards are let go nothing is mapped or kept.
+ * judged head is the delivered one, and when the cards are let go nothing is mapped or kept. Broker
+ * and worker are one process here: orders are function calls.
  */
-// SOURCES: netback/ring.c netback/packet.c netback/place.c netback/offload.c netback/segment.c netback/journal.c netback/parcel.c netback/queue.c netback/forward.c netback/card.c netback/front.c netback/counts.c netback/frame.c netback/guard.c netback/switch.c netback/rate.c
+// SOURCES: netback/ring.c netback/packet.c netback/place.c netback/offload.c netback/segment.c netback/journal.c netback/parcel.c netback/queue.c netback/forward.c netback/card.c netback/store.c netback/front.c netback/counts.c netback/frame.c netback/guard.c netback/switch.c netback/rate.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // FLAGS: -Dreadv=tap_read -Dwritev=tap_write
 // OPTIONS: -len_control=0 -max_len=1024
@@ -35,7 +36,9 @@
 static uint8_t *pages[GUESTS][PAGES]; /* each by itself, so that a step outside of one is seen */
 static unsigned mapped;
 static struct worker *worker;
-static struct backend_device devices[GUESTS];
+static struct backend_device devices[GUESTS]; /* the worker's */
+static struct backend_device known[GUESTS];   /* the broker's */
+static struct network network = {.name = "x"};
 static uint64_t now;
 static uint64_t chance;
 
@@ -141,9 +144,39 @@ uint64_t clock_now(void)
 {
     return now += 1000;
 }
-bool worker_uplink(struct worker *w, struct backend_device *device)
+bool worker_uplink(struct worker *w, int fd)
 {
+    return false;
+}
+
+/* ---- the broker */
+
+bool broker_order(struct backend_device *device, enum order_kind kind, const void *payload,
+                  size_t size, const int *fds, unsigned nr)
+{
+    struct backend_device *theirs = &devices[device - known];
+    struct card_order order;
+    if (size > 0)
+        memcpy(&order, payload, sizeof(order));
+    switch (kind) {
+    case ORDER_ATTACH: return theirs->attached = card_ward.attach(theirs, &order, fds, nr);
+    case ORDER_CHANGE: card_ward.change(theirs, &order); break;
+    case ORDER_DETACH: card_ward.detach(theirs); break;
+    default: card_ward.gone(theirs);
+    }
     return true;
+}
+int uplink_open(struct uplink *uplink, const struct uplink_config *config, char why[UPLINK_WHY])
+{
+    abort(); /* no card names a bridge */
+}
+int uplink_mend(struct uplink *uplink, char why[UPLINK_WHY])
+{
+    abort();
+}
+void uplink_close(struct uplink *uplink)
+{
+    abort();
 }
 
 /* The TAP. */
@@ -251,6 +284,9 @@ bool node_write(struct xs_handle *store, xs_transaction_t t, const char *dir, co
     return true;
 }
 void backend_error(struct backend_device *device, const char *format, ...)
+{
+}
+void backend_log(int priority, const char *format, ...)
 {
 }
 void syslog(int priority, const char *format, ...)
@@ -384,7 +420,7 @@ static void connect_card(unsigned guest)
     nodes.sg = any(4) > 0;
     nodes.limited = any(4) == 0;
     nodes.addresses = any(4) == 0;
-    CHECK(card_driver.attach(&devices[guest], false));
+    CHECK(known[guest].attached = card_driver.attach(&known[guest], false));
 }
 
 static void one_gene(void)
@@ -398,8 +434,12 @@ static void one_gene(void)
         break;
     case 2:
         if (any(6) == 0) {
-            card_driver.detach(&devices[guest]);
+            card_driver.detach(&known[guest]);
             connect_card(guest);
+        } else if (any(3) == 0) {
+            nodes.limited = any(4) == 0;
+            nodes.addresses = any(4) == 0;
+            card_driver.changed(&known[guest]);
         }
         break;
     default: front_acts(guest);
@@ -438,11 +478,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned g = 0; g < GUESTS; g++) {
         for (unsigned i = 0; i < PAGES; i++)
             memset(pages[g][i], 0, GATE_PAGE);
-        devices[g] = (struct backend_device){.path = (char *)(uintptr_t)paths[g],
-                                             .front = (char *)(uintptr_t) "",
-                                             .guest = g + 1,
-                                             .backend = &worker->backend};
-        CHECK(card_driver.offer(&devices[g], 1));
+        known[g] = (struct backend_device){.path = (char *)(uintptr_t)paths[g],
+                                           .front = (char *)(uintptr_t) "",
+                                           .guest = g + 1,
+                                           .backend = &network.broker.backend};
+        devices[g] = (struct backend_device){.guest = g + 1, .backend = &worker->backend};
+        CHECK(card_driver.offer(&known[g], 1));
         connect_card(g);
     }
     for (size_t i = 1; i < size / GENE_SIZE; i++) {
@@ -450,9 +491,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         one_gene();
     }
     for (unsigned g = 0; g < GUESTS; g++)
-        card_driver.detach(&devices[g]);
+        card_driver.detach(&known[g]);
     for (unsigned g = 0; g < GUESTS; g++)
-        card_driver.gone(&devices[g]);
+        card_driver.gone(&known[g]);
     CHECK(mapped == 0 && worker->buffers == 0 && !worker->active);
     switch_free(worker->net);
     return 0;
