@@ -21,6 +21,7 @@
 #include "backend/ask.h"
 #include "blkback/cow.h"
 #include "blkback/disk.h"
+#include "blkback/nbd.h"
 #include "fuzz.h"
 
 #define PAGES   24u
@@ -120,6 +121,26 @@ struct io_uring_sqe *engine_entry(struct engine *engine)
 {
     CHECK(nr_pending < PENDING);
     return &pending[nr_pending++];
+}
+
+/* No disk here is a server's: tests/xenbus/test-blkback-nbd.py has those. */
+struct nbd *nbd_open(struct disk *disk)
+{
+    abort();
+}
+
+void nbd_close(struct nbd *nbd)
+{
+    abort();
+}
+
+void nbd_submit(struct nbd *nbd, struct job *job)
+{
+    abort();
+}
+
+void nbd_patience(struct nbd *nbd, bool patient)
+{
 }
 
 static int move(const struct io_uring_sqe *sqe, uint64_t part)
