@@ -17,6 +17,9 @@ from store_world import TOP, World
 def main():
     wanted = ["unshare", "-m"] + (["-Ur"] if os.geteuid() else [])
     if "INSIDE" not in os.environ:
+        # Where / is no mount, as in a chroot, nothing can be said of its propagation.
+        if subprocess.call(wanted + ["true"], stderr=subprocess.DEVNULL) != 0:
+            wanted += ["--propagation", "unchanged"]
         if subprocess.call(wanted + ["true"], stderr=subprocess.DEVNULL) != 0:
             print("no mount namespaces for this user")
             return 77
