@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: our blkback serves stock guests' disks: data, kills under load, overlays, full file systems, read-only, resize, discard, removal
-# TIMEOUT: 240
+# TIMEOUT: 400
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 make -s -C "$top" blkback >/dev/null
@@ -39,16 +39,16 @@ worker_of() { # NAME
 }
 worker() { worker_of k; }
 broker() { awk '$1 == "PPid:" { print $2 }' "/proc/$(worker)/status" 2>/dev/null; }
-worker_is() { grep -q "^$1:[[:space:]]*$2" "/proc/$(worker)/status"; }
+worker_is() { grep -q "^$1:[[:space:]]*$2" "/proc/$w/status"; }
 # What its descriptors are, each kind once, without numbers of sockets and the like.
-worker_fds() { for fd in /proc/"$(worker)"/fd/*; do readlink "$fd"; done | sed 's/:.*//' | sort -u | tr '\n' ' '; }
+worker_fds() { for fd in /proc/"$w"/fd/*; do readlink "$fd"; done | sed 's/:.*//' | sort -u | tr '\n' ' '; }
 
 # The guest goes on after its first check of the disk: rounds of writing and comparing, then it waits for orders.
 cat >>/payload/guest.sh <<'SH'
 n=0
 bad=0
 rounds=$(parameter rounds)
-while [ $n -lt "${rounds:-12}" ]; do
+while [ $n -lt "${rounds:-10}" ]; do
     dd if=/dev/urandom of=/tmp/fill bs=64k count=16 2>/dev/null
     dd if=/tmp/fill of=/dev/xvda bs=64k seek=$((128 + n * 8)) oflag=direct conv=notrunc,fsync 2>/dev/null || bad=$((bad + 1))
     dd if=/dev/xvda bs=4k skip=$(((128 + n * 8) * 16)) count=256 iflag=direct 2>/dev/null | cmp - /tmp/fill || bad=$((bad + 1))
@@ -76,7 +76,7 @@ echo "GUEST overlay-full $(fill xvdd)$(fill xvda) $(same xvda)"
 # Its first flush fails, which Linux takes for done; so what comes then must fail.
 echo "GUEST loop-full $(fill xvde)$(fill xvde)$(fill xvda) $(same xvda)"
 n=0
-while [ -n "$(fill xvdd)" ] && [ $n -lt 100 ]; do usleep 100000; n=$((n + 1)); done
+while [ -n "$(fill xvdd)" ] && [ $n -lt 60 ]; do sleep 2; n=$((n + 1)); done # others want the processor, too
 echo "GUEST refilled $(fill xvdd)$(same xvdd)"
 echo "GUEST nbd $(fill xvdg)$(same xvdg) $(sha256sum </tmp/fill | cut -d' ' -f1)"
 SH
@@ -113,11 +113,12 @@ check unpause xl unpause k
 check disk-written guest_wait k 90 '^GUEST disk-written'
 check_equal disk-read "$(guest_said k disk-read)" "$vda_sum"
 check_equal connected "$(back_node 51712/state)" 4
+w=$(worker)
 check jail-user worker_is Uid "$((0x71000000 + $k))"
 check jail-capabilities worker_is 'Cap\(Prm\|Eff\|Inh\|Amb\)' 0000000000000000
 check jail-privileges worker_is NoNewPrivs 1
 check jail-filter worker_is Seccomp 2
-check jail-root eval 'readlink "/proc/$(worker)/root" | grep -q "^/run/pavis/blkback/root.*(deleted)$"'
+check jail-root eval 'readlink "/proc/$w/root" | grep -q "^/run/pavis/blkback/root.*(deleted)$"'
 check_equal jail-descriptors "$(worker_fds)" \
     "/dev/loop0 /dev/null /dev/vda /dev/xen/evtchn /dev/xen/gntdev /run/pavis/blkback/$k.journal \
 /tmp/base.img /tmp/file.img /tmp/ro.img /tmp/small/k.over anon_inode socket "
@@ -157,7 +158,7 @@ check closed wait_for 20 eval '[ "$(back_node 51744/state)" = 6 ]'
 xenstore-rm "/local/domain/$k/device/vbd/51744" "/local/domain/0/backend/pvblk/$k/51744"
 check removed guest_wait k 40 '^GUEST removed'
 # The other guest works and loses its worker while the first finds no space.
-guest_config l cloud 1 128 'pavis.disk=xvda rounds=6'
+guest_config l cloud 1 128 'pavis.disk=xvda rounds=4'
 check create-other xl create -p /tmp/l.cfg
 l=$(xl domid l)
 pvblk l 51712 overlay:/tmp/l.over w
@@ -167,10 +168,9 @@ check loop-full guest_wait k 60 '^GUEST loop-full'
 check_equal overlay-full-said "$(guest_said k overlay-full)" 'error same'
 check_equal loop-full-said "$(guest_said k loop-full)" 'error same'
 for round in 1 3; do
-    guest_wait l 60 "^GUEST round $round" && kill -9 "$(worker_of l)"
-    kills=$((kills + 1))
+    guest_wait l 90 "^GUEST round $round" && kill -9 "$(worker_of l)" && kills=$((kills + 1))
 done
-check final-other guest_wait l 60 '^GUEST final'
+check final-other guest_wait l 90 '^GUEST final'
 check_equal rounds-bad-other "$(guest_said l rounds-bad)" 0
 check_equal begins-as-base "$(guest_said l disk-read)" "$(head -c 8M /tmp/base.img | sha256sum | cut -d' ' -f1)"
 rm /tmp/small/filler

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # CLAIM: a guest reboots, crashes and is destroyed at any moment; each time all it had comes back
 # TIMEOUT: 400
+# LONG
 . "$(dirname "$0")/lib.sh"
 new_disk vda
 run_dom0 -D "$work/vda" <<'END'
