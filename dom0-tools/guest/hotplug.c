@@ -229,7 +229,7 @@ int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned se
 
     if (nodes_transaction(g->xs, ask_to_close, &c, why) != 0)
         return -1;
-    if (backends_wait(g->xs, paths, 1, DEVICE_CLOSED, force ? 1 : seconds, &late) != 0 && !force &&
+    if (backends_wait(g->xs, paths, 1, DEVICE_CLOSED, seconds, &late) != 0 && !force &&
         nodes_transaction(g->xs, ask_no_more, &c, &late) == 0)
         return problem_set(
             why, ETIMEDOUT,
@@ -242,6 +242,10 @@ int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned se
     return remove_device(g, e, why);
 }
 
+/* A guest that connects, or looks for partitions, needs a moment to let go; one that loses a device
+ * in the middle of that waits for it for ever, and hears nothing from us any more. */
+#define FINISH_S 10
+
 int devices_finish(struct hot_guest *g)
 {
     int done = 0;
@@ -252,7 +256,7 @@ int devices_finish(struct hot_guest *g)
 
         for (int i = 0; i < nr; i++)
             if (list[i].half) {
-                device_detach(g, &list[i], 1, true, NULL);
+                device_detach(g, &list[i], FINISH_S, true, NULL);
                 done++;
             }
         free(list);

@@ -11,6 +11,7 @@
 #include "pavis/json.h"
 
 #define TIMEOUT_MAX_S 3600
+#define FORCE_S       1 /* so long --force asks before it takes */
 
 int hot_options(struct session *s, int argc, char **argv, const char *allowed, int least, int most,
                 struct hot_options *o)
@@ -134,7 +135,7 @@ int hot_detach(struct session *s, int argc, char **argv, enum device_sort sort)
     if (hot_guest(s, argv[optind], &g) != 0)
         return 1;
     status = find(s, &g, sort, argv[optind + 1], &e);
-    if (status == 0 && device_detach(&g, &e, o.seconds, o.force, &why) != 0)
+    if (status == 0 && device_detach(&g, &e, o.force ? FORCE_S : o.seconds, o.force, &why) != 0)
         status = verb_failed(s, &why);
     hot_close(&g);
     return status;

@@ -108,7 +108,7 @@ pavis_life() {
     check_equal g-same-card "$(xenstore-read "/local/domain/$(xl domid g)/device/vif/0/mac")" "$mac"
     check_equal g-same-disks "$(pavis block-list g | awk '{ print $1 }' | tr '\n' ' ')" 'Vdev 51712 51728 '
     check_equal g-same-limit "$(xenstore-read "$(back_of g vbd 51728)/iops")" 50
-    check g-shutdown pavis shutdown -w g
+    check g-shutdown timeout $((60 * ${time_factor:-1})) pavis shutdown -w g
     check g-gone guest_gone g
     [ "$failed" = 0 ] || guest_show g
 }
@@ -288,6 +288,7 @@ ask() { printf '%s\n' "$1" | timeout 30 nc 10.9.0.2 7100; }
 # Disks and cards of a running stock guest of ours: given, used, made larger, limited, taken, kept over a reboot.
 pavis_hotplug() {
     head -c 4M /dev/urandom >/tmp/disk2.img
+    disk2_sum=$(sha256sum </tmp/disk2.img | cut -d' ' -f1)
     head -c 8M /dev/urandom >/tmp/hot.img
     hot_sum=$(sha256sum </tmp/hot.img | cut -d' ' -f1)
     printf 'nc -ll -p 7100 -e sh &\n' | pavis console g >/dev/null &
@@ -341,6 +342,7 @@ pavis_hotplug() {
     hot_killed
     # Suspended, saved and resumed in place by xl, its devices are still those that it had.
     check hot-checkpoint xl save -c g /dev/null
+    [ "$failed" = 0 ] || guest_show g 60
     check_equal hot-after-checkpoint "$(ask 'dd if=/dev/xvdb bs=1M count=1 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1')" \
         "$(head -c 1M /tmp/hot.img | sha256sum | cut -d' ' -f1)"
     check_equal hot-kinds-after "$(back_of g vbd 51728 | cut -d/ -f6) $(back_of g vif 0 | cut -d/ -f6)" 'pvblk pvnet'
@@ -377,7 +379,7 @@ hot_killed() {
     pavis block-detach g xvdc
     for i in 5 7 8; do
         /payload/kill_at $((calls * i / 9)) pavis block-attach g /tmp/disk2.img,raw,xvdc,w >/dev/null 2>&1
-        wait_for 15 hot_settled || bad+=" $i"
+        wait_for 30 hot_settled || bad+=" $i"
         pavis block-detach g xvdc >/dev/null 2>&1
     done
     check_equal hot-killed "$bad" ''
