@@ -242,8 +242,9 @@ int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned se
     return remove_device(g, e, why);
 }
 
-/* A guest that connects, or looks for partitions, needs a moment to let go; one that loses a device
- * in the middle of that waits for it for ever, and hears nothing from us any more. */
+/* A guest that connects, or looks for partitions, is let to, and then asked to let go: Linux's
+ * blkfront that loses its device in the middle of that, and sees another one in its place, stops at
+ * a BUG_ON() in the thread by which it hears of everything, also of the wish that it shut down. */
 #define FINISH_S 10
 
 int devices_finish(struct hot_guest *g)
@@ -256,6 +257,9 @@ int devices_finish(struct hot_guest *g)
 
         for (int i = 0; i < nr; i++)
             if (list[i].half) {
+                char *paths[] = {list[i].backend};
+
+                backends_wait(g->xs, paths, 1, DEVICE_CONNECTED, FINISH_S, NULL);
                 device_detach(g, &list[i], FINISH_S, true, NULL);
                 done++;
             }
