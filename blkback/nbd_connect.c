@@ -25,7 +25,7 @@
 #define END_MS     10000 /* so long an old connection may take to its end */
 #define PAUSE_MS   200   /* between two tries */
 #define KEEP_S     10    /* of silence; then three questions, 5 s each, and it is lost */
-#define MAX_OPTION 4096u /* bytes of an option's reply; more is skipped */
+#define MAX_OPTION 4096u /* bytes of an option's reply; who says more is not believed */
 
 #define GREETING        0x4e42444d41474943ull /* "NBDMAGIC" */
 #define OPTION_MAGIC    0x49484156454f5054ull /* "IHAVEOPT" */
