@@ -94,6 +94,11 @@ uint32_t parcels_grant(const struct worker *worker, const uint8_t *at, uint32_t 
 struct parcel *parcel_new(struct worker *worker);
 /* Gives it a buffer if it has none; false: no memory, or too many are in use. */
 bool parcel_buffer(struct worker *worker, struct parcel *parcel);
+/* Where in its buffer what is to be fetched is to begin: senders fill pages, most often all but
+ * the first piece, and then each piece has a page of ours to itself. */
+uint8_t *parcel_place(const struct parcel *parcel);
+/* Those bytes are not wanted from its sender any more. */
+void parcel_cut(struct parcel *parcel, uint32_t len);
 /* The last one answers its slots. */
 void parcel_put(struct worker *worker, struct parcel *parcel);
 
@@ -188,6 +193,22 @@ struct batch {
     struct grant_copy copies[BATCH_COPIES];
     struct delivery deliveries[BATCH_DROPS];
 };
+
+/* For so many copies, and one delivery. */
+bool batch_has_room(const struct batch *batch, unsigned copies);
+/* One more, with GNTCOPY_* @flags; the caller has seen that there is room, and fills in its sides.
+ */
+struct grant_copy *batch_add(struct batch *batch, unsigned flags, unsigned len);
+/* A page that the queue's guest has granted. */
+void batch_side(union grant_side *side, const struct queue *queue, uint32_t ref, unsigned offset);
+/* @len bytes between a granted page and memory of ours, which may be several pages. */
+void batch_copy(struct worker *worker, const union grant_side *theirs, uint8_t *ours, uint32_t len,
+                bool to_guest);
+/* The next @len bytes of what is still with the sender, to memory of ours. */
+void batch_fetch(struct worker *worker, const struct parcel *parcel, uint8_t *to, uint32_t len);
+/* Does them all; batch_copied() tells how they went. */
+void batch_run(struct batch *batch);
+bool batch_copied(const struct batch *batch, unsigned first, unsigned nr);
 
 /* ---- the process ---- */
 

@@ -29,107 +29,6 @@
     64 /* packets of one queue, or of the uplink, before others have their turn                    \
         */
 
-/* ---- copies */
-
-static bool batch_has_room(const struct batch *batch, unsigned copies)
-{
-    return batch->nr_copies + copies <= BATCH_COPIES && batch->nr_deliveries < BATCH_DROPS;
-}
-
-static struct grant_copy *add_copy(struct batch *batch, unsigned flags, unsigned len)
-{
-    struct grant_copy *c = &batch->copies[batch->nr_copies++];
-    c->flags = (uint16_t)flags;
-    c->len = (uint16_t)len;
-    c->status = GNTST_okay;
-    return c;
-}
-
-static void set_granted(union grant_side *side, const struct queue *queue, uint32_t ref,
-                        unsigned offset)
-{
-    side->granted.ref = ref;
-    side->granted.offset = (uint16_t)offset;
-    side->granted.domid = (uint16_t)queue->card->device->guest;
-}
-
-static void run_copies(struct batch *batch)
-{
-    if (grants_copy_each(batch->copies, batch->nr_copies))
-        return;
-    for (unsigned i = 0; i < batch->nr_copies; i++)
-        batch->copies[i].status = GNTST_general_error;
-}
-
-static bool all_copied(const struct batch *batch, unsigned first, unsigned nr)
-{
-    for (unsigned i = first; i < first + nr; i++) {
-        if (batch->copies[i].status != GNTST_okay)
-            return false;
-    }
-    return true;
-}
-
-/* Copies @len bytes between a granted page and memory of ours, which may be several pages. */
-static void copy_bytes(struct worker *worker, const union grant_side *theirs, uint8_t *ours,
-                       uint32_t len, bool to_guest)
-{
-    union grant_side at = *theirs;
-    while (len > 0) {
-        union grant_side here;
-        uint32_t now = parcels_grant(worker, ours, len, &here);
-        unsigned flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
-        if (now > 0) {
-            flags = GNTCOPY_dest_gref | GNTCOPY_source_gref;
-        } else {
-            here.local = ours;
-            now = len;
-        }
-        struct grant_copy *c = add_copy(&worker->batch, flags, now);
-        c->from = to_guest ? here : at;
-        c->to = to_guest ? at : here;
-        at.granted.offset = (uint16_t)(at.granted.offset + now);
-        ours += now;
-        len -= now;
-    }
-}
-
-/* Copies the next @len bytes of what is still with the sender to memory of ours. */
-static void fetch(struct worker *worker, const struct parcel *parcel, uint8_t *to, uint32_t len)
-{
-    for (const struct piece *piece = parcel->rest; len > 0; piece++) {
-        uint32_t now = piece->len < len ? piece->len : len;
-        union grant_side from;
-        set_granted(&from, parcel->from, piece->ref, piece->offset);
-        copy_bytes(worker, &from, to, now, false);
-        to += now;
-        len -= now;
-    }
-}
-
-/* Where in its buffer what is to be fetched is to begin: senders fill pages, most often all but
- * the first piece, and then each piece has a page of ours to itself. */
-static uint8_t *fetch_at(const struct parcel *parcel)
-{
-    unsigned first = parcel->nr_rest > 1 ? parcel->rest[0].len : 0;
-    return parcel->buffer + (GATE_PAGE - first) % GATE_PAGE;
-}
-
-/* Those bytes are not wanted from there any more. */
-static void cut(struct parcel *parcel, uint32_t len)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < parcel->nr_rest; i++) {
-        struct piece *piece = &parcel->rest[i];
-        uint16_t now = (uint16_t)(piece->len < len ? piece->len : len);
-        len -= now;
-        if (piece->len > now)
-            parcel->rest[kept++] = (struct piece){piece->ref, (uint16_t)(piece->offset + now),
-                                                  (uint16_t)(piece->len - now)};
-    }
-    parcel->nr_rest = kept;
-}
-
 /* ---- arrival at the end */
 
 static void count_tx(struct counts *counts, const struct parcel *parcel)
@@ -235,7 +134,7 @@ static void answer_rx(const struct delivery *d, bool good)
 static void arrive(struct worker *worker, struct delivery *d)
 {
     struct parcel *parcel = d->parcel;
-    bool good = all_copied(&worker->batch, d->first_copy, d->nr_copies);
+    bool good = batch_copied(&worker->batch, d->first_copy, d->nr_copies);
     if (!good)
         (d->to ? d->to->card->counts : worker->uplink_counts)->copy_failed++;
     if (d->to) {
@@ -254,7 +153,7 @@ static void arrive(struct worker *worker, struct delivery *d)
 static void flush(struct worker *worker)
 {
     struct batch *batch = &worker->batch;
-    run_copies(batch);
+    batch_run(batch);
     for (unsigned i = 0; i < batch->nr_deliveries; i++)
         arrive(worker, &batch->deliveries[i]);
     batch->nr_copies = batch->nr_deliveries = 0;
@@ -302,15 +201,16 @@ static bool place(struct worker *worker, struct parcel *parcel, struct queue *to
         const struct place_step *s = &plan.steps[i];
         union grant_side page;
         /* The second slot is the one for segments. */
-        set_granted(&page, to, slots[s->slot + (s->slot > 0 ? extra : 0)].request.gref, s->to);
+        batch_side(&page, to, slots[s->slot + (s->slot > 0 ? extra : 0)].request.gref, s->to);
         if (s->piece > 0 && here == 0) {
             const struct piece *piece = &parcel->rest[s->piece - 1];
-            struct grant_copy *c = add_copy(batch, GNTCOPY_dest_gref | GNTCOPY_source_gref, s->len);
-            set_granted(&c->from, parcel->from, piece->ref, piece->offset + s->from);
+            struct grant_copy *c =
+                batch_add(batch, GNTCOPY_dest_gref | GNTCOPY_source_gref, s->len);
+            batch_side(&c->from, parcel->from, piece->ref, piece->offset + s->from);
             c->to = page;
         } else {
             const uint8_t *from = s->piece > 0 ? parcel->tail : head;
-            copy_bytes(worker, &page, (uint8_t *)(uintptr_t)(from + s->from), s->len, true);
+            batch_copy(worker, &page, (uint8_t *)(uintptr_t)(from + s->from), s->len, true);
         }
     }
     d->nr_copies = batch->nr_copies - d->first_copy;
@@ -423,9 +323,9 @@ static bool bring_here(struct worker *worker, struct parcel *parcel)
     if (!parcel->buffer && !parcel_buffer(worker, parcel))
         return false;
     parcel->tail = parcel->buffer + parcel->head_len;
-    fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
-    run_copies(batch);
-    parcel->here = all_copied(batch, 0, batch->nr_copies);
+    batch_fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
+    batch_run(batch);
+    parcel->here = batch_copied(batch, 0, batch->nr_copies);
     batch->nr_copies = 0;
     memcpy(parcel->buffer, parcel->head, parcel->head_len);
     parcel->head = parcel->buffer;
@@ -485,8 +385,8 @@ static void deliver(struct worker *worker, struct parcel *parcel, unsigned port)
         /* It is not here before the batch has run, so further deliveries of the same packet go on
          * with its pages. */
         if (!parcel->here) {
-            parcel->tail = fetch_at(parcel);
-            fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
+            parcel->tail = parcel_place(parcel);
+            batch_fetch(worker, parcel, parcel->tail, parcel->size - parcel->head_len);
         }
         d->nr_copies = worker->batch.nr_copies - d->first_copy;
         return;
@@ -560,10 +460,10 @@ static void take_parcel(struct worker *worker, struct parcel *parcel)
         parcel->here =
             (parcel->from->uplink_last && parcel_buffer(worker, parcel)) || size <= FRAME_HEAD;
         if (parcel->buffer)
-            parcel->head = fetch_at(parcel);
+            parcel->head = parcel_place(parcel);
         uint32_t now = parcel->here ? size : parcel->head_len;
-        fetch(worker, parcel, parcel->head, now);
-        cut(parcel, now);
+        batch_fetch(worker, parcel, parcel->head, now);
+        parcel_cut(parcel, now);
     }
     parcel->tail = parcel->head + parcel->head_len;
     parcel->nr_copies = batch->nr_copies - parcel->first_copy;
@@ -695,14 +595,14 @@ void forward_round(struct worker *worker)
     }
     take_uplink(worker);
     /* Heads, and what has waited. */
-    run_copies(&worker->batch);
+    batch_run(&worker->batch);
     unsigned waited = worker->batch.nr_deliveries;
     for (unsigned i = 0; i < waited; i++)
         arrive(worker, &worker->batch.deliveries[i]);
     struct parcel_list taken = worker->taken;
     parcels_init(&worker->taken);
     for (parcel = taken.first; parcel; parcel = parcel->next) {
-        if (!all_copied(&worker->batch, parcel->first_copy, parcel->nr_copies)) {
+        if (!batch_copied(&worker->batch, parcel->first_copy, parcel->nr_copies)) {
             counts_from(worker, parcel)->copy_failed++;
             parcel->failed = true;
         }

@@ -128,3 +128,23 @@ void parcel_put(struct worker *worker, struct parcel *parcel)
     parcel->next = worker->free_parcels;
     worker->free_parcels = parcel;
 }
+
+uint8_t *parcel_place(const struct parcel *parcel)
+{
+    unsigned first = parcel->nr_rest > 1 ? parcel->rest[0].len : 0;
+    return parcel->buffer + (GATE_PAGE - first) % GATE_PAGE;
+}
+
+void parcel_cut(struct parcel *parcel, uint32_t len)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < parcel->nr_rest; i++) {
+        struct piece *piece = &parcel->rest[i];
+        uint16_t now = (uint16_t)(piece->len < len ? piece->len : len);
+        len -= now;
+        if (piece->len > now)
+            parcel->rest[kept++] = (struct piece){piece->ref, (uint16_t)(piece->offset + now),
+                                                  (uint16_t)(piece->len - now)};
+    }
+    parcel->nr_rest = kept;
+}

@@ -6,7 +6,7 @@
  * judged head is the delivered one, and when the cards are let go nothing is mapped or kept. Broker
  * and worker are one process here: orders are function calls.
  */
-// SOURCES: netback/ring.c netback/packet.c netback/place.c netback/offload.c netback/segment.c netback/journal.c netback/parcel.c netback/queue.c netback/forward.c netback/card.c netback/store.c netback/front.c netback/counts.c netback/frame.c netback/guard.c netback/switch.c netback/rate.c
+// SOURCES: netback/ring.c netback/packet.c netback/place.c netback/offload.c netback/segment.c netback/journal.c netback/parcel.c netback/batch.c netback/queue.c netback/forward.c netback/card.c netback/store.c netback/front.c netback/counts.c netback/frame.c netback/guard.c netback/switch.c netback/rate.c
 // LIBS: -I. -Ixenbus -D_GNU_SOURCE
 // FLAGS: -Dreadv=tap_read -Dwritev=tap_write
 // OPTIONS: -len_control=0 -max_len=1024
