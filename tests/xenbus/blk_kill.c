@@ -290,90 +290,117 @@ static void check_image(const char *path)
     fclose(f);
 }
 
-int main(int argc, char *argv[])
+static bool nbd; /* the image is an NBD server's */
+static const char *directory;
+static char image[200];
+static unsigned depth;
+static unsigned kills, server_kills, with_work; /* the last: with requests under way, ... */
+static uint64_t taken;                          /* ... so many */
+
+static void begin(bool overlay, char *base)
 {
-    char image[200];
-    char base[200];
     char params[420];
-    bool overlay = argc > 5 && strcmp(argv[5], "overlay") == 0;
-    bool nbd = argc > 5 && strcmp(argv[5], "nbd") == 0;
-    unsigned server_kills = 0;
-    unsigned kills = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
-    unsigned with_work = 0; /* kills */
-    uint64_t taken = 0;     /* requests under way in them */
-    if (argc < 3)
-        return 2;
-    seed = kills + (argc > 4 ? (uint64_t)atoi(argv[4]) : 0);
-    front.order = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
-    world_open(argv[1], DATA_FIRST + 512 * (MAX_BLOCKS + 1));
-    snprintf(image, sizeof(image), "%s/disk", argv[1]);
-    snprintf(base, sizeof(base), "%s/base", argv[1]);
     snprintf(params, sizeof(params), "%s%s", overlay ? "overlay:" : "", image);
     if (overlay)
         make_overlay(base, image);
     else
         image_create(image, BLOCKS * PAGE);
     if (nbd) {
-        snprintf(params, sizeof(params), "nbd+unix:///a%%20disk?socket=%s/nbd", argv[1]);
-        server_start(argv[1], image);
+        snprintf(params, sizeof(params), "nbd+unix:///a%%20disk?socket=%s/nbd", directory);
+        server_start(directory, image);
         usleep(500000); /* only the first time has it to be there */
     }
-    unsigned depth = front.order ? 100 : 32;
+    depth = front.order ? 100 : 32;
     front.persistent = any(2);
     backend_start(false);
     disk_create(&front, params, true);
     back_write(&front, "persistent-grants", "1");
     back_write(&front, "poll", front.order ? "200" : "0");
     front_connect(&front);
-    for (unsigned i = 0; i < kills; i++) {
-        for (uint64_t n = any(20); n > 0; n--)
-            work(depth);
-        for (unsigned id = 0, nr = 0; id <= depth; id++) { /* and some that are under way */
-            if (id == depth)
-                front_push(&front, nr);
-            else if (!shadows[id].open && send_one(id))
-                nr++;
-        }
-        usleep((unsigned)any(4) * (unsigned)any(1000));
-        bool both = any(2);
-        bool again = nbd && any(2);
-        if (again)
-            server_kill();
-        server_kills += again;
-        if (both)
-            backend_kill();
-        else if (!again || any(2))
-            worker_kill();
-        unsigned now = requests_taken();
-        taken += now;
-        with_work += now > 0;
-        hear();
-        if (again) {
-            usleep((unsigned)any(100000));
-            server_start(argv[1], image);
-        }
-        if (both)
-            backend_start(false);
-        if (i % 10 == 9) { /* another connection, other ways */
-            drain();
-            front_disconnect(&front);
-            front.persistent = !front.persistent;
-            front_state(&front, XenbusStateInitialising);
-            front_connect(&front);
-        }
+}
+
+/* Some that end, and as many as there is room for that are under way. */
+static void load(void)
+{
+    unsigned nr = 0;
+    for (uint64_t n = any(20); n > 0; n--)
+        work(depth);
+    for (unsigned id = 0; id < depth; id++)
+        nr += !shadows[id].open && send_one(id);
+    front_push(&front, nr);
+    usleep((unsigned)any(4) * (unsigned)any(1000));
+}
+
+static void kill_some(void)
+{
+    bool both = any(2);
+    bool again = nbd && any(2);
+    if (again)
+        server_kill();
+    server_kills += again;
+    if (both)
+        backend_kill();
+    else if (!again || any(2))
+        worker_kill();
+    unsigned now = requests_taken();
+    taken += now;
+    with_work += now > 0;
+    hear();
+    if (again) {
+        usleep((unsigned)any(100000));
+        server_start(directory, image);
     }
+    if (both)
+        backend_start(false);
+}
+
+static void connect_again(void)
+{
+    front_state(&front, XenbusStateInitialising);
+    front_connect(&front);
+}
+
+static void look_at_all(void)
+{
     for (int i = 0; i < 100; i++)
         work(depth);
     drain();
     read_all();
     drain();
     check_limits();
+}
+
+int main(int argc, char *argv[])
+{
+    char base[200];
+    bool overlay = argc > 5 && strcmp(argv[5], "overlay") == 0;
+    if (argc < 3)
+        return 2;
+    nbd = argc > 5 && strcmp(argv[5], "nbd") == 0;
+    directory = argv[1];
+    kills = (unsigned)atoi(argv[2]);
+    seed = kills + (argc > 4 ? (uint64_t)atoi(argv[4]) : 0);
+    front.order = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+    world_open(directory, DATA_FIRST + 512 * (MAX_BLOCKS + 1));
+    snprintf(image, sizeof(image), "%s/disk", directory);
+    snprintf(base, sizeof(base), "%s/base", directory);
+    begin(overlay, base);
+    for (unsigned i = 0; i < kills; i++) {
+        load();
+        kill_some();
+        if (i % 10 == 9) { /* another connection, other ways */
+            drain();
+            front_disconnect(&front);
+            front.persistent = !front.persistent;
+            connect_again();
+        }
+    }
+    look_at_all();
     if (overlay) { /* in the file, not only in memory: a flush was due when the guest let go */
         front_disconnect(&front);
         backend_kill();
         backend_start(false);
-        front_state(&front, XenbusStateInitialising);
-        front_connect(&front);
+        connect_again();
         read_all();
         drain();
     }
