@@ -246,6 +246,14 @@ int device_detach(struct hot_guest *g, const struct device_entry *e, unsigned se
  * blkfront that loses its device in the middle of that, and sees another one in its place, stops at
  * a BUG_ON() in the thread by which it hears of everything, also of the wish that it shut down. */
 #define FINISH_S 10
+static void take_half_made(struct hot_guest *g, const struct device_entry *e)
+{
+    char *paths[] = {(char *)e->backend};
+
+    if (!g->paused)
+        backends_wait(g->xs, paths, 1, DEVICE_CONNECTED, FINISH_S, NULL);
+    device_detach(g, e, g->paused ? 1 : FINISH_S, true, NULL);
+}
 
 int devices_finish(struct hot_guest *g)
 {
@@ -257,10 +265,7 @@ int devices_finish(struct hot_guest *g)
 
         for (int i = 0; i < nr; i++)
             if (list[i].half) {
-                char *paths[] = {list[i].backend};
-
-                backends_wait(g->xs, paths, 1, DEVICE_CONNECTED, FINISH_S, NULL);
-                device_detach(g, &list[i], FINISH_S, true, NULL);
+                take_half_made(g, &list[i]);
                 done++;
             }
         free(list);
@@ -341,7 +346,7 @@ static int attach(struct attaching *a, const char *words, unsigned seconds, bool
         (xs_rm(g->xs, XBT_NULL, path) ||
          problem_set(why, errno, NULL, "the store does not remove %s", path) == 0))
         return 0;
-    device_detach(g, a->e, 1, true, NULL);
+    take_half_made(g, a->e);
     return -1;
 }
 
